@@ -1,0 +1,220 @@
+//! Packet buffers: bytes with room in front, and the pool that recycles them.
+//!
+//! Invariant: the packet's bytes are always `storage[start..start + len]`, and a buffer taken from a
+//! [`Pool`] is at least as large as was asked for.
+
+use std::fmt;
+
+/// Bytes kept free in front of a received packet, so that a deparser can put longer headers there in place.
+pub const HEADROOM_BYTES: usize = 128;
+
+/// Smallest storage of a buffer, headroom included. 2,112 and not 2,048: buffers a power of two apart fight
+/// for the same cache sets.
+pub const SMALL_STORAGE_BYTES: usize = 2_112;
+
+/// Storage of a buffer for jumbo frames (9,216 bytes and VLAN tags), headroom included.
+pub const JUMBO_STORAGE_BYTES: usize = 10_304;
+
+/// Largest packet that any buffer holds, in bytes.
+pub const PACKET_BYTES_MAX: usize = 65_535 + 64;
+
+/// A port's number, as the P4 program and the control plane know it.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct PortId(pub u32);
+
+impl fmt::Display for PortId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl fmt::Debug for PortId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "port{}", self.0)
+    }
+}
+
+/// A packet: its bytes, and what was known when it arrived.
+pub struct Packet {
+    storage: Box<[u8]>,
+    start: usize,
+    len: usize,
+    /// Length on the wire in bytes. At least the bytes held; more where a simulator carries only headers.
+    pub wire_len: usize,
+    /// When it arrived, in the clock of whoever drives the engine.
+    pub arrival_ns: u64,
+    /// The port it arrived by.
+    pub ingress_port: PortId,
+}
+
+impl fmt::Debug for Packet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Packet({} bytes from {:?})", self.len, self.ingress_port)
+    }
+}
+
+impl Packet {
+    /// A packet with room for `capacity` bytes behind the headroom, holding none.
+    pub fn with_capacity(capacity: usize) -> Self {
+        let storage = (HEADROOM_BYTES + capacity).max(SMALL_STORAGE_BYTES);
+        Self {
+            storage: vec![0; storage].into_boxed_slice(),
+            start: HEADROOM_BYTES,
+            len: 0,
+            wire_len: 0,
+            arrival_ns: 0,
+            ingress_port: PortId(0),
+        }
+    }
+
+    /// A packet that holds a copy of `bytes`.
+    pub fn from_bytes(bytes: &[u8]) -> Self {
+        let mut packet = Self::with_capacity(bytes.len());
+        packet.fill(bytes);
+        packet
+    }
+
+    /// Bytes held.
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether it holds none.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Bytes it can hold behind the headroom.
+    pub fn capacity(&self) -> usize {
+        self.storage.len() - HEADROOM_BYTES
+    }
+
+    /// The bytes.
+    pub fn bytes(&self) -> &[u8] {
+        &self.storage[self.start..self.start + self.len]
+    }
+
+    /// The bytes, to be changed in place.
+    pub fn bytes_mut(&mut self) -> &mut [u8] {
+        &mut self.storage[self.start..self.start + self.len]
+    }
+
+    /// Empties it for use again: no bytes, the whole headroom free.
+    pub fn reset(&mut self) {
+        self.start = HEADROOM_BYTES;
+        self.len = 0;
+        self.wire_len = 0;
+        self.arrival_ns = 0;
+        self.ingress_port = PortId(0);
+    }
+
+    /// All storage behind the headroom, for a port to receive into; [`Packet::set_received`] says how much.
+    pub fn receive_space(&mut self) -> &mut [u8] {
+        &mut self.storage[HEADROOM_BYTES..]
+    }
+
+    /// States that the first `len` bytes of [`Packet::receive_space`] are the packet.
+    pub fn set_received(&mut self, len: usize) {
+        self.start = HEADROOM_BYTES;
+        self.len = len.min(self.capacity());
+        self.wire_len = self.len;
+    }
+
+    /// Replaces the bytes by a copy of `bytes`, growing the storage if it must.
+    pub fn fill(&mut self, bytes: &[u8]) {
+        if bytes.len() > self.capacity() {
+            self.storage = vec![0; HEADROOM_BYTES + bytes.len()].into_boxed_slice();
+        }
+        self.receive_space()[..bytes.len()].copy_from_slice(bytes);
+        self.set_received(bytes.len());
+    }
+
+    /// Replaces the first `consumed` bytes by `front`, moving the rest only if the headroom is too small.
+    /// The length on the wire changes by as much as the bytes held.
+    pub fn replace_front(&mut self, consumed: usize, front: &[u8]) {
+        let consumed = consumed.min(self.len);
+        let rest = self.len - consumed;
+        let hidden = self.wire_len.saturating_sub(self.len);
+        let rest_start = self.start + consumed;
+        if front.len() <= rest_start {
+            self.start = rest_start - front.len();
+        } else {
+            let needed = HEADROOM_BYTES + front.len() + rest;
+            if needed > self.storage.len() {
+                let mut grown = vec![0; needed].into_boxed_slice();
+                grown[HEADROOM_BYTES + front.len()..needed]
+                    .copy_from_slice(&self.storage[rest_start..rest_start + rest]);
+                self.storage = grown;
+            } else {
+                self.storage.copy_within(rest_start..rest_start + rest, HEADROOM_BYTES + front.len());
+            }
+            self.start = HEADROOM_BYTES;
+        }
+        self.storage[self.start..self.start + front.len()].copy_from_slice(front);
+        self.len = front.len() + rest;
+        self.wire_len = self.len + hidden;
+    }
+
+    /// Cuts the packet to at most `len` bytes, on the wire too.
+    pub fn truncate(&mut self, len: usize) {
+        self.len = self.len.min(len);
+        self.wire_len = self.wire_len.min(len);
+    }
+
+    /// Makes this a copy of `other`, bytes and facts.
+    pub fn copy_from(&mut self, other: &Packet) {
+        self.fill(other.bytes());
+        self.wire_len = other.wire_len;
+        self.arrival_ns = other.arrival_ns;
+        self.ingress_port = other.ingress_port;
+    }
+}
+
+/// Free packets, recycled without going through the allocator in steady state.
+///
+/// Not shared: every worker has its own, and a packet may be given back to another pool than it came from.
+#[derive(Debug)]
+pub struct Pool {
+    small: Vec<Packet>,
+    jumbo: Vec<Packet>,
+    retained_max: usize,
+}
+
+impl Pool {
+    /// A pool with `count` small packets at hand that keeps at most `4 * count` free ones of each size.
+    pub fn new(count: usize) -> Self {
+        let mut small = Vec::with_capacity(4 * count);
+        small.extend((0..count).map(|_| Packet::with_capacity(0)));
+        Self { small, jumbo: Vec::with_capacity(count), retained_max: 4 * count }
+    }
+
+    /// An empty packet with room for `capacity` bytes.
+    pub fn take(&mut self, capacity: usize) -> Packet {
+        let small = capacity <= SMALL_STORAGE_BYTES - HEADROOM_BYTES;
+        let jumbo = capacity <= JUMBO_STORAGE_BYTES - HEADROOM_BYTES;
+        if small && let Some(packet) = self.small.pop() {
+            packet
+        } else if small {
+            Packet::with_capacity(capacity)
+        } else if jumbo {
+            self.jumbo
+                .pop()
+                .unwrap_or_else(|| Packet::with_capacity(JUMBO_STORAGE_BYTES - HEADROOM_BYTES))
+        } else {
+            Packet::with_capacity(capacity)
+        }
+    }
+
+    /// Takes a packet back.
+    pub fn give(&mut self, mut packet: Packet) {
+        packet.reset();
+        let shelf = match packet.storage.len() {
+            n if n < JUMBO_STORAGE_BYTES => &mut self.small,
+            JUMBO_STORAGE_BYTES => &mut self.jumbo,
+            _ => return,
+        };
+        if shelf.len() < self.retained_max {
+            shelf.push(packet);
+        }
+    }
+}

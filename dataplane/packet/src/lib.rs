@@ -1,0 +1,7 @@
+//! Packets: buffers and their pool, port numbers, and the wire formats that tests, generators and telemetry
+//! need. Knows nothing of programs, ports or queues.
+
+mod buffer;
+pub mod wire;
+
+pub use buffer::*;
