@@ -1,0 +1,328 @@
+#![allow(unsafe_code)] // Entries and tuples reached by pointers that the one writer replaces.
+//! The entries of one table or value set, found by key.
+//!
+//! Keys that are all exact are looked up in one [`Index`]. Any others are searched by tuple space (Srinivasan,
+//! Suri, Varghese 1999): one index per mask, tried from the one whose entries may rank highest to the first that
+//! cannot beat what was found. Longest-prefix match is the case where the rank is the length of the mask.
+//!
+//! Invariant: a bound is never below the rank of an entry that some snapshot may see in its tuple, and an entry is
+//! filed before the generation that first sees it is published.
+
+use std::collections::BTreeMap;
+use std::ptr::null_mut;
+use std::sync::atomic::{AtomicPtr, Ordering};
+
+use hashbrown::HashMap;
+
+use crate::entry::{EntryRef, Header};
+use crate::index::{Index, hash_words};
+use crate::key::{Encoded, KeyLayout, Precedence};
+use crate::reclaim::{Held, Later};
+
+/// What readers search.
+pub(crate) struct Space {
+    layout: KeyLayout,
+    search: Search,
+}
+
+enum Search {
+    /// All keys are exact. On the heap, since what is retired points to it.
+    Hash(Held<Index<Header>>),
+    /// A value under a mask, perhaps ranges, perhaps ranks.
+    Tuples(AtomicPtr<Probes>),
+}
+
+/// The tuples in the order they are tried. Replaced as a whole.
+struct Probes {
+    probes: Box<[Probe]>,
+    /// The masks of the probes, one after the other.
+    masks: Box<[u64]>,
+}
+
+struct Probe {
+    /// The highest rank in the tuple, or above.
+    bound: u32,
+    tuple: Held<Tuple>,
+}
+
+/// The entries of one mask.
+struct Tuple {
+    index: Index<Header>,
+}
+
+/// What the writer keeps beside a [`Space`].
+pub(crate) struct SpaceWriter {
+    tuples: HashMap<Box<[u64]>, TupleRecord>,
+    /// Whether the probes no longer say what `tuples` says.
+    dirty: bool,
+    sequence: u64,
+    /// Entries that the next generation sees.
+    live: usize,
+}
+
+struct TupleRecord {
+    tuple: Held<Tuple>,
+    /// How many entries there are of each rank, those that wait to be removed included.
+    ranks: BTreeMap<u32, usize>,
+}
+
+impl TupleRecord {
+    fn bound(&self) -> u32 {
+        self.ranks.last_key_value().map_or(0, |(rank, _)| *rank)
+    }
+}
+
+impl Space {
+    /// No entries.
+    pub(crate) fn new(layout: KeyLayout) -> Space {
+        let search = match layout.precedence() {
+            Precedence::Unique => Search::Hash(Held::new(Index::new())),
+            Precedence::LongestPrefix | Precedence::Priority { .. } | Precedence::Any => {
+                Search::Tuples(AtomicPtr::new(null_mut()))
+            }
+        };
+        Space { layout, search }
+    }
+
+    /// The keys.
+    #[inline]
+    pub(crate) fn layout(&self) -> &KeyLayout {
+        &self.layout
+    }
+
+    /// The entry that a generation sees for a key of [`KeyLayout::words`] words. The caller holds a snapshot of that
+    /// generation, or the writer's lock.
+    #[inline]
+    pub(crate) fn find(&self, generation: u64, key: &[u64]) -> Option<EntryRef<'_>> {
+        match &self.search {
+            // SAFETY: the index is freed when this is dropped.
+            Search::Hash(index) => match (key, unsafe { index.get() }) {
+                // One word is common enough to spare it the loops.
+                ([word], index) => {
+                    let found = index.find(hash_words(std::iter::once(*word)), |entry| {
+                        // SAFETY: an entry that is filed is not freed while the caller's snapshot or lock is held.
+                        let entry = unsafe { EntryRef::from_non_null(entry) };
+                        entry.key().first() == Some(word) && entry.span().contains(generation)
+                    });
+                    // SAFETY: as above.
+                    found.map(|entry| unsafe { EntryRef::from_non_null(entry) })
+                }
+                (_, index) => {
+                    let found = index.find(hash_words(key.iter().copied()), |entry| {
+                        // SAFETY: as above.
+                        let entry = unsafe { EntryRef::from_non_null(entry) };
+                        entry.key() == key && entry.span().contains(generation)
+                    });
+                    // SAFETY: as above.
+                    found.map(|entry| unsafe { EntryRef::from_non_null(entry) })
+                }
+            },
+            Search::Tuples(probes) => {
+                // SAFETY: probes are freed only after the snapshots that could load them are gone.
+                let probes = unsafe { probes.load(Ordering::Acquire).as_ref() }?;
+                self.find_in_tuples(probes, generation, key)
+            }
+        }
+    }
+
+    fn find_in_tuples(&self, probes: &Probes, generation: u64, key: &[u64]) -> Option<EntryRef<'_>> {
+        let mut best: Option<EntryRef<'_>> = None;
+        for (probe, mask) in probes.probes.iter().zip(probes.masks.chunks_exact(key.len().max(1))) {
+            if best.is_some_and(|best| probe.bound < best.rank()) {
+                break;
+            }
+            let hash = hash_words(key.iter().zip(mask).map(|(k, m)| k & m));
+            // SAFETY: a tuple is freed only after the probes that list it and their readers are gone.
+            let tuple = unsafe { probe.tuple.get() };
+            tuple.index.find(hash, |entry| {
+                // SAFETY: an entry that is filed is not freed while the caller's snapshot or lock is held.
+                let entry = unsafe { EntryRef::from_non_null(entry) };
+                let filed = entry.filed();
+                let matches = key.iter().zip(mask).zip(filed).all(|((k, m), f)| k & m == *f)
+                    && entry.span().contains(generation)
+                    && self.layout.in_ranges(key, &entry.key()[filed.len()..]);
+                if matches && best.is_none_or(|best| beats(entry, best)) {
+                    best = Some(entry);
+                }
+                false
+            });
+        }
+        best
+    }
+
+    /// The same entry, if a generation sees it. Only under the writer's lock.
+    pub(crate) fn find_same(&self, writer: &SpaceWriter, generation: u64, same: &Encoded) -> Option<EntryRef<'_>> {
+        let index = self.index(writer, &same.mask)?;
+        let hash = hash_words(same.key.iter().copied().take(self.layout.words()));
+        let found = index.find(hash, |entry| {
+            // SAFETY: entries are freed only under the writer's lock.
+            let entry = unsafe { EntryRef::from_non_null(entry) };
+            entry.key() == &*same.key && entry.rank() == same.rank && entry.span().contains(generation)
+        });
+        // SAFETY: as above.
+        found.map(|entry| unsafe { EntryRef::from_non_null(entry) })
+    }
+
+    fn index(&self, writer: &SpaceWriter, mask: &[u64]) -> Option<&Index<Header>> {
+        match &self.search {
+            // SAFETY: the index is freed when this is dropped.
+            Search::Hash(index) => Some(unsafe { index.get() }),
+            // SAFETY: tuples are freed only under the writer's lock, after they were taken out of the map.
+            Search::Tuples(_) => writer.tuples.get(mask).map(|record| unsafe { &record.tuple.get().index }),
+        }
+    }
+
+    /// Files an entry that the next generation sees.
+    pub(crate) fn insert(&self, writer: &mut SpaceWriter, mask: &[u64], entry: EntryRef<'_>, later: &mut Vec<Later>) {
+        let index = match &self.search {
+            // SAFETY: the index is freed when this is dropped.
+            Search::Hash(index) => unsafe { index.get() },
+            Search::Tuples(_) => {
+                let record = writer.tuples.entry_ref(mask).or_insert_with(|| TupleRecord {
+                    tuple: Held::new(Tuple { index: Index::new() }),
+                    ranks: BTreeMap::new(),
+                });
+                writer.dirty |= record.ranks.last_key_value().is_none_or(|(bound, _)| *bound < entry.rank());
+                *record.ranks.entry(entry.rank()).or_insert(0) += 1;
+                // SAFETY: tuples are freed only under the writer's lock, after they were taken out of the map.
+                unsafe { &record.tuple.get().index }
+            }
+        };
+        // SAFETY: an entry is freed only after `remove` and the snapshots of then.
+        unsafe { index.insert(entry.as_non_null(), later) };
+        writer.live += 1;
+    }
+
+    /// Takes an entry out once no snapshot can see it.
+    pub(crate) fn remove(&self, writer: &mut SpaceWriter, mask: &[u64], entry: EntryRef<'_>, later: &mut Vec<Later>) {
+        match &self.search {
+            // SAFETY: the index is freed when this is dropped.
+            Search::Hash(index) => unsafe { index.get() }.remove(entry.as_non_null(), later),
+            Search::Tuples(_) => {
+                let Some(record) = writer.tuples.get_mut(mask) else { return };
+                let bound = record.bound();
+                // SAFETY: tuples are freed only under the writer's lock, after they were taken out of the map.
+                unsafe { record.tuple.get() }.index.remove(entry.as_non_null(), later);
+                if let Some(count) = record.ranks.get_mut(&entry.rank()) {
+                    *count -= 1;
+                    if *count == 0 {
+                        record.ranks.remove(&entry.rank());
+                    }
+                }
+                writer.dirty |= record.ranks.is_empty() || record.bound() != bound;
+            }
+        }
+    }
+
+    /// Shows readers the tuples as they are now; before the generation that needs them is published.
+    pub(crate) fn publish(&self, writer: &mut SpaceWriter, later: &mut Vec<Later>) {
+        let Search::Tuples(published) = &self.search else { return };
+        if !std::mem::take(&mut writer.dirty) {
+            return;
+        }
+        writer.tuples.retain(|_, record| {
+            let used = !record.ranks.is_empty();
+            if !used {
+                later.push(record.tuple.into_later());
+            }
+            used
+        });
+        let mut order: Vec<(&Box<[u64]>, &TupleRecord)> = writer.tuples.iter().collect();
+        // By mask as well, so that the order does not depend on the map's.
+        order.sort_unstable_by(|(a_mask, a), (b_mask, b)| b.bound().cmp(&a.bound()).then_with(|| b_mask.cmp(a_mask)));
+        let probes = Probes {
+            probes: order.iter().map(|(_, r)| Probe { bound: r.bound(), tuple: r.tuple }).collect(),
+            masks: order.iter().flat_map(|(mask, _)| mask.iter().copied()).collect(),
+        };
+        let old = published.swap(Held::new(probes).as_ptr(), Ordering::AcqRel);
+        later.extend(Held::from_ptr(old).map(Held::into_later));
+    }
+
+    /// Every entry that is filed, with its mask. Only under the writer's lock.
+    pub(crate) fn for_each<'a>(&'a self, writer: &SpaceWriter, mut f: impl FnMut(&[u64], EntryRef<'a>)) {
+        let mut visit = |mask: &[u64], index: &Index<Header>| {
+            // SAFETY: entries are freed only under the writer's lock.
+            index.for_each(|entry| f(mask, unsafe { EntryRef::from_non_null(entry) }));
+        };
+        match &self.search {
+            // SAFETY: the index is freed when this is dropped.
+            Search::Hash(index) => visit(&[], unsafe { index.get() }),
+            Search::Tuples(_) => {
+                for (mask, record) in &writer.tuples {
+                    // SAFETY: tuples are freed only under the writer's lock.
+                    visit(mask, unsafe { &record.tuple.get().index });
+                }
+            }
+        }
+    }
+}
+
+/// Whether an entry is chosen over another that also matches.
+fn beats(entry: EntryRef<'_>, best: EntryRef<'_>) -> bool {
+    entry.rank() > best.rank() || entry.rank() == best.rank() && entry.sequence() < best.sequence()
+}
+
+impl SpaceWriter {
+    /// Beside a new [`Space`].
+    pub(crate) fn new() -> SpaceWriter {
+        SpaceWriter { tuples: HashMap::new(), dirty: false, sequence: 0, live: 0 }
+    }
+
+    /// The number of the next entry in order of insertion.
+    pub(crate) fn next_sequence(&mut self) -> u64 {
+        self.sequence += 1;
+        self.sequence
+    }
+
+    /// Entries that the next generation sees.
+    pub(crate) fn live(&self) -> usize {
+        self.live
+    }
+
+    /// Notes that the next generation sees one entry fewer.
+    pub(crate) fn ended(&mut self) {
+        self.live -= 1;
+    }
+
+    /// Takes [`SpaceWriter::ended`] back.
+    pub(crate) fn reopened(&mut self) {
+        self.live += 1;
+    }
+}
+
+/// Frees entries, tuples and probes.
+impl Drop for Space {
+    fn drop(&mut self) {
+        let free_entries = |index: &Index<Header>| {
+            // SAFETY: `&mut self`: no reader is left; each entry is visited once, and the index does not look at
+            // it again.
+            let mut entries = Vec::with_capacity(index.len());
+            index.for_each(|entry| entries.push(entry));
+            for entry in entries {
+                // SAFETY: as above.
+                unsafe { EntryRef::from_non_null(entry).free() }
+            }
+        };
+        match &mut self.search {
+            Search::Hash(index) => {
+                // SAFETY: freed here and nowhere else.
+                unsafe {
+                    free_entries(index.get());
+                    index.free();
+                }
+            }
+            Search::Tuples(probes) => {
+                let Some(probes) = Held::from_ptr(*probes.get_mut()) else { return };
+                // SAFETY: published probes are freed by their replacement or here.
+                for probe in &unsafe { probes.get() }.probes {
+                    // SAFETY: every tuple is listed once.
+                    free_entries(unsafe { &probe.tuple.get().index });
+                    // SAFETY: as above; its readers are gone.
+                    unsafe { probe.tuple.free() }
+                }
+                // SAFETY: as above.
+                unsafe { probes.free() }
+            }
+        }
+    }
+}

@@ -1,0 +1,49 @@
+//! What the control plane reads back.
+//!
+//! Invariant: a view is a copy; it stays as it is when the state changes.
+
+use heddle_ir::TableId;
+
+use crate::meter::MeterConfig;
+use crate::update::{ActionSpec, CounterValue, EntryKey, EntrySpec};
+
+/// An entry with all that is attached to it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EntryView {
+    /// The entry, in canonical form: a match that any value satisfies is [`heddle_ir::KeyMatch::Any`].
+    pub spec: EntrySpec,
+    /// Whether the program declares it as constant.
+    pub is_const: bool,
+    /// Its direct counter, if the table has one.
+    pub counter: Option<CounterValue>,
+    /// The configuration of its direct meter, if the table has one and it is configured.
+    pub meter: Option<MeterConfig>,
+    /// When it was last hit; `None` if never, or if the table does not support idle timeouts.
+    pub last_hit_ns: Option<u64>,
+}
+
+/// The default entry of a table with all that is attached to it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DefaultView {
+    /// The table.
+    pub table: TableId,
+    /// Its action.
+    pub action: ActionSpec,
+    /// Its direct counter, if the table has one.
+    pub counter: Option<CounterValue>,
+    /// The configuration of its direct meter, if the table has one and it is configured.
+    pub meter: Option<MeterConfig>,
+}
+
+/// An entry that was not hit for as long as its idle timeout.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IdleEntry {
+    /// The entry.
+    pub key: EntryKey,
+    /// Its timeout.
+    pub idle_timeout_ns: u64,
+    /// Time since its last hit.
+    pub idle_ns: u64,
+    /// As given when it was inserted.
+    pub metadata: Vec<u8>,
+}
