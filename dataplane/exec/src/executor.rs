@@ -1,0 +1,216 @@
+//! The seam between programs and the engine: one call runs a batch of packets through an entry point.
+//!
+//! An executor turns a [`Work`] with its verdict unset into one with a verdict; it makes clones (into
+//! [`Context::clones`]) and digests, and prepares resubmitted and recirculated packets itself, so that the
+//! engine never needs to know how a frame is laid out. Invariant: a batch has exactly the effects of its
+//! packets run one by one in order.
+
+use heddle_ir::{DigestId, DropReason, Origin, Verified};
+use heddle_packet::{Packet, Pool};
+use heddle_state::{Snapshot, State};
+
+use crate::trace::TraceSink;
+
+/// Runs a verified program. Holds no packet and no run-time state, so one executor serves many switches.
+pub trait Executor: Send + Sync {
+    /// What it runs.
+    fn program(&self) -> &Verified;
+
+    /// Size of a frame in 64-bit words. How the words are used is the executor's own business.
+    fn frame_words(&self) -> usize;
+
+    /// Runs every work of the batch, first one first, through an entry point.
+    ///
+    /// Before: packet, frame and intrinsics are set. After: [`Work::verdict`] says what becomes of the packet,
+    /// and the packet is ready for it. [`Verdict::Transmit`] and [`Verdict::Recirculate`]: the bytes are those
+    /// deparsed. [`Verdict::Resubmit`]: the bytes are as they arrived. For the latter two the frame holds just
+    /// what is preserved, and `parsed_bytes` is zero.
+    fn run(&self, entry: Entry, context: &mut Context<'_>, batch: &mut [Work]);
+}
+
+/// Where a packet enters the program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Entry {
+    /// It arrived, or was resubmitted or recirculated.
+    Ingress,
+    /// It left its queue.
+    Egress,
+}
+
+/// The storage of a packet's slots: opaque words, all zero for a new packet.
+#[derive(Clone, Debug, Default)]
+pub struct Frame {
+    /// As many as [`Executor::frame_words`] says.
+    pub words: Box<[u64]>,
+}
+
+impl Frame {
+    /// An all-zero frame.
+    pub fn new(words: usize) -> Self {
+        Self { words: vec![0; words].into_boxed_slice() }
+    }
+}
+
+/// Free frames of one size, recycled without the allocator in steady state.
+#[derive(Debug)]
+pub struct FramePool {
+    words: usize,
+    free: Vec<Frame>,
+}
+
+impl FramePool {
+    /// A pool of frames of so many words, with `count` at hand.
+    pub fn new(words: usize, count: usize) -> Self {
+        Self { words, free: (0..count).map(|_| Frame::new(words)).collect() }
+    }
+
+    /// An all-zero frame.
+    pub fn take(&mut self) -> Frame {
+        match self.free.pop() {
+            Some(mut frame) => {
+                frame.words.fill(0);
+                frame
+            }
+            None => Frame::new(self.words),
+        }
+    }
+
+    /// Takes a frame back. Frames of another size (of a program since replaced) are dropped.
+    pub fn give(&mut self, frame: Frame) {
+        if frame.words.len() == self.words && self.free.len() < self.free.capacity().max(4_096) {
+            self.free.push(frame);
+        }
+    }
+}
+
+/// What the engine tells the program about a packet; see [`heddle_ir::Intrinsic`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Intrinsics {
+    /// Port it came in by.
+    pub ingress_port: u32,
+    /// Port whose queue it left.
+    pub egress_port: u32,
+    /// Length on the wire when this pass began, in bytes.
+    pub packet_length: u32,
+    /// How it came here.
+    pub origin: Origin,
+    /// Replication id.
+    pub replication_id: u32,
+    /// When it arrived at the switch.
+    pub ingress_time_ns: u64,
+    /// When it was queued.
+    pub enqueue_time_ns: u64,
+    /// Packets in the queue when it was queued.
+    pub enqueue_depth: u32,
+    /// Packets in the queue when it left it.
+    pub dequeue_depth: u32,
+    /// The queue.
+    pub queue_id: u32,
+}
+
+impl Default for Intrinsics {
+    fn default() -> Self {
+        Self {
+            ingress_port: 0,
+            egress_port: 0,
+            packet_length: 0,
+            origin: Origin::Normal,
+            replication_id: 0,
+            ingress_time_ns: 0,
+            enqueue_time_ns: 0,
+            enqueue_depth: 0,
+            dequeue_depth: 0,
+            queue_id: 0,
+        }
+    }
+}
+
+/// A packet under way.
+#[derive(Debug)]
+pub struct Work {
+    /// Its bytes. Between passes they are still those that arrived, headers live in the frame.
+    pub packet: Packet,
+    /// Its slots.
+    pub frame: Frame,
+    /// Bytes at the packet's start that the parser has taken: the rest is payload.
+    pub parsed_bytes: usize,
+    /// What the engine knows.
+    pub intrinsics: Intrinsics,
+    /// What became of it.
+    pub verdict: Verdict,
+    /// The length that `truncate` asked for, if any, and that still has to be applied. A pass that ends in
+    /// [`Verdict::Enqueue`] or [`Verdict::Replicate`] leaves it set; one that ends in [`Verdict::Transmit`] or
+    /// [`Verdict::Recirculate`] cuts the bytes deparsed to what is set, by whomever, and clears it.
+    pub truncate_bytes: Option<u32>,
+}
+
+/// What becomes of a packet when its pass ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Into a queue of a port.
+    Enqueue {
+        /// Port.
+        port: u32,
+        /// Queue: higher is served sooner.
+        queue: u32,
+    },
+    /// To every replica of a group.
+    Replicate {
+        /// Multicast group.
+        group: u32,
+        /// Queue.
+        queue: u32,
+    },
+    /// Ingress again, bytes as they arrived.
+    Resubmit,
+    /// Ingress again, bytes as deparsed.
+    Recirculate,
+    /// Out of the port whose queue it left.
+    Transmit,
+    /// Nowhere.
+    Drop(DropReason),
+}
+
+/// A clone that a pass made. Its egress pass starts with [`Work::intrinsics`]' `origin` as given here.
+#[derive(Debug)]
+pub struct Clone {
+    /// Position in the batch of the packet that it is a clone of. Clones are made in ascending order of it.
+    pub parent: usize,
+    /// Clone session, to be looked up by the engine.
+    pub session: u32,
+    /// Packet, frame and `parsed_bytes`; verdict without meaning.
+    pub work: Work,
+}
+
+/// Digests of a batch, flat, so that none allocates in steady state.
+#[derive(Debug, Default)]
+pub struct DigestBuffer {
+    /// Which digest, and where its values end in `words`.
+    pub messages: Vec<(DigestId, usize)>,
+    /// Values in order, each in as many little-endian limbs as its width needs, at least one.
+    pub words: Vec<u64>,
+}
+
+/// What a batch runs in.
+pub struct Context<'a> {
+    /// Tables, counters, meters, registers of this switch.
+    pub state: &'a State,
+    /// What this batch sees of the tables.
+    pub snapshot: &'a Snapshot<'a>,
+    /// Which worker this is, for per-worker counters.
+    pub worker: usize,
+    /// Now.
+    pub now_ns: u64,
+    /// State of this worker's random numbers; any value.
+    pub random: &'a mut u64,
+    /// Free packets.
+    pub pool: &'a mut Pool,
+    /// Free frames.
+    pub frames: &'a mut FramePool,
+    /// Clones made.
+    pub clones: &'a mut Vec<Clone>,
+    /// Digests made.
+    pub digests: &'a mut DigestBuffer,
+    /// Where the trace goes, if anyone asked.
+    pub trace: Option<&'a mut dyn TraceSink>,
+}
