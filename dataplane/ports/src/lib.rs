@@ -1,0 +1,22 @@
+//! Ports: where packets enter and leave the switch. Each kind is a module; the engine sees only [`Port`] and
+//! [`Queue`].
+
+pub mod af_packet;
+pub mod capture;
+pub mod datagram;
+pub mod device;
+mod error;
+pub mod fault;
+mod frame;
+pub mod memory;
+mod offload;
+pub mod pcap;
+mod port;
+mod ring;
+mod scratch;
+mod socket;
+pub mod spec;
+pub mod tap;
+
+pub use error::{Existing, OpenError};
+pub use port::*;

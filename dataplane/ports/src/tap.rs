@@ -1,0 +1,333 @@
+//! A port on a TAP device: the host's own stack, or a virtual machine, on the other side.
+//!
+//! Invariant: a device that this port created disappears with its last queue; one that was there before stays,
+//! with its offloads off as a TAP without a reader has them.
+#![allow(unsafe_code)] // The TUN/TAP driver is driven by ioctl(2).
+
+use std::collections::VecDeque;
+use std::fs::{File, OpenOptions};
+use std::io::{self, IoSlice, Read, Write};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
+use std::os::unix::fs::OpenOptionsExt;
+use std::sync::Arc;
+
+use heddle_packet::{Packet, Pool, PortId};
+
+use crate::device::{Interface, Request, check_name, interface_names, mtu_bytes};
+use crate::error::OpenError;
+use crate::frame::fits_mtu;
+use crate::offload::{Intake, Sink, VNET_HEADER_BYTES};
+use crate::port::{Port, PortDescription, Queue, QueueError, QueueStats};
+use crate::scratch::Scratch;
+
+const CAPABILITY: &str = "CAP_NET_ADMIN";
+
+/// Offloads that the port undoes per frame, from the most to the fewest that a kernel may know. One read of a
+/// large frame is far cheaper than one for each of its segments.
+const OFFLOADS: [libc::c_uint; 2] = [
+    libc::TUN_F_CSUM
+        | libc::TUN_F_TSO4
+        | libc::TUN_F_TSO6
+        | libc::TUN_F_TSO_ECN
+        | libc::TUN_F_USO4
+        | libc::TUN_F_USO6,
+    libc::TUN_F_CSUM | libc::TUN_F_TSO4 | libc::TUN_F_TSO6 | libc::TUN_F_TSO_ECN,
+];
+
+/// What a TAP port is made of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TapOptions {
+    /// Queues; at least one is opened.
+    pub queues: usize,
+    /// MTU of a device that is created, where the kernel's 1,500 bytes won't do.
+    pub mtu_bytes: Option<usize>,
+}
+
+/// A port on a TAP device.
+#[derive(Debug)]
+pub struct TapPort {
+    description: PortDescription,
+    queues: Vec<TapQueue>,
+}
+
+impl TapPort {
+    /// Attaches the device, creating it if it isn't there.
+    ///
+    /// # Errors
+    /// What is missing and how to mend it.
+    pub fn open(id: PortId, name: &str, options: &TapOptions) -> Result<Self, OpenError> {
+        check_name(name)?;
+        let existed = interface_names().iter().any(|existing| existing == name);
+        let wanted = options.queues.max(1);
+        let mut notes = Vec::new();
+        let (first, is_multiple) = attach_first(name, wanted > 1, existed)?;
+        let shared = first.as_fd().try_clone_to_owned().map_err(failed(name, "dup"))?;
+        let mut devices = vec![first];
+        while is_multiple && devices.len() < wanted {
+            devices.push(attach(name, true)?);
+        }
+        if devices.len() < wanted {
+            notes.push(format!(
+                "The device was created with a single queue, so it gets one and not {wanted}; `ip tuntap add \
+                 {name} mode tap multi_queue` makes one with several."
+            ));
+        }
+        let interface = Interface::find(name)?;
+        if existed {
+            interface.check_usable()?;
+        } else {
+            if let Some(mtu) = options.mtu_bytes {
+                interface.set_mtu(mtu).map_err(failed(name, "SIOCSIFMTU"))?;
+            }
+            interface.bring_up().map_err(failed(name, "SIOCSIFFLAGS"))?;
+            notes.push("Created and set up; it disappears when the port is detached.".to_owned());
+        }
+        notes.push(match set_offloads(&shared) {
+            Ok(()) => "Checksum and segmentation offloads are on; the port undoes them per frame.".to_owned(),
+            Err(error) => format!("The kernel completes every frame itself (no offloads: {error})."),
+        });
+        let attachment = Arc::new(Attachment { name: name.to_owned(), device: shared });
+        let mtu_bytes = mtu_bytes(name).map_err(failed(name, "SIOCGIFMTU"))?;
+        let queues: Vec<_> = devices
+            .into_iter()
+            .map(|device| TapQueue {
+                id,
+                device,
+                attachment: Arc::clone(&attachment),
+                mtu_bytes,
+                scratch: Scratch::new(),
+                intake: Intake::new(id),
+                stats: QueueStats::default(),
+            })
+            .collect();
+        let description = PortDescription {
+            id,
+            name: name.to_owned(),
+            kind: "TAP",
+            queues: queues.len(),
+            mtu_bytes,
+            notes,
+        };
+        Ok(Self { description, queues })
+    }
+}
+
+fn failed<'a>(name: &'a str, call: &'static str) -> impl Fn(io::Error) -> OpenError + 'a {
+    move |source| OpenError::of_call(name, call, CAPABILITY, source)
+}
+
+/// Attaches the first queue. A device must be attached the way it was created, with several queues or with one,
+/// so the other way is tried as well. Returns whether it has several.
+fn attach_first(name: &str, wants_multiple: bool, existed: bool) -> Result<(File, bool), OpenError> {
+    match attach(name, wants_multiple) {
+        Ok(device) => Ok((device, wants_multiple)),
+        Err(OpenError::System { source, .. })
+            if existed && source.raw_os_error() == Some(libc::EINVAL) =>
+        {
+            match attach(name, !wants_multiple) {
+                Ok(device) => Ok((device, !wants_multiple)),
+                Err(OpenError::System { .. }) => Err(OpenError::NotTap { name: name.to_owned() }),
+                Err(error) => Err(error),
+            }
+        }
+        Err(error) => Err(error),
+    }
+}
+
+fn attach(name: &str, is_multiple: bool) -> Result<File, OpenError> {
+    let device = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .custom_flags(libc::O_NONBLOCK)
+        .open("/dev/net/tun")
+        .map_err(|source| match source.raw_os_error() {
+            Some(libc::EPERM | libc::EACCES) => failed(name, "opening /dev/net/tun")(source),
+            _ => OpenError::NoTapDriver { name: name.to_owned(), source },
+        })?;
+    let mut flags = libc::IFF_TAP | libc::IFF_NO_PI | libc::IFF_VNET_HDR;
+    if is_multiple {
+        flags |= libc::IFF_MULTI_QUEUE;
+    }
+    let mut request = Request::new(name);
+    // The flags are all below 0x8000.
+    request.set_flags(flags as libc::c_short);
+    request.ask(&device, u64::from(libc::TUNSETIFF)).map_err(|source| match source.raw_os_error() {
+        Some(libc::EBUSY) => OpenError::TapBusy { name: name.to_owned() },
+        _ => failed(name, "TUNSETIFF")(source),
+    })?;
+    let size = VNET_HEADER_BYTES as libc::c_int;
+    // SAFETY: TUNSETVNETHDRSZ reads one int through the pointer, which outlives the call.
+    let result = unsafe { libc::ioctl(device.as_raw_fd(), libc::TUNSETVNETHDRSZ, &raw const size) };
+    if result < 0 {
+        return Err(failed(name, "TUNSETVNETHDRSZ")(io::Error::last_os_error()));
+    }
+    Ok(device)
+}
+
+fn set_offloads(device: &impl AsRawFd) -> io::Result<()> {
+    OFFLOADS.iter().fold(Err(io::ErrorKind::Unsupported.into()), |result, &offloads| {
+        if result.is_ok() { result } else { ask_offloads(device, offloads) }
+    })
+}
+
+fn ask_offloads(device: &impl AsRawFd, offloads: libc::c_uint) -> io::Result<()> {
+    // SAFETY: TUNSETOFFLOAD takes its argument by value.
+    let result =
+        unsafe { libc::ioctl(device.as_raw_fd(), libc::TUNSETOFFLOAD, libc::c_ulong::from(offloads)) };
+    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
+impl Port for TapPort {
+    fn description(&self) -> PortDescription {
+        self.description.clone()
+    }
+
+    fn split(&mut self) -> Vec<Box<dyn Queue>> {
+        self.queues.drain(..).map(|queue| Box::new(queue) as Box<dyn Queue>).collect()
+    }
+}
+
+/// What all queues of a port share.
+#[derive(Debug)]
+struct Attachment {
+    name: String,
+    device: OwnedFd,
+}
+
+impl Drop for Attachment {
+    fn drop(&mut self) {
+        // Fails only if the device is gone, and then there is nothing to restore.
+        let _gone = ask_offloads(&self.device, 0);
+    }
+}
+
+/// One open file of the device.
+#[derive(Debug)]
+struct TapQueue {
+    id: PortId,
+    device: File,
+    attachment: Arc<Attachment>,
+    mtu_bytes: usize,
+    scratch: Scratch,
+    intake: Intake,
+    stats: QueueStats,
+}
+
+impl TapQueue {
+    fn failure(&self, call: &'static str, source: io::Error) -> QueueError {
+        let name = self.attachment.name.clone();
+        match source.raw_os_error() {
+            // Removed, or set down (EIO).
+            Some(libc::EBADFD | libc::ENODEV | libc::EIO) => QueueError::Gone { name, source },
+            _ => QueueError::System { name, call, source },
+        }
+    }
+
+    /// Whether the frame may leave; the MTU is looked up again before one is refused.
+    fn fits(&mut self, packet: &Packet) -> bool {
+        if fits_mtu(packet.bytes(), packet.len(), self.mtu_bytes) {
+            return true;
+        }
+        if let Ok(now) = mtu_bytes(&self.attachment.name) {
+            self.mtu_bytes = now;
+        }
+        fits_mtu(packet.bytes(), packet.len(), self.mtu_bytes)
+    }
+}
+
+impl Queue for TapQueue {
+    fn port(&self) -> PortId {
+        self.id
+    }
+
+    fn receive(
+        &mut self,
+        now_ns: u64,
+        pool: &mut Pool,
+        into: &mut Vec<Packet>,
+        max: usize,
+    ) -> Result<usize, QueueError> {
+        let before = self.stats.rx_packets;
+        let mut sink = Sink { now_ns, pool, into, stats: &mut self.stats, room: max };
+        while sink.room > 0 {
+            if let Some(frame) = self.scratch.frame() {
+                if !self.intake.take(&frame, &mut sink) {
+                    break;
+                }
+                self.scratch.clear();
+            }
+            match (&self.device).read(self.scratch.space()) {
+                Ok(len) => {
+                    if !self.scratch.hold(len, None) {
+                        sink.stats.rx_invalid += 1;
+                    }
+                }
+                Err(error) => match error.raw_os_error() {
+                    Some(libc::EAGAIN | libc::EINTR) => break,
+                    _ => return Err(self.failure("read", error)),
+                },
+            }
+        }
+        Ok((self.stats.rx_packets - before) as usize)
+    }
+
+    fn transmit(
+        &mut self,
+        _now_ns: u64,
+        pool: &mut Pool,
+        from: &mut VecDeque<Packet>,
+    ) -> Result<usize, QueueError> {
+        const NO_OFFLOAD: [u8; VNET_HEADER_BYTES] = [0; VNET_HEADER_BYTES];
+        let mut count = 0;
+        while let Some(packet) = from.pop_front() {
+            if !self.fits(&packet) {
+                self.stats.tx_refused += 1;
+                pool.give(packet);
+                continue;
+            }
+            let vectors = [IoSlice::new(&NO_OFFLOAD), IoSlice::new(packet.bytes())];
+            match (&self.device).write_vectored(&vectors) {
+                Ok(_) => {
+                    self.stats.tx_packets += 1;
+                    self.stats.tx_bytes += packet.len() as u64;
+                    pool.give(packet);
+                    count += 1;
+                }
+                Err(error) => match error.raw_os_error() {
+                    // Too short for an Ethernet header.
+                    Some(libc::EINVAL) => {
+                        self.stats.tx_refused += 1;
+                        pool.give(packet);
+                    }
+                    code => {
+                        from.push_front(packet);
+                        match code {
+                            Some(libc::EAGAIN | libc::ENOBUFS | libc::ENOMEM | libc::EINTR) => break,
+                            _ => return Err(self.failure("write", error)),
+                        }
+                    }
+                },
+            }
+        }
+        Ok(count)
+    }
+
+    fn readable_fd(&self) -> Option<RawFd> {
+        Some(self.device.as_raw_fd())
+    }
+
+    fn stats(&self) -> QueueStats {
+        self.stats
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_impossible_name_is_refused_before_the_driver_is_asked() {
+        let error = TapPort::open(PortId(1), "tap/0", &TapOptions::default()).unwrap_err();
+        assert!(matches!(error, OpenError::Name { .. }), "{error}");
+    }
+}
