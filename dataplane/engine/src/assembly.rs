@@ -1,0 +1,288 @@
+//! Putting a switch together: ports are mapped and split, their queues dealt out to workers, and the workers
+//! connected by rings.
+//!
+//! Invariant: every queue pair has one worker; every port has one worker that sends for it, unless its
+//! scheduler is plain and every worker has a queue of it, in which case each sends what it processed itself.
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use crossbeam::channel::{Receiver, Sender, bounded};
+use heddle_packet::PortId;
+use heddle_ports::{Port, PortDescription, Queue};
+use rtrb::RingBuffer;
+
+use crate::config::{Config, PortConfig, QUEUES_MAX};
+use crate::core::{Core, Parts, Route, Shared};
+use crate::event::{Command, DigestMessage, Event, Injection, PacketIn};
+use crate::job::Transfer;
+use crate::pipeline::{Pipeline, Published, is_drained};
+use crate::port_map::{PORTS_MAX, PortMap};
+use crate::stats::{Stats, WorkerCells};
+
+/// Why a switch cannot be set up as asked.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// Two ports, or a port and the controller, have the same number.
+    #[error("port {0} is given twice")]
+    DuplicatePort(PortId),
+    /// A scheduler is configured for a port that is not there.
+    #[error("a scheduler is configured for port {0}, which is not attached")]
+    UnknownPort(PortId),
+    /// More ports than positions.
+    #[error("{ports} ports, at most {PORTS_MAX} are possible")]
+    TooManyPorts {
+        /// How many there are.
+        ports: usize,
+    },
+    /// A number of priority queues that no port can have.
+    #[error("port {port} cannot have {queues} queues: 1 to {QUEUES_MAX} are possible")]
+    Queues {
+        /// Which.
+        port: PortId,
+        /// How many were asked for.
+        queues: usize,
+    },
+    /// No workers, or more than the state has counters for.
+    #[error("{workers} workers, but the state counts for {state_workers}")]
+    Workers {
+        /// How many were asked for.
+        workers: usize,
+        /// How many the state was made for.
+        state_workers: usize,
+    },
+    /// The system refused what a worker needs.
+    #[error("{what}: {source}")]
+    System {
+        /// What was asked for.
+        what: &'static str,
+        /// What the system said.
+        source: std::io::Error,
+    },
+}
+
+/// Why a port's scheduler cannot be changed as asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ConfigureError {
+    /// No such port.
+    #[error("port {0} is not attached")]
+    UnknownPort(PortId),
+    /// The number of queues is fixed at start.
+    #[error("port {port} has {queues} queues, which cannot be changed while it runs")]
+    Queues {
+        /// Which.
+        port: PortId,
+        /// How many it has.
+        queues: usize,
+    },
+    /// Several workers send for the port, so that it cannot have a rate.
+    #[error("port {0} is served by several workers and cannot be given a rate while it runs")]
+    Shared(PortId),
+    /// Too many changes wait.
+    #[error("the worker of port {0} has not taken up earlier changes")]
+    Busy(PortId),
+}
+
+/// Why a pipeline cannot be replaced now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ReplaceError {
+    /// Packets of the pipeline before the current one are still under way.
+    #[error("packets of the pipeline replaced before are still under way")]
+    Draining,
+    /// The state counts for fewer workers than there are.
+    #[error("{workers} workers, but the state counts for {state_workers}")]
+    Workers {
+        /// How many there are.
+        workers: usize,
+        /// How many the state was made for.
+        state_workers: usize,
+    },
+}
+
+/// Changes that wait for a worker at most.
+const COMMANDS: usize = 256;
+
+/// What the control side keeps of a switch.
+pub(crate) struct Control {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) events: Receiver<Event>,
+    pub(crate) digests: Receiver<DigestMessage>,
+    pub(crate) packet_ins: Receiver<PacketIn>,
+    pub(crate) injections: Sender<Injection>,
+    /// By worker.
+    pub(crate) commands: Vec<Sender<Command>>,
+    /// Ports that are served by more than one worker, by position.
+    many_workers: Vec<bool>,
+    /// Kept so that interfaces stay attached, and restored when the switch is gone.
+    ports: Vec<Box<dyn Port>>,
+}
+
+impl std::fmt::Debug for Control {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Control").field("shared", &self.shared).finish_non_exhaustive()
+    }
+}
+
+/// Makes the cores of all workers, and what the control side keeps.
+pub(crate) fn assemble(
+    config: Config,
+    pipeline: Pipeline,
+    mut ports: Vec<Box<dyn Port>>,
+) -> Result<(Control, Vec<Core>), EngineError> {
+    let workers = config.workers;
+    let state_workers = pipeline.state.workers();
+    if workers == 0 || state_workers < workers {
+        return Err(EngineError::Workers { workers, state_workers });
+    }
+    let map = map_ports(&config, &ports)?;
+
+    let mut queues: Vec<Vec<(usize, Box<dyn Queue>)>> = (0..workers).map(|_| Vec::new()).collect();
+    let mut routes: Vec<Vec<Route>> = (0..workers).map(|_| Vec::new()).collect();
+    let mut many_workers = Vec::new();
+    for (position, mapped) in map.ports().iter().enumerate() {
+        let split = ports.get_mut(position).map(|port| port.split()).unwrap_or_default();
+        let owners: Vec<usize> = (0..split.len()).map(|index| (position + index) % workers).collect();
+        let everywhere = mapped.is_controller() || (0..workers).all(|worker| owners.contains(&worker));
+        let shared = mapped.config.is_plain() && everywhere;
+        many_workers.push(shared && workers > 1);
+        let owner = owners.first().copied().unwrap_or(0);
+        for (worker, routes) in routes.iter_mut().enumerate() {
+            routes.push(if shared || worker == owner { Route::Here } else { Route::Worker(owner) });
+        }
+        for (queue, owner) in split.into_iter().zip(owners) {
+            queues[owner].push((position, queue));
+        }
+    }
+
+    let mut rings_out: Vec<Vec<_>> = (0..workers).map(|_| Vec::new()).collect();
+    let mut rings_in: Vec<Vec<_>> = (0..workers).map(|_| Vec::new()).collect();
+    for (from, rings_out) in rings_out.iter_mut().enumerate() {
+        for (to, rings_in) in rings_in.iter_mut().enumerate() {
+            let needed = routes[from].contains(&Route::Worker(to));
+            rings_out.push(needed.then(|| {
+                let (ring, end) = RingBuffer::<Transfer>::new(config.ring_packets.max(1));
+                rings_in.push(end);
+                ring
+            }));
+        }
+    }
+
+    let queue_counts: Vec<usize> = map.ports().iter().map(|port| port.config.queues).collect();
+    let (events_in, events) = bounded(config.events.max(1));
+    let (digests_in, digests) = bounded(config.digests.max(1));
+    let (packet_ins_in, packet_ins) = bounded(config.controller.map_or(1, |controller| controller.packets.max(1)));
+    let (injections, injections_out) = bounded(config.injections.max(1));
+    let shared = Arc::new(Shared {
+        ports: map,
+        published: ArcSwap::from_pointee(Published::first(pipeline)),
+        cells: (0..workers).map(|_| WorkerCells::new(&queue_counts)).collect(),
+        events: events_in,
+        digests: digests_in,
+        packet_ins: packet_ins_in,
+        config,
+    });
+    let mut commands = Vec::new();
+    let mut cores = Vec::new();
+    let parts = queues.into_iter().zip(routes).zip(rings_out).zip(rings_in).enumerate();
+    for (worker, (((queues, routes), rings_out), rings_in)) in parts {
+        let (sender, receiver) = bounded(COMMANDS);
+        commands.push(sender);
+        cores.push(Core::new(Parts {
+            worker,
+            shared: Arc::clone(&shared),
+            queues,
+            routes,
+            rings_out,
+            rings_in,
+            commands: receiver,
+            injections: (worker == 0).then(|| injections_out.clone()),
+        }));
+    }
+    let control = Control { shared, events, digests, packet_ins, injections, commands, many_workers, ports };
+    Ok((control, cores))
+}
+
+fn map_ports(config: &Config, ports: &[Box<dyn Port>]) -> Result<PortMap, EngineError> {
+    let attached = ports.iter().map(|port| port.description());
+    let controller = config.controller.map(|controller| (controller.port, None));
+    let all: Vec<(PortId, Option<PortDescription>)> =
+        attached.map(|description| (description.id, Some(description))).chain(controller).collect();
+    if all.len() > PORTS_MAX {
+        return Err(EngineError::TooManyPorts { ports: all.len() });
+    }
+    if let Some((id, _)) = config.ports.iter().find(|(id, _)| all.iter().all(|port| port.0 != *id)) {
+        return Err(EngineError::UnknownPort(*id));
+    }
+    let configured = all.into_iter().map(|(id, description)| (id, description, config.port(id)));
+    let map = PortMap::new(configured).map_err(EngineError::DuplicatePort)?;
+    match map.ports().iter().find(|port| !(1..=QUEUES_MAX).contains(&port.config.queues)) {
+        Some(port) => Err(EngineError::Queues { port: port.id, queues: port.config.queues }),
+        None => Ok(map),
+    }
+}
+
+impl Control {
+    pub(crate) fn stats(&self) -> Stats {
+        let ports = self.shared.ports.ports();
+        let ports: Vec<_> = ports.iter().map(|port| (port.id, port.is_up(), port.is_controller())).collect();
+        Stats::collect(&self.shared.cells, &ports)
+    }
+
+    /// What attaching each port did.
+    pub(crate) fn descriptions(&self) -> impl Iterator<Item = &PortDescription> {
+        self.shared.ports.ports().iter().filter_map(|port| port.description.as_ref())
+    }
+
+    /// Sends a port's new scheduler to all workers; those that do not send for it ignore it.
+    pub(crate) fn configure_port(&self, id: PortId, config: PortConfig) -> Result<(), ConfigureError> {
+        let port = self.shared.ports.position(id.0).ok_or(ConfigureError::UnknownPort(id))?;
+        let queues = self.shared.ports.ports()[port].config.queues;
+        if config.queues != queues {
+            return Err(ConfigureError::Queues { port: id, queues });
+        }
+        if self.many_workers[port] && !config.is_plain() {
+            return Err(ConfigureError::Shared(id));
+        }
+        for commands in &self.commands {
+            commands
+                .try_send(Command::Configure { port, config })
+                .map_err(|_| ConfigureError::Busy(id))?;
+        }
+        Ok(())
+    }
+
+    /// Publishes another pipeline. Of several callers at once one at a time may be here.
+    pub(crate) fn replace(&self, pipeline: Pipeline) -> Result<(), ReplaceError> {
+        let (workers, state_workers) = (self.commands.len(), pipeline.state.workers());
+        if state_workers < workers {
+            return Err(ReplaceError::Workers { workers, state_workers });
+        }
+        if self.is_draining() {
+            return Err(ReplaceError::Draining);
+        }
+        for port in self.shared.ports.ports().iter().filter(|port| !port.is_up()) {
+            pipeline.state.set_port_up(port.id.0, false);
+        }
+        let published = self.shared.published.load();
+        self.shared.published.store(Arc::new(published.replaced(pipeline)));
+        Ok(())
+    }
+
+    /// Whether packets of the pipeline before the current one may be under way. Lets go of it if not.
+    pub(crate) fn is_draining(&self) -> bool {
+        let published = self.shared.published.load();
+        if published.retiring.is_none() {
+            return false;
+        }
+        if !is_drained(&self.shared.cells, published.generation) {
+            return true;
+        }
+        self.shared.published.store(Arc::new(Published { retiring: None, ..Published::clone(&published) }));
+        false
+    }
+
+    /// Lets go of the ports, whose queues the cores have let go of before.
+    pub(crate) fn detach_ports(&mut self) {
+        self.ports.clear();
+    }
+}

@@ -1,0 +1,574 @@
+//! One worker's share of the switch: its queues, schedulers and buffers, and the step that moves packets.
+//!
+//! Knows no clock, no thread and no system call: [`Core::step`] is given the time and says when it wants to be
+//! called again. A worker thread and a [`crate::Switch`] drive the same core.
+//!
+//! Invariant: between steps every packet the core holds is in exactly one place that [`Core::held`] counts,
+//! and no packet is in the egress batch: what has been taken out of a queue has been sent or lost.
+//!
+//! # Batches
+//!
+//! A step has the effects of its packets run singly in arrival order, whatever [`Config::batch_packets`] is:
+//!
+//! * Ingress runs over a batch; then packet by packet, in order, clones and the packet itself are admitted.
+//! * A packet is taken out of its queue at the moment at which running singly would have taken it out, and put
+//!   into the egress batch. Where that moment depends on what becomes of packets in that batch (room before
+//!   the port, a rate) the batch is run first.
+//! * Programs in which ingress can see what egress did, or whose packets come back, are found by
+//!   [`crate::effects`] and run packet by packet; as is everything while a trace is taken.
+
+mod egress;
+mod ingress;
+mod replication;
+
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::os::fd::RawFd;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use bytes::Bytes;
+use crossbeam::channel::{Receiver, Sender};
+use heddle_exec::trace::TraceSink;
+use heddle_exec::{Clone as PacketClone, DigestBuffer, Frame, FramePool, Work};
+use heddle_ir::Bits;
+use heddle_packet::{Packet, Pool};
+use heddle_ports::{Queue, QueueError};
+use heddle_state::Snapshot;
+use rtrb::{Consumer, Producer};
+
+use crate::config::Config;
+use crate::event::{Command, DigestMessage, Event, Injection, PacketIn};
+use crate::job::{Facts, Job, Transfer};
+use crate::pipeline::{Pipeline, Published};
+use crate::port_map::PortMap;
+use crate::reason::Reason;
+use crate::stats::{PortCells, WorkerCells};
+
+use self::egress::Egress;
+
+/// Packets that leave queues, and passes that are made again, in one step at most. What is left waits for the
+/// next step: only a program that multiplies packets without end meets this.
+const STEP_BUDGET: usize = 65_536;
+
+/// Steps without progress, or steps at all, between two looks at what the kernel lost.
+const MISSED_STEPS: u64 = 1_024;
+
+/// What a step did, and when it wants to be followed by another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Step {
+    /// Whether any packet moved. If so there may be more to do at once.
+    pub progressed: bool,
+    /// When there will be something to do even if nothing more is received: a packet in a paced queue is due, a
+    /// full port may have room again, a port knows its next arrival.
+    pub next_due_ns: Option<u64>,
+}
+
+/// What all workers of a switch share. Nothing in it is ever locked.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) config: Config,
+    pub(crate) ports: PortMap,
+    pub(crate) published: ArcSwap<Published>,
+    /// By worker.
+    pub(crate) cells: Vec<WorkerCells>,
+    pub(crate) events: Sender<Event>,
+    pub(crate) digests: Sender<DigestMessage>,
+    pub(crate) packet_ins: Sender<PacketIn>,
+}
+
+/// Who sends the packets of a port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Route {
+    /// This worker.
+    Here,
+    /// Another one, by a ring.
+    Worker(usize),
+}
+
+/// What a core is made of.
+pub(crate) struct Parts {
+    pub(crate) worker: usize,
+    pub(crate) shared: Arc<Shared>,
+    /// Queue pairs it owns, with their port's position.
+    pub(crate) queues: Vec<(usize, Box<dyn Queue>)>,
+    /// By position of the port.
+    pub(crate) routes: Vec<Route>,
+    /// By worker; none to itself.
+    pub(crate) rings_out: Vec<Option<Producer<Transfer>>>,
+    pub(crate) rings_in: Vec<Consumer<Transfer>>,
+    pub(crate) commands: Receiver<Command>,
+    /// Of one worker only.
+    pub(crate) injections: Option<Receiver<Injection>>,
+}
+
+/// One worker's share of the switch.
+pub(crate) struct Core {
+    worker: usize,
+    shared: Arc<Shared>,
+    queues: Vec<ReceiveQueue>,
+    routes: Vec<Route>,
+    /// By position of the port; none where another worker sends.
+    egress: Vec<Option<Egress>>,
+    rings_out: Vec<Option<Producer<Transfer>>>,
+    rings_in: Vec<Consumer<Transfer>>,
+    /// Workers to whom this step pushed something.
+    to_wake: Vec<bool>,
+    commands: Receiver<Command>,
+    injections: Option<Receiver<Injection>>,
+    sink: Option<Box<dyn TraceSink + Send>>,
+
+    generation: u64,
+    frames: FramePool,
+    retiring_frames: FramePool,
+    pool: Pool,
+    random: u64,
+    digests: DigestBuffer,
+
+    /// Received and not yet begun, in order of arrival.
+    incoming: Vec<Packet>,
+    /// Put in by the control side.
+    injected: VecDeque<Packet>,
+    /// Resubmitted and recirculated.
+    loops: VecDeque<Job>,
+
+    /// The ingress batch, empty between batches.
+    batch: Vec<Work>,
+    batch_facts: Vec<Facts>,
+    batch_clones: Vec<PacketClone>,
+    /// Taken out of queues and waiting for egress.
+    out: Vec<Work>,
+    out_facts: Vec<Facts>,
+    /// In egress.
+    leaving: Vec<Work>,
+    leaving_facts: Vec<Facts>,
+    leaving_clones: Vec<PacketClone>,
+    /// Whether the results of egress are being dealt with.
+    flushing: bool,
+    /// Ports to be asked again once the egress batch has been run.
+    revisit: VecDeque<usize>,
+    /// Ports whose scheduler holds packets.
+    backlog: Vec<usize>,
+    /// Ports with packets on their way to the kernel.
+    unsent: Vec<usize>,
+    /// What is left of [`STEP_BUDGET`].
+    budget: usize,
+    /// What this step moved.
+    moved: u64,
+    /// Taken from rings in this step, by parity of their generation, and not yet counted.
+    transferred: [u64; 2],
+}
+
+/// A queue pair.
+struct ReceiveQueue {
+    /// Position of its port.
+    port: usize,
+    /// None once the port is gone.
+    queue: Option<Box<dyn Queue>>,
+    /// What the kernel has lost, as counted so far.
+    missed: u64,
+    invalid: u64,
+}
+
+/// What one step runs with.
+struct Run<'a, 't> {
+    now_ns: u64,
+    current: Running<'a>,
+    retiring: Option<Running<'a>>,
+    /// Packets that go through ingress together.
+    batch_packets: usize,
+    /// Lent to one call of the executor at a time.
+    trace: RefCell<Option<&'t mut (dyn TraceSink + 't)>>,
+}
+
+/// A pipeline and what this step sees of its state.
+struct Running<'a> {
+    generation: u64,
+    pipeline: &'a Pipeline,
+    snapshot: Snapshot<'a>,
+}
+
+impl<'a> Run<'a, '_> {
+    fn of(&self, generation: u64) -> Option<&Running<'a>> {
+        if self.current.generation == generation {
+            return Some(&self.current);
+        }
+        self.retiring.as_ref().filter(|retiring| retiring.generation == generation)
+    }
+}
+
+impl Core {
+    pub(crate) fn new(parts: Parts) -> Self {
+        let Parts { worker, shared, queues, routes, rings_out, rings_in, commands, injections } = parts;
+        let published = shared.published.load();
+        let words = published.current.executor.frame_words();
+        let generation = published.generation;
+        drop(published);
+        let config = &shared.config;
+        let batch = config.batch_packets.max(1);
+        let egress = routes.iter().zip(shared.ports.ports()).enumerate().map(|(position, (route, port))| {
+            let queue = queues.iter().position(|(of, _)| *of == position);
+            (*route == Route::Here).then(|| Egress::new(port, queue))
+        });
+        let egress: Vec<_> = egress.collect();
+        let ports = egress.len();
+        // Workers draw from sequences of their own: neighbouring seeds are far apart after the first step.
+        let random = config.seed ^ (worker as u64).wrapping_mul(0xd6e8_feb8_6659_fd93);
+        Self {
+            worker,
+            egress,
+            to_wake: vec![false; rings_out.len()],
+            queues: queues
+                .into_iter()
+                .map(|(port, queue)| ReceiveQueue { port, queue: Some(queue), missed: 0, invalid: 0 })
+                .collect(),
+            routes,
+            rings_out,
+            rings_in,
+            commands,
+            injections,
+            sink: None,
+            generation,
+            frames: FramePool::new(words, config.buffers.min(4 * batch)),
+            retiring_frames: FramePool::new(0, 0),
+            pool: Pool::new(config.buffers),
+            random,
+            digests: DigestBuffer::default(),
+            incoming: Vec::with_capacity(2 * batch),
+            injected: VecDeque::new(),
+            loops: VecDeque::new(),
+            batch: Vec::with_capacity(batch),
+            batch_facts: Vec::with_capacity(batch),
+            batch_clones: Vec::new(),
+            out: Vec::with_capacity(batch),
+            out_facts: Vec::with_capacity(batch),
+            leaving: Vec::with_capacity(batch),
+            leaving_facts: Vec::with_capacity(batch),
+            leaving_clones: Vec::new(),
+            flushing: false,
+            revisit: VecDeque::new(),
+            backlog: Vec::with_capacity(ports),
+            unsent: Vec::with_capacity(ports),
+            budget: 0,
+            moved: 0,
+            transferred: [0; 2],
+            shared,
+        }
+    }
+
+    /// Moves what can be moved at `now_ns`, which must not be earlier than at the last step.
+    pub(crate) fn step(&mut self, now_ns: u64) -> Step {
+        let mut sink = self.sink.take();
+        let step = self.step_traced(now_ns, sink.as_deref_mut().map(|sink| sink as &mut dyn TraceSink));
+        if self.sink.is_none() {
+            self.sink = sink;
+        }
+        step
+    }
+
+    /// Like [`Core::step`]; tells a trace what happens.
+    pub(crate) fn step_traced(&mut self, now_ns: u64, trace: Option<&mut dyn TraceSink>) -> Step {
+        let published = self.shared.published.load();
+        self.adopt(&published);
+        let (current, retiring) = (&published.current, published.retiring.as_ref());
+        let mut singly = trace.is_some() || !current.may_batch;
+        if let Some(retiring) = retiring {
+            singly |= !retiring.may_batch;
+        }
+        let run = Run {
+            now_ns,
+            current: Running {
+                generation: published.generation,
+                pipeline: current,
+                snapshot: current.state.pin(),
+            },
+            retiring: retiring.map(|pipeline| Running {
+                generation: published.generation.wrapping_sub(1),
+                pipeline,
+                snapshot: pipeline.state.pin(),
+            }),
+            batch_packets: if singly { 1 } else { self.shared.config.batch_packets.max(1) },
+            trace: RefCell::new(trace),
+        };
+        self.budget = STEP_BUDGET;
+        self.moved = 0;
+
+        self.take_commands();
+        self.retry_transmit(&run);
+        self.serve_backlog(&run);
+        self.run_loops(&run);
+        self.admit_transfers(&run);
+        self.run_injected(&run);
+        self.run_received(&run);
+        self.flush(&run);
+        self.transmit_all(&run);
+
+        let next_due_ns = self.next_due_ns(now_ns);
+        self.report(&run);
+        Step { progressed: self.moved > 0, next_due_ns }
+    }
+
+    /// Takes up a newer generation.
+    fn adopt(&mut self, published: &Published) {
+        if self.generation == published.generation {
+            return;
+        }
+        let frames = FramePool::new(published.current.executor.frame_words(), 0);
+        self.retiring_frames = std::mem::replace(&mut self.frames, frames);
+        self.generation = published.generation;
+    }
+
+    fn take_commands(&mut self) {
+        while let Ok(command) = self.commands.try_recv() {
+            match command {
+                Command::Configure { port, config } => {
+                    if let Some(Some(egress)) = self.egress.get_mut(port) {
+                        egress.configure(&config);
+                    }
+                }
+                Command::Trace(sink) => self.sink = sink,
+            }
+            self.moved += 1;
+        }
+    }
+
+    /// Offers a packet to ingress, as if it had arrived by the port and at the time that it says.
+    pub(crate) fn inject(&mut self, packet: Packet) {
+        self.injected.push_back(packet);
+    }
+
+    /// A buffer for [`Core::inject`].
+    pub(crate) fn take_buffer(&mut self, bytes: usize) -> Packet {
+        self.pool.take(bytes)
+    }
+
+    /// Packets that the core holds between steps.
+    pub(crate) fn held(&self) -> usize {
+        let egress: usize = self.egress.iter().flatten().map(Egress::held).sum();
+        egress + self.incoming.len() + self.injected.len() + self.loops.len()
+    }
+
+    /// Whether no queue will ever receive anything again and nothing is held.
+    pub(crate) fn is_exhausted(&self) -> bool {
+        self.held() == 0
+            && self.queues.iter().all(|of| of.queue.as_ref().is_none_or(|queue| queue.is_exhausted()))
+            && self.injections.as_ref().is_none_or(Receiver::is_empty)
+            && self.rings_in.iter().all(Consumer::is_empty)
+    }
+
+    /// Descriptors that poll readable when there is something to receive. None if a queue has no descriptor,
+    /// so that only asking it again tells.
+    pub(crate) fn readable_fds(&self, into: &mut Vec<RawFd>) -> bool {
+        let mut all = true;
+        for queue in self.queues.iter().filter_map(|of| of.queue.as_ref()) {
+            match queue.readable_fd() {
+                Some(fd) => into.push(fd),
+                None => all &= queue.is_exhausted(),
+            }
+        }
+        all
+    }
+
+    /// Workers that the last step gave something to; each is named once.
+    pub(crate) fn take_to_wake(&mut self) -> impl Iterator<Item = usize> + '_ {
+        self.to_wake.iter_mut().enumerate().filter_map(|(worker, wake)| std::mem::take(wake).then_some(worker))
+    }
+
+    /// Counts everything that is still held as lost.
+    pub(crate) fn shut_down(&mut self) {
+        let fallback = self.shared.ports.ports().len();
+        let mut lost = vec![0u64; fallback + 1];
+        for (position, egress) in self.egress.iter_mut().enumerate() {
+            lost[position] += egress.as_mut().map_or(0, |egress| egress.discard() as u64);
+        }
+        let waiting = self.injected.drain(..).inspect(|_| ()).chain(self.incoming.drain(..));
+        let looping = self.loops.drain(..).map(|job| job.work.packet);
+        for packet in waiting.chain(looping) {
+            lost[self.shared.ports.position(packet.ingress_port.0).unwrap_or(fallback)] += 1;
+        }
+        for ring in &mut self.rings_in {
+            while let Ok(transfer) = ring.pop() {
+                lost[usize::from(transfer.port)] += 1;
+            }
+        }
+        for (position, count) in lost.into_iter().enumerate() {
+            self.port_cells(position).drops[Reason::Shutdown.index()].add(count);
+        }
+    }
+
+    fn cells(&self) -> &WorkerCells {
+        &self.shared.cells[self.worker]
+    }
+
+    /// Cells of a port; those without a port for a position beyond the last.
+    fn port_cells(&self, position: usize) -> &PortCells {
+        let ports = &self.cells().ports;
+        &ports[position.min(ports.len() - 1)]
+    }
+
+    /// Position of the port that a packet came in by, or of the cells for no port.
+    fn ingress_position(&self, packet: &Packet) -> usize {
+        self.shared.ports.position(packet.ingress_port.0).unwrap_or(self.shared.ports.ports().len())
+    }
+
+    fn frames(&mut self, generation: u64) -> &mut FramePool {
+        if generation == self.generation { &mut self.frames } else { &mut self.retiring_frames }
+    }
+
+    /// Gives a packet's storage back and counts it as lost at a port.
+    fn lose(&mut self, position: usize, reason: Reason, work: Work, facts: Facts) {
+        self.release_frame(facts.generation, work.frame);
+        self.lose_packet(position, reason, work.packet);
+    }
+
+    fn lose_packet(&mut self, position: usize, reason: Reason, packet: Packet) {
+        self.port_cells(position).drops[reason.index()].add(1);
+        self.pool.give(packet);
+    }
+
+    fn release_frame(&mut self, generation: u64, frame: Frame) {
+        self.frames(generation).give(frame);
+    }
+
+    fn tell(&self, event: Event) {
+        if self.shared.events.try_send(event).is_err() {
+            self.cells().events_lost.add(1);
+        }
+    }
+
+    /// Sends the digests of the last run to the control side. These allocate: they leave the packet path.
+    fn deliver_digests(&mut self, run: &Run<'_, '_>, running: &Running<'_>) {
+        if self.digests.messages.is_empty() {
+            return;
+        }
+        let program = running.pipeline.executor.program();
+        let mut start = 0;
+        for &(digest, end) in &self.digests.messages {
+            let words = self.digests.words.get(start..end).unwrap_or_default();
+            start = end;
+            if self.shared.digests.is_full() {
+                self.cells().digests_lost.add(1);
+                continue;
+            }
+            let mut rest = words;
+            let fields = program.digests.get(digest).map(|digest| digest.fields.as_slice()).unwrap_or_default();
+            let values = fields.iter().map(|&(_, width)| {
+                let limbs = width.div_ceil(64).max(1) as usize;
+                let (value, after) = rest.split_at(limbs.min(rest.len()));
+                rest = after;
+                Bits::from_limbs(width, value)
+            });
+            let message = DigestMessage { digest, values: values.collect(), time_ns: run.now_ns };
+            if self.shared.digests.try_send(message).is_err() {
+                self.cells().digests_lost.add(1);
+            }
+        }
+        self.digests.messages.clear();
+        self.digests.words.clear();
+    }
+
+    /// Hands a packet to the control plane, or counts it as lost.
+    fn deliver(&mut self, run: &Run<'_, '_>, position: usize, packet: Packet) {
+        let wire_len = packet.wire_len;
+        let sent = !self.shared.packet_ins.is_full()
+            && self
+                .shared
+                .packet_ins
+                .try_send(PacketIn {
+                    bytes: Bytes::copy_from_slice(packet.bytes()),
+                    wire_len,
+                    ingress_port: packet.ingress_port,
+                    arrival_ns: packet.arrival_ns,
+                    time_ns: run.now_ns,
+                })
+                .is_ok();
+        if !sent {
+            self.lose_packet(position, Reason::ControllerFull, packet);
+            return;
+        }
+        let cells = self.port_cells(position);
+        cells.tx_packets.add(1);
+        cells.tx_bytes.add(wire_len as u64);
+        self.pool.give(packet);
+    }
+
+    /// Takes a port that failed out of service: what waits for it is lost, the others go on.
+    fn detach(&mut self, run: &Run<'_, '_>, position: usize, error: &QueueError) {
+        for of in self.queues.iter_mut().filter(|of| of.port == position) {
+            of.queue = None;
+        }
+        if let Some(Some(egress)) = self.egress.get_mut(position) {
+            let lost = egress.detach();
+            let cells = self.port_cells(position);
+            cells.drops[Reason::PortDown.index()].add(lost as u64);
+            for queue in &cells.queues {
+                queue.depth_packets.set(0);
+                queue.depth_bytes.set(0);
+            }
+        }
+        let Some(port) = self.shared.ports.ports().get(position) else { return };
+        if port.take_down() {
+            for running in [Some(&run.current), run.retiring.as_ref()].into_iter().flatten() {
+                running.pipeline.state.set_port_up(port.id.0, false);
+            }
+            self.tell(Event::PortGone { port: port.id, error: error.to_string() });
+        }
+    }
+
+    /// When there is something to do though nothing is received.
+    fn next_due_ns(&self, now_ns: u64) -> Option<u64> {
+        let retry_ns = now_ns.saturating_add(self.shared.config.retry_ns.max(1));
+        let arrivals = self.queues.iter().filter_map(|of| of.queue.as_ref()?.next_arrival_ns());
+        let scheduled = self.backlog.iter().filter_map(|&position| {
+            self.egress[position].as_ref().and_then(|egress| egress.due_ns(now_ns))
+        });
+        // What waits for room before a port is due when the port is asked again.
+        let blocked = (!self.unsent.is_empty()).then_some(retry_ns);
+        let waiting = !self.loops.is_empty() || !self.incoming.is_empty() || self.budget == 0;
+        let at_once = waiting.then_some(now_ns);
+        arrivals.chain(scheduled).chain(blocked).chain(at_once).map(|due_ns| due_ns.max(now_ns)).min()
+    }
+
+    /// What readers of the statistics want to know of a worker and no packet tells.
+    fn report(&mut self, run: &Run<'_, '_>) {
+        let cells = &self.shared.cells[self.worker];
+        cells.steps.add(1);
+        if self.moved == 0 || cells.steps.get().is_multiple_of(MISSED_STEPS) {
+            for of in &mut self.queues {
+                let Some(queue) = &of.queue else { continue };
+                let stats = queue.stats();
+                let port = &cells.ports[of.port];
+                port.rx_missed.add(stats.rx_missed.saturating_sub(of.missed));
+                port.rx_invalid.add(stats.rx_invalid.saturating_sub(of.invalid));
+                (of.missed, of.invalid) = (stats.rx_missed, stats.rx_invalid);
+            }
+        }
+        if self.moved == 0 {
+            cells.exhausted.set(u64::from(self.is_exhausted()));
+        } else {
+            cells.exhausted.set(0);
+        }
+        if run.retiring.is_some() {
+            let old = self.holds_before(run.current.generation);
+            cells.oldest_generation.set(run.current.generation - u64::from(old));
+        }
+        let cells = self.cells();
+        for (cell, count) in cells.ring_received.iter().zip(self.transferred) {
+            if count > 0 {
+                cell.add(count);
+            }
+        }
+        self.transferred = [0; 2];
+    }
+
+    /// Whether any packet waits that another pipeline than the current one began.
+    fn holds_before(&self, generation: u64) -> bool {
+        self.loops.iter().any(|job| job.facts.generation < generation)
+            || self.backlog.iter().any(|&position| {
+                self.egress[position].as_ref().is_some_and(|egress| egress.holds_before(generation))
+            })
+    }
+}
+
+#[cfg(test)]
+mod tests;

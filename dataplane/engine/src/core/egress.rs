@@ -1,0 +1,484 @@
+//! From decision to wire: admission to a port's queues, taking packets out when the port can send, egress, and
+//! the way to the kernel.
+//!
+//! Invariant: a packet is taken out of its queue only if there is room for it before the port; between there
+//! and the port at most [`crate::Config::transmit_packets`] packets wait, so that back-pressure from the kernel
+//! shows as depth of the queues.
+
+use std::collections::VecDeque;
+
+use heddle_exec::{Context, Entry, Verdict, Work};
+use heddle_ir::{DropReason, Origin};
+use heddle_packet::Packet;
+
+use super::{Core, Route, Run};
+use crate::config::PortConfig;
+use crate::job::{Facts, Job, Transfer};
+use crate::port_map::MappedPort;
+use crate::reason::Reason;
+use crate::scheduler::{Next, Scheduler};
+
+/// Packets that go through egress together.
+const EGRESS_BATCH: usize = 64;
+
+/// A port that this worker sends for.
+pub(super) struct Egress {
+    number: u32,
+    scheduler: Scheduler,
+    /// Have been through egress and wait for the kernel.
+    fifo: VecDeque<Packet>,
+    sink: Sink,
+    /// Packets taken out whose egress has not been dealt with.
+    unsettled: usize,
+    /// Whether the port did not take everything in this step, and so is not asked again in it.
+    blocked: bool,
+    /// Whether it is in `backlog`.
+    listed: bool,
+    /// Whether it is in `unsent`.
+    unsent: bool,
+    /// What the queue had sent when it was looked at last.
+    tx_packets: u64,
+    tx_bytes: u64,
+}
+
+/// Where a port's packets go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Sink {
+    /// This queue pair of the core.
+    Queue(usize),
+    /// The control plane.
+    Controller,
+    /// Nowhere any more.
+    Gone,
+}
+
+/// What came of taking packets out of a port's queues.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Pumped {
+    /// All of them were taken out.
+    Empty,
+    /// The rest has to wait for time or room.
+    Held,
+    /// Whether the next can be taken out depends on what becomes of those in the egress batch.
+    Unsettled,
+}
+
+impl Egress {
+    pub(super) fn new(port: &MappedPort, queue: Option<usize>) -> Self {
+        let sink = match queue {
+            _ if port.is_controller() => Sink::Controller,
+            Some(index) => Sink::Queue(index),
+            None => Sink::Gone,
+        };
+        Self {
+            number: port.id.0,
+            scheduler: Scheduler::new(&port.config),
+            fifo: VecDeque::new(),
+            sink,
+            unsettled: 0,
+            blocked: false,
+            listed: false,
+            unsent: false,
+            tx_packets: 0,
+            tx_bytes: 0,
+        }
+    }
+
+    pub(super) fn configure(&mut self, config: &PortConfig) {
+        self.scheduler.configure(config);
+    }
+
+    /// Packets that wait in its queues and before the kernel.
+    pub(super) fn held(&self) -> usize {
+        self.scheduler.packets() + self.fifo.len()
+    }
+
+    pub(super) fn holds_before(&self, generation: u64) -> bool {
+        self.scheduler.holds_before(generation)
+    }
+
+    /// When its queues want to be looked at. Not while the port has no room: that is found out by asking it.
+    pub(super) fn due_ns(&self, now_ns: u64) -> Option<u64> {
+        match self.scheduler.next(now_ns) {
+            Next::Empty => None,
+            Next::NotBefore(due_ns) => Some(due_ns),
+            Next::Unsettled | Next::Head { .. } => (!self.blocked).then_some(now_ns),
+        }
+    }
+
+    /// Throws away all that waits; how many.
+    pub(super) fn discard(&mut self) -> usize {
+        let waiting = self.fifo.len() + self.scheduler.drain().count();
+        self.fifo.clear();
+        waiting
+    }
+
+    /// Sends nothing any more and throws away what waits; how many.
+    pub(super) fn detach(&mut self) -> usize {
+        self.sink = Sink::Gone;
+        self.discard()
+    }
+
+    fn has_room(&self, transmit_packets: usize) -> bool {
+        match self.sink {
+            Sink::Queue(_) => self.fifo.len() + self.unsettled < transmit_packets,
+            Sink::Controller | Sink::Gone => true,
+        }
+    }
+}
+
+impl Core {
+    /// Sends a packet to the worker that owns a port. `position` is where it is counted if there is no such port.
+    pub(super) fn forward(
+        &mut self,
+        run: &Run<'_, '_>,
+        position: usize,
+        port: u32,
+        queue: u32,
+        work: Work,
+        facts: Facts,
+    ) {
+        let Some(to) = self.shared.ports.position(port) else {
+            self.lose(position, Reason::UnknownPort, work, facts);
+            return;
+        };
+        match self.routes[to] {
+            Route::Here => self.admit(run, to, queue, Job { work, facts }),
+            Route::Worker(owner) => {
+                let parity = (facts.generation & 1) as usize;
+                self.cells().ring_sent[parity].add(1);
+                let transfer = Transfer { job: Job { work, facts }, port: to as u16, queue };
+                let refused = match self.rings_out.get_mut(owner) {
+                    Some(Some(ring)) => match ring.push(transfer) {
+                        Ok(()) => None,
+                        Err(rtrb::PushError::Full(transfer)) => Some(transfer),
+                    },
+                    Some(None) | None => Some(transfer),
+                };
+                match refused {
+                    None => self.to_wake[owner] = true,
+                    Some(Transfer { job, .. }) => {
+                        self.transferred[parity] += 1;
+                        self.lose(to, Reason::RingFull, job.work, job.facts);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Admits what other workers sent.
+    pub(super) fn admit_transfers(&mut self, run: &Run<'_, '_>) {
+        for index in 0..self.rings_in.len() {
+            // What is there now; a sender that keeps pushing must not keep the step from ending.
+            for _ in 0..self.rings_in[index].slots() {
+                let Ok(Transfer { job, port, queue }) = self.rings_in[index].pop() else { break };
+                self.moved += 1;
+                self.transferred[(job.facts.generation & 1) as usize] += 1;
+                if run.of(job.facts.generation).is_none() {
+                    self.lose(usize::from(port), Reason::StaleProgram, job.work, job.facts);
+                    continue;
+                }
+                self.admit(run, usize::from(port), queue, job);
+                if run.batch_packets == 1 {
+                    self.flush(run);
+                    self.run_loops(run);
+                }
+            }
+        }
+        self.flush(run);
+        self.run_loops(run);
+    }
+
+    /// Puts a packet into a queue of a port of this worker, and takes out what can be.
+    fn admit(&mut self, run: &Run<'_, '_>, position: usize, queue: u32, mut job: Job) {
+        let room = self.shared.config.transmit_packets.max(1);
+        let Some(egress) = self.egress[position].as_mut().filter(|egress| egress.sink != Sink::Gone) else {
+            self.lose(position, Reason::PortDown, job.work, job.facts);
+            return;
+        };
+        let queue = egress.scheduler.queue(queue);
+        let straight = self.budget > 0
+            && self.out.len() < EGRESS_BATCH
+            && self.out_facts.last().is_none_or(|last| last.generation == job.facts.generation)
+            && egress.scheduler.is_empty()
+            && !egress.scheduler.is_paced()
+            && egress.has_room(room);
+        if straight {
+            if egress.scheduler.pass(run.now_ns, queue, &mut job) {
+                self.port_cells(position).queues[queue].high_water_packets.raise(1);
+                self.take_out(position, job);
+            } else {
+                self.lose(position, Reason::QueueFull, job.work, job.facts);
+            }
+            return;
+        }
+        match egress.scheduler.enqueue(run.now_ns, queue, job) {
+            Ok(()) => {
+                if !egress.listed {
+                    egress.listed = true;
+                    self.backlog.push(position);
+                }
+                let (packets, bytes) = egress.scheduler.depth(queue);
+                let cells = &self.shared.cells[self.worker].ports[position].queues[queue];
+                cells.depth_packets.set(packets as u64);
+                cells.depth_bytes.set(bytes);
+                cells.high_water_packets.raise(packets as u64);
+                self.serve(run, position);
+            }
+            Err(job) => self.lose(position, Reason::QueueFull, job.work, job.facts),
+        }
+    }
+
+    /// Looks at every port that has packets waiting.
+    pub(super) fn serve_backlog(&mut self, run: &Run<'_, '_>) {
+        for index in 0..self.backlog.len() {
+            let position = self.backlog[index];
+            self.serve(run, position);
+            if run.batch_packets == 1 {
+                self.flush(run);
+                self.run_loops(run);
+            }
+        }
+        self.flush(run);
+        self.run_loops(run);
+        let egress = &mut self.egress;
+        self.backlog.retain(|&position| {
+            let Some(egress) = egress[position].as_mut() else { return false };
+            egress.listed = !egress.scheduler.is_empty();
+            egress.listed
+        });
+    }
+
+    /// Takes out of a port's queues whatever can be taken out now.
+    fn serve(&mut self, run: &Run<'_, '_>, position: usize) {
+        while self.pump(run, position) == Pumped::Unsettled {
+            if self.flushing {
+                // Egress is being dealt with: the port's turn comes once that is done.
+                self.revisit.push_back(position);
+                return;
+            }
+            if self.out.is_empty() {
+                return;
+            }
+            self.flush(run);
+        }
+    }
+
+    /// Takes packets out of a port's queues while it is certain that they may leave now.
+    fn pump(&mut self, run: &Run<'_, '_>, position: usize) -> Pumped {
+        let room = self.shared.config.transmit_packets.max(1);
+        loop {
+            let Some(egress) = self.egress[position].as_mut() else { return Pumped::Empty };
+            if egress.scheduler.is_empty() {
+                return Pumped::Empty;
+            }
+            if self.budget == 0 {
+                return Pumped::Held;
+            }
+            if self.out.len() >= EGRESS_BATCH {
+                return Pumped::Unsettled;
+            }
+            if !egress.has_room(room) {
+                // First what can be given to the port: how much waits before it must not depend on when this
+                // step last did so.
+                self.transmit(run, position);
+                let Some(egress) = self.egress[position].as_ref() else { return Pumped::Empty };
+                if !egress.has_room(room) {
+                    return if egress.unsettled > 0 { Pumped::Unsettled } else { Pumped::Held };
+                }
+                continue;
+            }
+            match egress.scheduler.next(run.now_ns) {
+                Next::Empty => return Pumped::Empty,
+                Next::NotBefore(_) => return Pumped::Held,
+                Next::Unsettled => return Pumped::Unsettled,
+                Next::Head { queue, start_ns } => {
+                    let generation = egress.scheduler.head_generation(queue);
+                    if self.out_facts.last().is_some_and(|last| Some(last.generation) != generation) {
+                        return Pumped::Unsettled;
+                    }
+                    let Some(job) = egress.scheduler.dequeue(queue, start_ns) else { return Pumped::Empty };
+                    let (packets, bytes) = egress.scheduler.depth(queue);
+                    let cells = &self.shared.cells[self.worker].ports[position].queues[queue];
+                    cells.depth_packets.set(packets as u64);
+                    cells.depth_bytes.set(bytes);
+                    self.take_out(position, job);
+                }
+            }
+        }
+    }
+
+    /// Puts a packet that has left its queue into the egress batch.
+    fn take_out(&mut self, position: usize, job: Job) {
+        let Job { mut work, mut facts } = job;
+        let Some(egress) = self.egress[position].as_mut() else {
+            self.lose(position, Reason::PortDown, work, facts);
+            return;
+        };
+        egress.unsettled += 1;
+        work.intrinsics.egress_port = egress.number;
+        facts.port = position as u16;
+        self.out.push(work);
+        self.out_facts.push(facts);
+        self.budget = self.budget.saturating_sub(1);
+        self.moved += 1;
+    }
+
+    /// Runs egress over everything that was taken out, and over what that leads to being taken out.
+    pub(super) fn flush(&mut self, run: &Run<'_, '_>) {
+        self.flushing = true;
+        loop {
+            while self.out.is_empty()
+                && let Some(position) = self.revisit.pop_front()
+            {
+                if self.pump(run, position) == Pumped::Unsettled {
+                    self.revisit.push_front(position);
+                    break;
+                }
+            }
+            if self.out.is_empty() {
+                break;
+            }
+            self.run_egress(run);
+        }
+        self.revisit.clear();
+        self.flushing = false;
+    }
+
+    /// Runs egress over the batch and deals with its packets one after another.
+    fn run_egress(&mut self, run: &Run<'_, '_>) {
+        let mut works = std::mem::replace(&mut self.out, std::mem::take(&mut self.leaving));
+        let mut facts = std::mem::replace(&mut self.out_facts, std::mem::take(&mut self.leaving_facts));
+        let mut clones = std::mem::take(&mut self.leaving_clones);
+        self.cells().egress_passes.add(works.len() as u64);
+        let generation = facts.last().map_or(self.generation, |facts| facts.generation);
+        match run.of(generation) {
+            Some(running) => {
+                let mut trace = run.trace.borrow_mut();
+                let frames =
+                    if generation == self.generation { &mut self.frames } else { &mut self.retiring_frames };
+                let mut context = Context {
+                    state: &running.pipeline.state,
+                    snapshot: &running.snapshot,
+                    worker: self.worker,
+                    now_ns: run.now_ns,
+                    random: &mut self.random,
+                    pool: &mut self.pool,
+                    frames,
+                    clones: &mut clones,
+                    digests: &mut self.digests,
+                    trace: trace.as_mut().map(|sink| &mut **sink as _),
+                };
+                running.pipeline.executor.run(Entry::Egress, &mut context, &mut works);
+                drop(trace);
+                self.deliver_digests(run, running);
+            }
+            // Only after two replacements in a row, while the packet waited.
+            None => works.iter_mut().for_each(|work| work.verdict = Verdict::Drop(DropReason::NoDecision)),
+        }
+        let stale = run.of(generation).is_none();
+        {
+            let mut made = clones.drain(..).peekable();
+            for (parent, (work, facts)) in works.drain(..).zip(facts.drain(..)).enumerate() {
+                while let Some(clone) = made.next_if(|clone| clone.parent <= parent) {
+                    self.mirror(run, usize::from(facts.port), clone, facts);
+                }
+                self.leave(run, work, facts, stale);
+            }
+        }
+        self.leaving = works;
+        self.leaving_facts = facts;
+        self.leaving_clones = clones;
+    }
+
+    /// Does what a packet's egress pass decided.
+    fn leave(&mut self, run: &Run<'_, '_>, mut work: Work, facts: Facts, stale: bool) {
+        let position = usize::from(facts.port);
+        let transmits = work.verdict == Verdict::Transmit;
+        if transmits && let Some(bytes) = work.truncate_bytes.take() {
+            work.packet.truncate(bytes as usize);
+        }
+        let Some(egress) = self.egress[position].as_mut() else {
+            self.lose(position, Reason::PortDown, work, facts);
+            return;
+        };
+        egress.unsettled = egress.unsettled.saturating_sub(1);
+        let goes = transmits && !work.packet.is_empty();
+        egress.scheduler.settle(goes.then_some(work.packet.wire_len as u64));
+        match work.verdict {
+            Verdict::Transmit if !goes => self.lose(position, Reason::Empty, work, facts),
+            Verdict::Transmit => match egress.sink {
+                Sink::Queue(_) => {
+                    egress.fifo.push_back(work.packet);
+                    if !egress.unsent {
+                        egress.unsent = true;
+                        self.unsent.push(position);
+                    }
+                    self.release_frame(facts.generation, work.frame);
+                }
+                Sink::Controller => {
+                    self.release_frame(facts.generation, work.frame);
+                    self.deliver(run, position, work.packet);
+                }
+                Sink::Gone => self.lose(position, Reason::PortDown, work, facts),
+            },
+            Verdict::Recirculate => self.come_back(position, Origin::Recirculated, work, facts),
+            Verdict::Resubmit => self.come_back(position, Origin::Resubmitted, work, facts),
+            Verdict::Drop(_) if stale => self.lose(position, Reason::StaleProgram, work, facts),
+            Verdict::Drop(reason) => self.lose(position, reason.into(), work, facts),
+            Verdict::Enqueue { .. } | Verdict::Replicate { .. } => {
+                self.lose(position, Reason::InvalidVerdict, work, facts);
+            }
+        }
+    }
+
+    /// Asks ports that had no room again.
+    pub(super) fn retry_transmit(&mut self, run: &Run<'_, '_>) {
+        for index in 0..self.unsent.len() {
+            let position = self.unsent[index];
+            if let Some(egress) = self.egress[position].as_mut() {
+                egress.blocked = false;
+            }
+            self.transmit(run, position);
+        }
+    }
+
+    /// Gives what has been through egress to the ports.
+    pub(super) fn transmit_all(&mut self, run: &Run<'_, '_>) {
+        for index in 0..self.unsent.len() {
+            let position = self.unsent[index];
+            self.transmit(run, position);
+        }
+        let egress = &mut self.egress;
+        self.unsent.retain(|&position| {
+            let Some(egress) = egress[position].as_mut() else { return false };
+            egress.unsent = !egress.fifo.is_empty();
+            egress.unsent
+        });
+    }
+
+    /// Gives a port what it takes.
+    fn transmit(&mut self, run: &Run<'_, '_>, position: usize) {
+        let Some(egress) = self.egress[position].as_mut() else { return };
+        let Sink::Queue(index) = egress.sink else { return };
+        if egress.fifo.is_empty() || egress.blocked {
+            return;
+        }
+        let Some(queue) = self.queues[index].queue.as_mut() else { return };
+        let before = egress.fifo.len();
+        let outcome = queue.transmit(run.now_ns, &mut self.pool, &mut egress.fifo);
+        let removed = before - egress.fifo.len().min(before);
+        egress.blocked = !egress.fifo.is_empty();
+        let stats = queue.stats();
+        let sent = stats.tx_packets.saturating_sub(egress.tx_packets).min(removed as u64);
+        let cells = &self.shared.cells[self.worker].ports[position];
+        cells.tx_packets.add(sent);
+        cells.tx_bytes.add(stats.tx_bytes.saturating_sub(egress.tx_bytes));
+        cells.drops[Reason::TransmitRefused.index()].add(removed as u64 - sent);
+        (egress.tx_packets, egress.tx_bytes) = (stats.tx_packets, stats.tx_bytes);
+        self.moved += removed as u64;
+        if let Err(error) = outcome {
+            self.detach(run, position, &error);
+        }
+    }
+}

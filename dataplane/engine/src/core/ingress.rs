@@ -1,0 +1,222 @@
+//! From arrival to decision: what is received, injected or comes back goes through ingress, and is sent on as
+//! it decided.
+//!
+//! Invariant: packets begin ingress in the order of their arrival, those that come back before those that
+//! arrive.
+
+use heddle_exec::{Context, Entry, Intrinsics, Verdict, Work};
+use heddle_ir::{DropReason, Origin};
+use heddle_packet::Packet;
+
+use super::{Core, Run};
+use crate::job::{Facts, Job};
+use crate::reason::Reason;
+
+impl Core {
+    /// Receives up to a batch from each queue and runs it.
+    pub(super) fn run_received(&mut self, run: &Run<'_, '_>) {
+        let horizon_ns = self.receive(run);
+        if self.incoming.is_empty() {
+            return;
+        }
+        if !self.incoming.is_sorted_by_key(|packet| packet.arrival_ns) {
+            self.incoming.sort_by_key(|packet| packet.arrival_ns);
+        }
+        let begin = self.incoming.partition_point(|packet| packet.arrival_ns <= horizon_ns);
+        let mut incoming = std::mem::take(&mut self.incoming);
+        {
+            let mut arrived = incoming.drain(..begin);
+            loop {
+                for packet in arrived.by_ref().take(run.batch_packets) {
+                    self.begin(run, packet);
+                }
+                if self.batch.is_empty() {
+                    break;
+                }
+                self.ingress(run, run.current.generation);
+                self.flush(run);
+                self.run_loops(run);
+            }
+        }
+        self.incoming = incoming;
+    }
+
+    /// Appends what the queues have to `incoming`. Returns the time up to which nothing can be missing: a queue
+    /// that gave a whole batch may have more that arrived before what the others gave.
+    fn receive(&mut self, run: &Run<'_, '_>) -> u64 {
+        let max = self.shared.config.batch_packets.max(1);
+        let mut horizon_ns = u64::MAX;
+        for index in 0..self.queues.len() {
+            let of = &mut self.queues[index];
+            let Some(queue) = of.queue.as_mut() else { continue };
+            let before = self.incoming.len();
+            let outcome = queue.receive(run.now_ns, &mut self.pool, &mut self.incoming, max);
+            let (position, received) = (of.port, &self.incoming[before..]);
+            if received.len() >= max
+                && let Some(last) = received.last()
+            {
+                horizon_ns = horizon_ns.min(last.arrival_ns);
+            }
+            if !received.is_empty() {
+                let bytes: usize = received.iter().map(|packet| packet.wire_len).sum();
+                let cells = &self.shared.cells[self.worker].ports[position];
+                cells.rx_packets.add(received.len() as u64);
+                cells.rx_bytes.add(bytes as u64);
+                self.moved += received.len() as u64;
+            }
+            if let Err(error) = outcome {
+                self.detach(run, position, &error);
+            }
+        }
+        horizon_ns
+    }
+
+    /// Runs what the control side put in.
+    pub(super) fn run_injected(&mut self, run: &Run<'_, '_>) {
+        let max = self.shared.config.batch_packets.max(1);
+        if let Some(injections) = &self.injections {
+            for injection in injections.try_iter().take(max) {
+                let mut packet = self.pool.take(injection.bytes.len());
+                packet.fill(&injection.bytes);
+                packet.ingress_port = injection.ingress_port;
+                packet.arrival_ns = run.now_ns;
+                self.injected.push_back(packet);
+            }
+        }
+        while !self.injected.is_empty() {
+            for _ in 0..run.batch_packets {
+                let Some(packet) = self.injected.pop_front() else { break };
+                self.port_cells(self.ingress_position(&packet)).injected.add(1);
+                self.moved += 1;
+                self.begin(run, packet);
+            }
+            self.ingress(run, run.current.generation);
+            self.flush(run);
+            self.run_loops(run);
+        }
+    }
+
+    /// Runs what was resubmitted or recirculated, one by one: each may come back again, ahead of the next.
+    pub(super) fn run_loops(&mut self, run: &Run<'_, '_>) {
+        while self.budget > 0
+            && let Some(job) = self.loops.pop_front()
+        {
+            self.budget -= 1;
+            self.moved += 1;
+            let generation = job.facts.generation;
+            self.batch.push(job.work);
+            self.batch_facts.push(job.facts);
+            self.ingress(run, generation);
+            self.flush(run);
+        }
+    }
+
+    /// Puts a new packet into the ingress batch.
+    fn begin(&mut self, run: &Run<'_, '_>, packet: Packet) {
+        let intrinsics = Intrinsics {
+            ingress_port: packet.ingress_port.0,
+            packet_length: packet.wire_len as u32,
+            ingress_time_ns: packet.arrival_ns,
+            ..Intrinsics::default()
+        };
+        self.batch.push(Work {
+            packet,
+            frame: self.frames.take(),
+            parsed_bytes: 0,
+            intrinsics,
+            verdict: Verdict::Drop(DropReason::NoDecision),
+            truncate_bytes: None,
+        });
+        self.batch_facts.push(Facts::new(run.current.generation));
+    }
+
+    /// Runs ingress over the batch and deals with its packets one after another.
+    fn ingress(&mut self, run: &Run<'_, '_>, generation: u64) {
+        let mut works = std::mem::take(&mut self.batch);
+        let mut facts = std::mem::take(&mut self.batch_facts);
+        let mut clones = std::mem::take(&mut self.batch_clones);
+        self.cells().ingress_passes.add(works.len() as u64);
+        if let Some(running) = run.of(generation) {
+            let mut trace = run.trace.borrow_mut();
+            let frames =
+                if generation == self.generation { &mut self.frames } else { &mut self.retiring_frames };
+            let mut context = Context {
+                state: &running.pipeline.state,
+                snapshot: &running.snapshot,
+                worker: self.worker,
+                now_ns: run.now_ns,
+                random: &mut self.random,
+                pool: &mut self.pool,
+                frames,
+                clones: &mut clones,
+                digests: &mut self.digests,
+                trace: trace.as_mut().map(|sink| &mut **sink as _),
+            };
+            running.pipeline.executor.run(Entry::Ingress, &mut context, &mut works);
+            drop(trace);
+            self.deliver_digests(run, running);
+        }
+        {
+            let mut made = clones.drain(..).peekable();
+            for (parent, (work, facts)) in works.drain(..).zip(facts.drain(..)).enumerate() {
+                let position = self.ingress_position(&work.packet);
+                while let Some(clone) = made.next_if(|clone| clone.parent <= parent) {
+                    self.mirror(run, position, clone, facts);
+                }
+                if run.of(generation).is_some() {
+                    self.decide(run, position, work, facts);
+                } else {
+                    self.lose(position, Reason::StaleProgram, work, facts);
+                }
+            }
+        }
+        self.batch = works;
+        self.batch_facts = facts;
+        self.batch_clones = clones;
+    }
+
+    /// Does what a packet's ingress pass decided.
+    fn decide(&mut self, run: &Run<'_, '_>, position: usize, mut work: Work, facts: Facts) {
+        match work.verdict {
+            Verdict::Enqueue { port, queue } => {
+                work.intrinsics.origin = Origin::Normal;
+                work.intrinsics.replication_id = 0;
+                self.forward(run, position, port, queue, work, facts);
+            }
+            Verdict::Replicate { group, queue } => self.multicast(run, position, group, queue, work, facts),
+            Verdict::Resubmit => self.come_back(position, Origin::Resubmitted, work, facts),
+            Verdict::Recirculate => self.come_back(position, Origin::Recirculated, work, facts),
+            Verdict::Drop(reason) => self.lose(position, reason.into(), work, facts),
+            Verdict::Transmit => self.lose(position, Reason::InvalidVerdict, work, facts),
+        }
+    }
+
+    /// Queues a packet for another pass through ingress.
+    pub(super) fn come_back(&mut self, position: usize, origin: Origin, mut work: Work, mut facts: Facts) {
+        facts.passes = facts.passes.saturating_add(1);
+        if let Some(bytes) = work.truncate_bytes.take() {
+            work.packet.truncate(bytes as usize);
+        }
+        let lost = if facts.passes >= self.shared.config.pass_limit {
+            Some(Reason::PassLimit)
+        } else if self.loops.len() >= self.shared.config.loop_packets {
+            Some(Reason::LoopFull)
+        } else {
+            None
+        };
+        if let Some(reason) = lost {
+            self.lose(position, reason, work, facts);
+            return;
+        }
+        work.parsed_bytes = 0;
+        work.verdict = Verdict::Drop(DropReason::NoDecision);
+        work.intrinsics = Intrinsics {
+            ingress_port: work.intrinsics.ingress_port,
+            ingress_time_ns: work.intrinsics.ingress_time_ns,
+            packet_length: work.packet.wire_len as u32,
+            origin,
+            ..Intrinsics::default()
+        };
+        self.loops.push_back(Job { work, facts });
+    }
+}

@@ -1,0 +1,86 @@
+//! What the workers run, published so that it can be replaced while they run it.
+//!
+//! Invariant: a step reads one [`Published`] at its beginning and uses it to its end, and a packet is run by
+//! the pipeline of the generation that its frame was made for, never by another.
+//!
+//! A worker that finds a newer generation gives it to packets that arrive from then on, while those that wait
+//! finish on the one they began with, kept as `retiring`. At most one pipeline retires at a time: another
+//! replacement is refused until [`is_drained`].
+
+use std::fmt;
+use std::sync::Arc;
+
+use heddle_exec::Executor;
+use heddle_state::State;
+
+use crate::effects::may_batch;
+use crate::stats::{Cell, WorkerCells};
+
+/// A program ready to run on a switch: the executor and the state of this switch.
+#[derive(Clone)]
+pub struct Pipeline {
+    pub(crate) executor: Arc<dyn Executor>,
+    pub(crate) state: Arc<State>,
+    /// Whether packets may go through the entry points in batches.
+    pub(crate) may_batch: bool,
+}
+
+impl Pipeline {
+    /// Puts an executor and a state of the same program together.
+    pub fn new(executor: Arc<dyn Executor>, state: Arc<State>) -> Self {
+        let may_batch = may_batch(executor.program());
+        Self { executor, state, may_batch }
+    }
+
+    /// The executor.
+    pub fn executor(&self) -> &Arc<dyn Executor> {
+        &self.executor
+    }
+
+    /// The state.
+    pub fn state(&self) -> &Arc<State> {
+        &self.state
+    }
+}
+
+impl fmt::Debug for Pipeline {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pipeline").field("program", &self.executor.program().name).finish_non_exhaustive()
+    }
+}
+
+/// What all workers run now.
+#[derive(Clone, Debug)]
+pub(crate) struct Published {
+    /// Number of `current`; the one retiring has the number before it.
+    pub(crate) generation: u64,
+    pub(crate) current: Pipeline,
+    pub(crate) retiring: Option<Pipeline>,
+}
+
+impl Published {
+    pub(crate) fn first(pipeline: Pipeline) -> Self {
+        Self { generation: 0, current: pipeline, retiring: None }
+    }
+
+    /// With `next` for packets that arrive from now on.
+    pub(crate) fn replaced(&self, next: Pipeline) -> Self {
+        Self { generation: self.generation + 1, current: next, retiring: Some(self.current.clone()) }
+    }
+}
+
+/// Whether no worker holds, and no ring carries, a packet of the generation before this one.
+///
+/// A worker counts what it took from rings only after it reported what it still holds. If all that was sent has
+/// been counted as taken, then no ring carries any, nobody has taken one without having reported since, and a
+/// packet still held shows in a report. What was taken is read before what was sent, so that a packet between
+/// the two readings makes them differ.
+pub(crate) fn is_drained(workers: &[WorkerCells], generation: u64) -> bool {
+    let Some(parity) = generation.checked_sub(1).map(|before| (before & 1) as usize) else { return true };
+    let sum = |cells: fn(&WorkerCells) -> &[Cell; 2]| -> u64 {
+        workers.iter().map(|worker| cells(worker)[parity].get()).sum()
+    };
+    let received = sum(|worker| &worker.ring_received);
+    let reported = workers.iter().all(|worker| worker.oldest_generation.get() >= generation);
+    reported && received == sum(|worker| &worker.ring_sent)
+}

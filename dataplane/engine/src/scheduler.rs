@@ -1,0 +1,359 @@
+//! A port's queues: admission, strict priority, pacing.
+//!
+//! Invariant: a queue never holds more packets or bytes than it is configured for (or than it held when that
+//! was lowered), packets of one queue leave in the order in which they came, and which packet leaves next
+//! depends on the times at which packets came and not on when it is asked.
+
+use std::collections::VecDeque;
+
+use crate::config::{PortConfig, QUEUES_MAX};
+use crate::job::Job;
+use crate::pacer::Pacer;
+
+/// All queues of a port.
+#[derive(Debug)]
+pub(crate) struct Scheduler {
+    queues: Vec<PriorityQueue>,
+    /// Bit `q` is one while queue `q` holds a packet.
+    occupied: u64,
+    pacer: Option<Pacer>,
+    /// Whether the port or any queue has a rate.
+    paced: bool,
+    /// With a rate: the packet taken out and not yet settled, by when it began and its queue.
+    serving: Option<(u64, usize)>,
+}
+
+/// One queue.
+#[derive(Debug)]
+struct PriorityQueue {
+    jobs: VecDeque<Job>,
+    bytes: u64,
+    depth_packets: usize,
+    depth_bytes: u64,
+    pacer: Option<Pacer>,
+}
+
+/// What a scheduler would send next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Next {
+    /// Nothing: it is empty.
+    Empty,
+    /// Nothing before this time.
+    NotBefore(u64),
+    /// Nothing that can be told before the packet taken out last is settled.
+    Unsettled,
+    /// The head of a queue.
+    Head {
+        /// Which queue.
+        queue: usize,
+        /// When it begins in virtual time; now or earlier.
+        start_ns: u64,
+    },
+}
+
+impl Scheduler {
+    pub(crate) fn new(config: &PortConfig) -> Self {
+        let count = config.queues.clamp(1, QUEUES_MAX);
+        let queues = (0..count).map(|_| PriorityQueue {
+            jobs: VecDeque::new(),
+            bytes: 0,
+            depth_packets: 0,
+            depth_bytes: 0,
+            pacer: None,
+        });
+        let mut scheduler =
+            Self { queues: queues.collect(), occupied: 0, pacer: None, paced: false, serving: None };
+        scheduler.configure(config);
+        scheduler
+    }
+
+    /// Takes new depths and rates; packets that wait stay. The number of queues does not change.
+    pub(crate) fn configure(&mut self, config: &PortConfig) {
+        let pacer = |rate| Pacer::new(rate, config.overhead_bytes);
+        self.pacer = config.rate.map(pacer);
+        for queue in &mut self.queues {
+            queue.depth_packets = config.queue.depth_packets;
+            queue.depth_bytes = config.queue.depth_bytes.unwrap_or(u64::MAX);
+            queue.pacer = config.queue.rate.map(pacer);
+        }
+        self.paced = config.rate.is_some() || config.queue.rate.is_some();
+        self.serving = None;
+    }
+
+    /// Whether no packet waits.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.occupied == 0
+    }
+
+    /// Whether the port or a queue has a rate.
+    pub(crate) fn is_paced(&self) -> bool {
+        self.paced
+    }
+
+    /// The queue that a decision means: beyond the last means the highest.
+    pub(crate) fn queue(&self, asked: u32) -> usize {
+        usize::try_from(asked).unwrap_or(usize::MAX).min(self.queues.len() - 1)
+    }
+
+    /// Packets and bytes that wait in a queue.
+    pub(crate) fn depth(&self, queue: usize) -> (usize, u64) {
+        let queue = &self.queues[queue];
+        (queue.jobs.len(), queue.bytes)
+    }
+
+    /// Puts a packet at the end of a queue and notes depth and time in it.
+    ///
+    /// # Errors
+    /// The packet comes back if the queue is full.
+    pub(crate) fn enqueue(&mut self, now_ns: u64, queue: usize, mut job: Job) -> Result<(), Job> {
+        let waiting = &mut self.queues[queue];
+        let bytes = waiting.bytes.saturating_add(job.work.packet.wire_len as u64);
+        if waiting.jobs.len() >= waiting.depth_packets || bytes > waiting.depth_bytes {
+            return Err(job);
+        }
+        let intrinsics = &mut job.work.intrinsics;
+        intrinsics.enqueue_time_ns = now_ns;
+        intrinsics.enqueue_depth = waiting.jobs.len() as u32;
+        intrinsics.queue_id = queue as u32;
+        waiting.bytes = bytes;
+        waiting.jobs.push_back(job);
+        self.occupied |= 1 << queue;
+        Ok(())
+    }
+
+    /// Lets a packet through an empty, unpaced scheduler as [`Scheduler::enqueue`] and [`Scheduler::dequeue`]
+    /// would, without moving it. False if it would not be admitted.
+    pub(crate) fn pass(&self, now_ns: u64, queue: usize, job: &mut Job) -> bool {
+        let waiting = &self.queues[queue];
+        let intrinsics = &mut job.work.intrinsics;
+        intrinsics.enqueue_time_ns = now_ns;
+        intrinsics.enqueue_depth = 0;
+        intrinsics.dequeue_depth = 0;
+        intrinsics.queue_id = queue as u32;
+        waiting.depth_packets > 0 && job.work.packet.wire_len as u64 <= waiting.depth_bytes
+    }
+
+    /// What [`Scheduler::dequeue`] may take out.
+    ///
+    /// With rates this is the packet that a server on virtual time would have begun next: at the first moment
+    /// at which it was free and any queue had a packet that was due, from the highest such queue.
+    pub(crate) fn next(&self, now_ns: u64) -> Next {
+        if self.occupied == 0 {
+            return Next::Empty;
+        }
+        if !self.paced {
+            let queue = 63 - self.occupied.leading_zeros() as usize;
+            return Next::Head { queue, start_ns: now_ns };
+        }
+        if self.serving.is_some() {
+            return Next::Unsettled;
+        }
+        let mut begin_ns = u64::MAX;
+        for queue in self.occupied_queues() {
+            begin_ns = begin_ns.min(self.queues[queue].due_ns());
+        }
+        begin_ns = begin_ns.max(self.pacer.as_ref().map_or(0, Pacer::free_ns));
+        if begin_ns > now_ns {
+            return Next::NotBefore(begin_ns);
+        }
+        let highest = self.occupied_queues().find(|&queue| self.queues[queue].due_ns() <= begin_ns);
+        highest.map_or(Next::Empty, |queue| Next::Head { queue, start_ns: begin_ns })
+    }
+
+    /// The generation of a queue's head.
+    pub(crate) fn head_generation(&self, queue: usize) -> Option<u64> {
+        self.queues[queue].jobs.front().map(|job| job.facts.generation)
+    }
+
+    /// Takes out what [`Scheduler::next`] named. With a rate, [`Scheduler::settle`] has to follow.
+    pub(crate) fn dequeue(&mut self, queue: usize, start_ns: u64) -> Option<Job> {
+        let waiting = &mut self.queues[queue];
+        let mut job = waiting.jobs.pop_front()?;
+        waiting.bytes = waiting.bytes.saturating_sub(job.work.packet.wire_len as u64);
+        job.work.intrinsics.dequeue_depth = waiting.jobs.len() as u32;
+        if waiting.jobs.is_empty() {
+            self.occupied &= !(1 << queue);
+        }
+        if self.paced {
+            self.serving = Some((start_ns, queue));
+        }
+        Some(job)
+    }
+
+    /// Says that the packet taken out was sent with so many bytes on the wire, or not at all.
+    pub(crate) fn settle(&mut self, wire_bytes: Option<u64>) {
+        if let (Some((start_ns, queue)), Some(bytes)) = (self.serving.take(), wire_bytes) {
+            for pacer in [&mut self.pacer, &mut self.queues[queue].pacer].into_iter().flatten() {
+                pacer.charge(start_ns, bytes);
+            }
+        }
+    }
+
+    /// Empties every queue, highest first.
+    pub(crate) fn drain(&mut self) -> impl Iterator<Item = Job> + '_ {
+        self.occupied = 0;
+        self.queues.iter_mut().rev().flat_map(|queue| {
+            queue.bytes = 0;
+            queue.jobs.drain(..)
+        })
+    }
+
+    /// Packets that wait in all queues.
+    pub(crate) fn packets(&self) -> usize {
+        self.queues.iter().map(|queue| queue.jobs.len()).sum()
+    }
+
+    /// Whether any packet waits that an earlier pipeline than this began.
+    pub(crate) fn holds_before(&self, generation: u64) -> bool {
+        self.queues.iter().flat_map(|queue| &queue.jobs).any(|job| job.facts.generation < generation)
+    }
+
+    /// Queues that hold packets, highest first.
+    fn occupied_queues(&self) -> impl Iterator<Item = usize> + '_ {
+        let mut left = self.occupied;
+        std::iter::from_fn(move || {
+            let queue = 63u32.checked_sub(left.leading_zeros())?;
+            left &= !(1 << queue);
+            Some(queue as usize)
+        })
+    }
+}
+
+impl PriorityQueue {
+    /// When its head may begin; never, if it is empty.
+    fn due_ns(&self) -> u64 {
+        self.jobs.front().map_or(u64::MAX, |job| {
+            job.work.intrinsics.enqueue_time_ns.max(self.pacer.as_ref().map_or(0, Pacer::free_ns))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use heddle_exec::{Frame, Intrinsics, Verdict, Work};
+    use heddle_packet::Packet;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::config::{QueueConfig, Rate};
+    use crate::job::Facts;
+
+    fn job(tag: u8, len: usize) -> Job {
+        Job {
+            work: Work {
+                packet: Packet::from_bytes(&vec![tag; len]),
+                frame: Frame::default(),
+                parsed_bytes: 0,
+                intrinsics: Intrinsics::default(),
+                verdict: Verdict::Transmit,
+                truncate_bytes: None,
+            },
+            facts: Facts::new(0),
+        }
+    }
+
+    /// Takes out everything that is due, settling each packet at its length: begin and tag.
+    fn take_due(scheduler: &mut Scheduler, now_ns: u64) -> Vec<(u64, u8)> {
+        let mut taken = Vec::new();
+        while let Next::Head { queue, start_ns } = scheduler.next(now_ns) {
+            let job = scheduler.dequeue(queue, start_ns).expect("there is a head");
+            scheduler.settle(Some(job.work.packet.wire_len as u64));
+            taken.push((start_ns, job.work.packet.bytes()[0]));
+        }
+        taken
+    }
+
+    #[test]
+    fn higher_queues_go_first_and_each_queue_keeps_its_order() {
+        let mut scheduler = Scheduler::new(&PortConfig { queues: 3, ..PortConfig::default() });
+        for (tag, queue) in [(1, 0), (2, 2), (3, 1), (4, 2), (5, 9)] {
+            let queue = scheduler.queue(queue);
+            scheduler.enqueue(10, queue, job(tag, 60)).expect("there is room");
+        }
+        let tags: Vec<u8> = take_due(&mut scheduler, 10).into_iter().map(|(_, tag)| tag).collect();
+        assert_eq!(tags, [2, 4, 5, 3, 1]);
+        assert_eq!(scheduler.next(10), Next::Empty);
+    }
+
+    #[test]
+    fn depth_is_bounded_and_noted() {
+        let queue = QueueConfig { depth_packets: 3, depth_bytes: Some(250), rate: None };
+        let mut scheduler = Scheduler::new(&PortConfig { queue, ..PortConfig::default() });
+        scheduler.enqueue(7, 0, job(0, 100)).expect("there is room");
+        scheduler.enqueue(8, 0, job(1, 100)).expect("there is room");
+        assert!(scheduler.enqueue(9, 0, job(2, 51)).is_err(), "one byte too many");
+        scheduler.enqueue(9, 0, job(2, 50)).expect("there is room");
+        assert!(scheduler.enqueue(9, 0, job(3, 0)).is_err(), "one packet too many");
+        assert_eq!(scheduler.depth(0), (3, 250));
+        let first = scheduler.dequeue(0, 9).expect("not empty").work.intrinsics;
+        assert_eq!((first.enqueue_depth, first.dequeue_depth, first.enqueue_time_ns), (0, 2, 7));
+        let second = scheduler.dequeue(0, 9).expect("not empty").work.intrinsics;
+        assert_eq!((second.enqueue_depth, second.dequeue_depth, second.enqueue_time_ns), (1, 1, 8));
+    }
+
+    #[test]
+    fn a_port_rate_spaces_packets_and_a_dropped_one_costs_nothing() {
+        // 1,000 bytes at 1 Gb/s take 8 us.
+        let rate = Rate::bits_per_second(1_000_000_000);
+        let mut scheduler = Scheduler::new(&PortConfig { rate, ..PortConfig::default() });
+        for tag in 0..3 {
+            scheduler.enqueue(100, 0, job(tag, 1_000)).expect("there is room");
+        }
+        assert_eq!(scheduler.next(100), Next::Head { queue: 0, start_ns: 100 });
+        scheduler.dequeue(0, 100);
+        assert_eq!(scheduler.next(100), Next::Unsettled);
+        scheduler.settle(None);
+        assert_eq!(take_due(&mut scheduler, 100), [(100, 1)]);
+        assert_eq!(scheduler.next(8_099), Next::NotBefore(8_100));
+        assert_eq!(take_due(&mut scheduler, 9_999), [(8_100, 2)]);
+    }
+
+    #[test]
+    fn a_queue_rate_lets_lower_queues_use_the_gaps() {
+        let queue = QueueConfig { rate: Rate::packets_per_second(1_000_000), ..QueueConfig::default() };
+        let mut scheduler = Scheduler::new(&PortConfig { queues: 2, queue, ..PortConfig::default() });
+        for (tag, queue) in [(1, 1), (2, 1), (3, 0), (4, 0)] {
+            scheduler.enqueue(0, queue, job(tag, 60)).expect("there is room");
+        }
+        assert_eq!(take_due(&mut scheduler, 999), [(0, 1), (0, 3)]);
+        assert_eq!(take_due(&mut scheduler, 1_000), [(1_000, 2), (1_000, 4)]);
+    }
+
+    proptest! {
+        /// Looking late, or often, changes neither order nor begin of any packet.
+        #[test]
+        fn the_schedule_does_not_depend_on_when_it_is_asked(
+            arrivals in prop::collection::vec((0u64..2_000, 0usize..4, 60usize..1_500), 1..40),
+            extra in prop::collection::vec(0u64..30_000, 0..40),
+        ) {
+            let rate = Rate::bits_per_second(10_000_000_000);
+            let queue = QueueConfig { depth_packets: 100, ..QueueConfig::default() };
+            let config = PortConfig { queues: 4, rate, queue, ..PortConfig::default() };
+            let run = |looks: &[u64]| {
+                let mut scheduler = Scheduler::new(&config);
+                let mut events: Vec<(u64, Option<(u8, usize, usize)>)> = Vec::new();
+                let mut now_ns = 0;
+                for (tag, &(gap_ns, queue, len)) in arrivals.iter().enumerate() {
+                    now_ns += gap_ns;
+                    events.push((now_ns, Some((tag as u8, queue, len))));
+                }
+                events.extend(looks.iter().map(|&look_ns| (look_ns, None)));
+                events.push((1_000_000, None));
+                events.sort_by_key(|event| event.0);
+                let mut taken = Vec::new();
+                for (at_ns, arrival) in events {
+                    match arrival {
+                        // What began before an arrival could not have waited for it.
+                        Some((tag, queue, len)) => {
+                            taken.extend(take_due(&mut scheduler, at_ns.saturating_sub(1)));
+                            scheduler.enqueue(at_ns, queue, job(tag, len)).expect("there is room");
+                        }
+                        None => taken.extend(take_due(&mut scheduler, at_ns.saturating_sub(1))),
+                    }
+                }
+                taken
+            };
+            prop_assert_eq!(run(&[]), run(&extra));
+        }
+    }
+}
