@@ -1,0 +1,687 @@
+//! The script as written: lines parsed, names not yet looked up.
+
+use std::fmt;
+
+/// A whole script.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Script {
+    /// Its commands in order.
+    pub lines: Vec<Line>,
+}
+
+/// A command and where it stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Line {
+    /// Line number, from 1.
+    pub number: usize,
+    /// What it says.
+    pub command: Command,
+}
+
+/// A command.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// A packet arrives.
+    Packet {
+        /// At.
+        port: u32,
+        /// Bytes.
+        bytes: Vec<u8>,
+    },
+    /// A packet leaves.
+    Expect {
+        /// From.
+        port: u32,
+        /// Nibbles wanted, [`None`] for any; the whole is [`None`] if only the port counts.
+        pattern: Option<Vec<Option<u8>>>,
+        /// Whether nothing may follow.
+        exact_length: bool,
+    },
+    /// Nothing more is expected. Unexpected packets always fail a script, so this changes nothing.
+    NoPacket,
+    /// Adds an entry.
+    Add {
+        /// Table.
+        table: String,
+        /// Priority, if given: larger wins.
+        priority: Option<u32>,
+        /// Key names and values.
+        keys: Vec<(String, String)>,
+        /// Action and arguments; several make a group that a selector chooses from.
+        actions: Vec<ActionText>,
+        /// Name for later reference.
+        id: Option<String>,
+    },
+    /// Sets a default action.
+    SetDefault {
+        /// Table.
+        table: String,
+        /// Action and arguments.
+        action: ActionText,
+    },
+    /// Removes all entries of all tables.
+    RemoveAll,
+    /// Compares a counter.
+    CheckCounter {
+        /// Counter.
+        counter: String,
+        /// Cell, or the name of an entry.
+        index: String,
+        /// What has to hold; nothing: that the cell exists.
+        check: Option<CounterCheck>,
+    },
+    /// Compares a register's cell.
+    CheckRegister {
+        /// Register.
+        register: String,
+        /// Cell.
+        index: u64,
+        /// How.
+        relation: Relation,
+        /// With what.
+        value: String,
+    },
+    /// A clone session to a port.
+    MirroringAdd {
+        /// Session.
+        session: u32,
+        /// Port.
+        port: u32,
+    },
+    /// A clone session to a multicast group.
+    MirroringAddGroup {
+        /// Session.
+        session: u32,
+        /// Group.
+        group: u32,
+    },
+    /// Removes a clone session.
+    MirroringDelete {
+        /// Session.
+        session: u32,
+    },
+    /// A multicast group without members.
+    GroupCreate {
+        /// Group.
+        group: u32,
+    },
+    /// A multicast node; nodes are numbered from zero in order of creation.
+    NodeCreate {
+        /// Replication id.
+        rid: u32,
+        /// Ports.
+        ports: Vec<u32>,
+    },
+    /// New ports of a node.
+    NodeUpdate {
+        /// Node.
+        node: u32,
+        /// Ports.
+        ports: Vec<u32>,
+    },
+    /// Puts a node in a group.
+    NodeAssociate {
+        /// Group.
+        group: u32,
+        /// Node.
+        node: u32,
+    },
+    /// Sets a counter's cell.
+    CounterWrite {
+        /// Counter.
+        counter: String,
+        /// Cell.
+        index: u64,
+        /// Packets.
+        packets: u64,
+        /// Bytes.
+        bytes: u64,
+    },
+    /// Reads something, changes nothing: that it exists is all that is checked.
+    Read {
+        /// What kind.
+        kind: ReadKind,
+        /// Name or number.
+        name: String,
+        /// Cell.
+        index: Option<u64>,
+    },
+    /// Sets a register's cell.
+    RegisterWrite {
+        /// Register.
+        register: String,
+        /// Cell.
+        index: u64,
+        /// Value.
+        value: String,
+    },
+    /// Sets all cells of a register to zero.
+    RegisterReset {
+        /// Register.
+        register: String,
+    },
+    /// Configures a meter.
+    MeterSetRates {
+        /// Meter.
+        meter: String,
+        /// Cell; all if none.
+        index: Option<u64>,
+        /// Committed and peak: units per second and burst size.
+        rates: [(u64, u64); 2],
+    },
+    /// Lets time pass until nothing moves. Every packet is run until nothing moves anyway.
+    Wait,
+}
+
+/// What a reading command reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReadKind {
+    /// `counter_read`
+    Counter,
+    /// `register_read`
+    Register,
+    /// `meter_get_rates`
+    Meter,
+    /// `mirroring_get`
+    CloneSession,
+}
+
+/// An action with named arguments.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ActionText {
+    /// Action.
+    pub name: String,
+    /// Arguments.
+    pub args: Vec<(String, String)>,
+}
+
+/// What a counter has to be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CounterCheck {
+    /// Bytes rather than packets.
+    pub bytes: bool,
+    /// How it is compared.
+    pub relation: Relation,
+    /// With what.
+    pub value: u64,
+}
+
+/// A comparison.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Relation {
+    /// `==`
+    Eq,
+    /// `!=`
+    Ne,
+    /// `<`
+    Lt,
+    /// `<=`
+    Le,
+    /// `>`
+    Gt,
+    /// `>=`
+    Ge,
+}
+
+impl Relation {
+    fn parse(text: &str) -> Option<Self> {
+        Some(match text {
+            "==" => Relation::Eq,
+            "!=" => Relation::Ne,
+            "<" => Relation::Lt,
+            "<=" => Relation::Le,
+            ">" => Relation::Gt,
+            ">=" => Relation::Ge,
+            _ => return None,
+        })
+    }
+
+    /// Whether `left` stands in this relation to `right`.
+    pub fn holds<T: Ord>(self, left: &T, right: &T) -> bool {
+        match self {
+            Relation::Eq => left == right,
+            Relation::Ne => left != right,
+            Relation::Lt => left < right,
+            Relation::Le => left <= right,
+            Relation::Gt => left > right,
+            Relation::Ge => left >= right,
+        }
+    }
+}
+
+impl fmt::Display for Relation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Relation::Eq => "==",
+            Relation::Ne => "!=",
+            Relation::Lt => "<",
+            Relation::Le => "<=",
+            Relation::Gt => ">",
+            Relation::Ge => ">=",
+        })
+    }
+}
+
+/// Why a script cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("line {line}: {message}")]
+pub struct ScriptError {
+    /// Line number, from 1.
+    pub line: usize,
+    /// What is wrong and what is wanted.
+    pub message: String,
+}
+
+const COMMANDS: &str = "packet, expect, add, setdefault, remove all, check_counter, check_register, \
+    mirroring_add, mirroring_add_mc, mc_mgrp_create, mc_node_create, mc_node_associate, register_write, \
+    register_reset, counter_write, meter_set_rates, meter_array_set_rates, wait";
+
+impl Script {
+    /// Reads a script.
+    ///
+    /// # Errors
+    /// [`ScriptError`] for the first line that is no command.
+    pub fn parse(text: &str) -> Result<Script, ScriptError> {
+        let mut lines = Vec::new();
+        for (index, line) in text.lines().enumerate() {
+            let line = line.split('#').next().unwrap_or_default().trim();
+            if line.is_empty() {
+                continue;
+            }
+            let number = index + 1;
+            let command =
+                parse_line(line).map_err(|message| ScriptError { line: number, message })?;
+            lines.push(Line { number, command });
+        }
+        Ok(Script { lines })
+    }
+
+    /// The ports that the script speaks of, each once, in order.
+    pub fn ports(&self) -> Vec<u32> {
+        let mut ports: Vec<u32> = self
+            .lines
+            .iter()
+            .filter_map(|line| match &line.command {
+                Command::Packet { port, .. } | Command::Expect { port, .. } => Some(*port),
+                _ => None,
+            })
+            .collect();
+        ports.sort_unstable();
+        ports.dedup();
+        ports
+    }
+}
+
+fn parse_line(line: &str) -> Result<Command, String> {
+    let (word, rest) = split_word(line);
+    let words: Vec<&str> = rest.split_whitespace().collect();
+    let usage = |form: &str| format!("`{}` is written `{form}`", word.to_ascii_lowercase());
+    Ok(match word.to_ascii_lowercase().as_str() {
+        "packet" => {
+            let (port, data) = split_word(rest);
+            let port = number(port).ok_or_else(|| usage("packet PORT HEX..."))?;
+            Command::Packet { port, bytes: hex_bytes(data)? }
+        }
+        "expect" => {
+            let (port, data) = split_word(rest);
+            let port = number(port).ok_or_else(|| usage("expect PORT [HEX...] [$]"))?;
+            let (pattern, exact_length) = hex_pattern(data)?;
+            Command::Expect { port, pattern, exact_length }
+        }
+        "no_packet" => Command::NoPacket,
+        "add" => add(rest)?,
+        "setdefault" => {
+            let (table, rest) = split_word(rest);
+            let (action, after) = action(rest)?;
+            if table.is_empty() || !after.trim().is_empty() {
+                return Err(usage("setdefault TABLE ACTION(ARG:VALUE, ...)"));
+            }
+            Command::SetDefault { table: unquote(table), action }
+        }
+        "remove" if words.first().is_some_and(|w| w.eq_ignore_ascii_case("all")) => Command::RemoveAll,
+        "check_counter" => check_counter(rest).ok_or_else(|| {
+            usage("check_counter NAME(INDEX|$ID) [packets|bytes ==|!=|<|<=|>|>= N]")
+        })?,
+        "check_register" => check_register(rest)
+            .ok_or_else(|| usage("check_register NAME(INDEX) [==|!=|<|<=|>|>=] VALUE"))?,
+        "mirroring_add" => two(&words)
+            .map(|(session, port)| Command::MirroringAdd { session, port })
+            .ok_or_else(|| usage("mirroring_add SESSION PORT"))?,
+        "mirroring_add_mc" => two(&words)
+            .map(|(session, group)| Command::MirroringAddGroup { session, group })
+            .ok_or_else(|| usage("mirroring_add_mc SESSION GROUP"))?,
+        "mirroring_delete" => match words.as_slice() {
+            [session] => Command::MirroringDelete {
+                session: number(session).ok_or_else(|| usage("mirroring_delete SESSION"))?,
+            },
+            _ => return Err(usage("mirroring_delete SESSION")),
+        },
+        "mirroring_get" => match words.as_slice() {
+            [session] => Command::Read {
+                kind: ReadKind::CloneSession,
+                name: (*session).to_owned(),
+                index: None,
+            },
+            _ => return Err(usage("mirroring_get SESSION")),
+        },
+        "mc_mgrp_create" => match words.as_slice() {
+            [group] => Command::GroupCreate {
+                group: number(group).ok_or_else(|| usage("mc_mgrp_create GROUP"))?,
+            },
+            _ => return Err(usage("mc_mgrp_create GROUP")),
+        },
+        "mc_node_create" => numbers(&words)
+            .and_then(|all| all.split_first().map(|(rid, ports)| (*rid, ports.to_vec())))
+            .map(|(rid, ports)| Command::NodeCreate { rid, ports })
+            .ok_or_else(|| usage("mc_node_create RID PORT..."))?,
+        "mc_node_update" => numbers(&words)
+            .and_then(|all| all.split_first().map(|(node, ports)| (*node, ports.to_vec())))
+            .map(|(node, ports)| Command::NodeUpdate { node, ports })
+            .ok_or_else(|| usage("mc_node_update NODE PORT..."))?,
+        "mc_node_associate" => two(&words)
+            .map(|(group, node)| Command::NodeAssociate { group, node })
+            .ok_or_else(|| usage("mc_node_associate GROUP NODE"))?,
+        "register_read" => read(ReadKind::Register, &words).ok_or_else(|| usage("register_read NAME INDEX"))?,
+        "counter_read" => read(ReadKind::Counter, &words).ok_or_else(|| usage("counter_read NAME INDEX"))?,
+        "meter_get_rates" => read(ReadKind::Meter, &words).ok_or_else(|| usage("meter_get_rates NAME INDEX"))?,
+        "register_write" => match words.as_slice() {
+            [register, index, value] => Command::RegisterWrite {
+                register: unquote(register),
+                index: number(index).ok_or_else(|| usage("register_write NAME INDEX VALUE"))?,
+                value: (*value).to_owned(),
+            },
+            _ => return Err(usage("register_write NAME INDEX VALUE")),
+        },
+        "register_reset" => match words.as_slice() {
+            [register] => Command::RegisterReset { register: unquote(register) },
+            _ => return Err(usage("register_reset NAME")),
+        },
+        "counter_write" => match words.as_slice() {
+            [counter, numbers @ ..] if numbers.len() == 3 => {
+                let all: Option<Vec<u64>> = numbers.iter().map(|n| number(n)).collect();
+                let all = all.ok_or_else(|| usage("counter_write NAME INDEX PACKETS BYTES"))?;
+                Command::CounterWrite {
+                    counter: unquote(counter),
+                    index: all[0],
+                    packets: all[1],
+                    bytes: all[2],
+                }
+            }
+            _ => return Err(usage("counter_write NAME INDEX PACKETS BYTES")),
+        },
+        "meter_set_rates" => match words.as_slice() {
+            [meter, index, committed, peak] => Command::MeterSetRates {
+                meter: unquote(meter),
+                index: Some(number(index).ok_or_else(|| usage("meter_set_rates NAME INDEX RATE:BURST RATE:BURST"))?),
+                rates: [rate(committed)?, rate(peak)?],
+            },
+            _ => return Err(usage("meter_set_rates NAME INDEX RATE:BURST RATE:BURST")),
+        },
+        "meter_array_set_rates" => match words.as_slice() {
+            [meter, committed, peak] => Command::MeterSetRates {
+                meter: unquote(meter),
+                index: None,
+                rates: [rate(committed)?, rate(peak)?],
+            },
+            _ => return Err(usage("meter_array_set_rates NAME RATE:BURST RATE:BURST")),
+        },
+        "wait" => Command::Wait,
+        _ => return Err(format!("`{word}` is no command; there are {COMMANDS}")),
+    })
+}
+
+fn split_word(text: &str) -> (&str, &str) {
+    let text = text.trim_start();
+    let end = text.find(char::is_whitespace).unwrap_or(text.len());
+    (&text[..end], text[end..].trim())
+}
+
+fn unquote(text: &str) -> String {
+    text.trim_matches('"').to_owned()
+}
+
+fn number<T: TryFrom<u64>>(text: &str) -> Option<T> {
+    let value = match text.get(..2) {
+        Some("0x" | "0X") => u64::from_str_radix(&text[2..], 16),
+        Some("0b" | "0B") => u64::from_str_radix(&text[2..], 2),
+        _ => text.parse(),
+    };
+    T::try_from(value.ok()?).ok()
+}
+
+fn numbers(words: &[&str]) -> Option<Vec<u32>> {
+    words.iter().map(|w| number(w)).collect()
+}
+
+fn two(words: &[&str]) -> Option<(u32, u32)> {
+    match numbers(words)?.as_slice() {
+        [a, b] => Some((*a, *b)),
+        _ => None,
+    }
+}
+
+fn read(kind: ReadKind, words: &[&str]) -> Option<Command> {
+    match words {
+        [name, index] => Some(Command::Read { kind, name: unquote(name), index: Some(number(index)?) }),
+        _ => None,
+    }
+}
+
+/// `RATE:BURST` with the rate per microsecond.
+fn rate(text: &str) -> Result<(u64, u64), String> {
+    let parsed = text.split_once(':').and_then(|(rate, burst)| {
+        let rate: f64 = rate.parse().ok()?;
+        let per_second = rate * 1e6;
+        let valid = per_second.is_finite() && (0.0..1e18).contains(&per_second);
+        valid.then_some((per_second.round() as u64, number(burst)?))
+    });
+    parsed.ok_or_else(|| format!("`{text}` is no rate; `RATE:BURST` is wanted, the rate per microsecond"))
+}
+
+fn hex_bytes(text: &str) -> Result<Vec<u8>, String> {
+    let digits: Vec<u8> = nibbles(text)?.into_iter().map(|n| n.ok_or("`*` in a packet that arrives")).collect::<Result<_, _>>()?;
+    if digits.len() % 2 != 0 {
+        return Err(format!("{} hexadecimal digits are no whole number of bytes", digits.len()));
+    }
+    Ok(digits.chunks_exact(2).map(|pair| pair[0] << 4 | pair[1]).collect())
+}
+
+type Pattern = Option<Vec<Option<u8>>>;
+
+fn hex_pattern(text: &str) -> Result<(Pattern, bool), String> {
+    let (text, exact) = match text.trim_end().strip_suffix('$') {
+        Some(before) => (before, true),
+        None => (text, false),
+    };
+    let pattern = nibbles(text)?;
+    Ok(((!pattern.is_empty() || exact).then_some(pattern), exact))
+}
+
+fn nibbles(text: &str) -> Result<Vec<Option<u8>>, String> {
+    text.chars()
+        .filter(|c| !c.is_whitespace())
+        .map(|c| match c {
+            '*' => Ok(None),
+            c => c
+                .to_digit(16)
+                .map(|d| Some(d as u8))
+                .ok_or_else(|| format!("`{c}` is no hexadecimal digit")),
+        })
+        .collect()
+}
+
+const ADD_USAGE: &str =
+    "`add` is written `add TABLE [PRIORITY] KEY:VALUE... ACTION(ARG:VALUE, ...)... [= ID]`";
+
+fn add(text: &str) -> Result<Command, String> {
+    let (table, mut rest) = split_word(text);
+    let mut priority = None;
+    let mut keys = Vec::new();
+    if let (word, after) = split_word(rest)
+        && !word.contains(':')
+        && let Some(number) = number(word)
+    {
+        (priority, rest) = (Some(number), after);
+    }
+    // Keys come before the action, whose name is followed by a parenthesis; a key's name may hold one too
+    // (`hdr.isValid():1`), but then a colon follows it.
+    loop {
+        let (word, after) = split_word(rest);
+        match word.split_once(':') {
+            Some((key, value)) if !key.contains('(') || key.ends_with("()") => {
+                keys.push((unquote(key), value.to_owned()));
+                rest = after;
+            }
+            _ => break,
+        }
+    }
+    let mut actions = Vec::new();
+    let id = loop {
+        let (action, after) = action(rest)?;
+        actions.push(action);
+        rest = after.trim();
+        match rest.strip_prefix('=') {
+            Some(id) if !id.trim().is_empty() => break Some(id.trim().trim_start_matches('$').to_owned()),
+            Some(_) => return Err(ADD_USAGE.to_owned()),
+            None if rest.is_empty() => break None,
+            None => {}
+        }
+    };
+    if table.is_empty() {
+        return Err(ADD_USAGE.to_owned());
+    }
+    Ok(Command::Add { table: unquote(table), priority, keys, actions, id })
+}
+
+/// `name(arg:value, ...)` and what follows.
+fn action(text: &str) -> Result<(ActionText, &str), String> {
+    let wanted = || format!("an action with its arguments in parentheses is wanted, not `{text}`");
+    let open = text.find('(').ok_or_else(wanted)?;
+    let close = text[open..].find(')').map(|at| open + at).ok_or_else(wanted)?;
+    let mut args = Vec::new();
+    for arg in text[open + 1..close].split(',').map(str::trim).filter(|a| !a.is_empty()) {
+        let (name, value) =
+            arg.split_once(':').ok_or_else(|| format!("`{arg}` is no argument; `NAME:VALUE` is wanted"))?;
+        args.push((name.trim().to_owned(), value.trim().to_owned()));
+    }
+    let name = unquote(text[..open].trim());
+    if name.is_empty() || name.contains(char::is_whitespace) {
+        return Err(wanted());
+    }
+    Ok((ActionText { name, args }, &text[close + 1..]))
+}
+
+/// `NAME(INDEX)` and what follows.
+fn cell(text: &str) -> Option<(String, String, &str)> {
+    let open = text.find('(')?;
+    let close = open + text[open..].find(')')?;
+    let index = text[open + 1..close].trim().trim_start_matches('$').to_owned();
+    Some((unquote(text[..open].trim()), index, &text[close + 1..]))
+}
+
+fn check_counter(text: &str) -> Option<Command> {
+    let (counter, index, rest) = cell(text)?;
+    let check = match rest.split_whitespace().collect::<Vec<_>>().as_slice() {
+        [] => None,
+        [unit, relation, value] => Some(CounterCheck {
+            bytes: match unit.to_ascii_lowercase().as_str() {
+                "packets" => false,
+                "bytes" => true,
+                _ => return None,
+            },
+            relation: Relation::parse(relation)?,
+            value: number(value)?,
+        }),
+        _ => return None,
+    };
+    Some(Command::CheckCounter { counter, index, check })
+}
+
+fn check_register(text: &str) -> Option<Command> {
+    let (register, index, rest) = cell(text)?;
+    let (relation, value) = match rest.split_whitespace().collect::<Vec<_>>().as_slice() {
+        [value] => (Relation::Eq, (*value).to_owned()),
+        [relation, value] => (Relation::parse(relation)?, (*value).to_owned()),
+        _ => return None,
+    };
+    Some(Command::CheckRegister { register, index: number(&index)?, relation, value })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn one(text: &str) -> Command {
+        Script::parse(text).unwrap().lines.remove(0).command
+    }
+
+    #[test]
+    fn packets_and_expectations() {
+        assert_eq!(one("packet 1 0a 0B 0c0d"), Command::Packet { port: 1, bytes: vec![10, 11, 12, 13] });
+        assert_eq!(
+            one("EXPECT 2 a* $"),
+            Command::Expect { port: 2, pattern: Some(vec![Some(10), None]), exact_length: true }
+        );
+        assert_eq!(one("expect 2"), Command::Expect { port: 2, pattern: None, exact_length: false });
+        assert_eq!(Script::parse("\npacket 1 0a0").unwrap_err().line, 2);
+        assert!(Script::parse("packet 1 0*").is_err());
+        assert!(Script::parse("pakcet 1 00").unwrap_err().message.contains("there are packet"));
+    }
+
+    #[test]
+    fn entries() {
+        let Command::Add { table, priority, keys, actions, id } =
+            one("add ipv4_lpm 10 hdr.ipv4.dst:0x0a000001/24 h.isValid():1 fwd.set(port:2, mac:0x1) = $A")
+        else {
+            panic!("not an add");
+        };
+        assert_eq!((table.as_str(), priority, id.as_deref()), ("ipv4_lpm", Some(10), Some("A")));
+        assert_eq!(
+            keys,
+            [("hdr.ipv4.dst".into(), "0x0a000001/24".into()), ("h.isValid()".into(), "1".into())]
+        );
+        let [action] = actions.as_slice() else { panic!("{actions:?}") };
+        assert_eq!(action.name, "fwd.set");
+        assert_eq!(action.args, [("port".into(), "2".into()), ("mac".into(), "0x1".into())]);
+        let Command::Add { keys, actions, .. } = one("add t ip:2001:db8::1/64 a(mac:02:00:00:00:00:01) b()") else {
+            panic!("not an add");
+        };
+        assert_eq!(keys, [("ip".into(), "2001:db8::1/64".into())]);
+        assert_eq!(actions[0].args, [("mac".into(), "02:00:00:00:00:01".into())]);
+        assert_eq!(actions[1].name, "b");
+        assert!(matches!(one("add c.t e:0 c.a()"), Command::Add { priority: None, .. }));
+        assert!(Script::parse("add t").is_err());
+    }
+
+    #[test]
+    fn checks() {
+        let Command::CheckCounter { index, check: Some(check), .. } = one("check_counter cnt($A) packets >= 3")
+        else {
+            panic!("not a check");
+        };
+        assert_eq!((index.as_str(), check.relation, check.value), ("A", Relation::Ge, 3));
+        assert!(matches!(one("check_register r(3) 0x10"), Command::CheckRegister { index: 3, .. }));
+        assert!(Script::parse("check_counter cnt(0) packets ~ 3").is_err());
+        let Command::MeterSetRates { rates, .. } = one("meter_set_rates m 2 0.000005:4 0.00002:5") else {
+            panic!("not a meter");
+        };
+        assert_eq!(rates, [(5, 4), (20, 5)]);
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_answered(text in "(?s).{0,200}") {
+            let _ = Script::parse(&text);
+        }
+
+        #[test]
+        fn any_line_is_answered(
+            command in "(packet|expect|add|setdefault|check_counter|check_register|meter_set_rates|mc_node_create) ",
+            rest in "[ 0-9a-z():$*/,=.]{0,60}",
+        ) {
+            let _ = Script::parse(&(command + &rest));
+        }
+    }
+}
