@@ -1,0 +1,141 @@
+//! Architectures, as data: which blocks a package has and what runs between them, what its extern objects and
+//! functions become, what its table properties mean.
+//!
+//! Nothing outside of this folder knows an architecture by name. Another one is another [`Architecture`] in
+//! [`KNOWN`], found by the name of the package that `main` instantiates; [`packet`] has what `core.p4` gives all of
+//! them.
+
+mod packet;
+mod packing;
+mod v1model;
+mod v1model_externs;
+
+use std::sync::Arc;
+
+use heddle_ir as ir;
+
+use crate::hir::{self, Property};
+use crate::lower::{CValue, ExternCall, ExternObject, InstId, InstKind, Location, Lower, Lowerer, Properties, Value};
+
+/// An architecture.
+pub(crate) struct Architecture {
+    /// Its name, as P4Info has it.
+    pub(crate) name: &'static str,
+    /// The package that `main` instantiates.
+    pub(crate) package: &'static str,
+    /// Whether an action that updates a register does so before another packet gets at it.
+    pub(crate) actions_are_atomic: bool,
+    /// Its extern objects.
+    pub(crate) objects: &'static [Object],
+    /// Its extern functions.
+    pub(crate) functions: &'static [Function],
+    /// Its table properties.
+    pub(crate) properties: &'static [TableProperty],
+    /// Lowers the blocks given as arguments of `main` and what happens between them into the two entry points.
+    pub(crate) build: fn(&mut Lowerer<'_>, &[Option<CValue>]) -> Lower<()>,
+}
+
+/// A kind of extern object.
+pub(crate) struct Object {
+    /// Name of the extern.
+    pub(crate) name: &'static str,
+    /// Makes what stands for an instance.
+    pub(crate) construct: fn(&mut Lowerer<'_>, InstId) -> Lower<ExternObject>,
+    /// Its methods.
+    pub(crate) methods: &'static [Function],
+}
+
+/// An extern function or method.
+pub(crate) struct Function {
+    /// Its name.
+    pub(crate) name: &'static str,
+    /// How many parameters it has.
+    pub(crate) params: usize,
+    /// Lowers a call. Gives its result.
+    pub(crate) lower: fn(&mut Lowerer<'_>, &ExternCall<'_>) -> Lower<Value>,
+}
+
+/// A table property.
+pub(crate) struct TableProperty {
+    /// Its name.
+    pub(crate) name: &'static str,
+    /// What it means.
+    pub(crate) apply: fn(&mut Lowerer<'_>, &Property, &mut Properties) -> Lower<()>,
+}
+
+/// What an architecture keeps while a program is lowered for it.
+#[derive(Debug, Default)]
+pub(crate) struct State {
+    /// The metadata that the architecture defines: where, and the names of its fields.
+    pub(crate) intrinsic: Option<(Location, Vec<Arc<str>>)>,
+    /// The metadata that the user defines: where, and its type.
+    pub(crate) user: Option<(Location, hir::Ty)>,
+    /// What the program asks the packet to become at the end of a pass.
+    pub(crate) requests: v1model::Requests,
+    /// Digests by the name of their data.
+    pub(crate) digests: Vec<DigestUse>,
+}
+
+/// A digest that the program sends.
+#[derive(Clone, Debug)]
+pub(crate) struct DigestUse {
+    /// Name of its data.
+    pub(crate) name: String,
+    /// What it became.
+    pub(crate) id: ir::DigestId,
+    /// Type of its data.
+    pub(crate) ty: hir::Ty,
+}
+
+/// All architectures.
+static KNOWN: &[&Architecture] = &[&v1model::V1MODEL];
+
+/// The architecture that a program is written for.
+pub(crate) fn of(program: &hir::Program, main: hir::InstanceId) -> Option<&'static Architecture> {
+    let hir::Instantiated::Package(package) = program.instances[main].of else { return None };
+    let name = &program.types.packages[package].decl.name;
+    KNOWN.iter().copied().find(|a| a.package == &**name)
+}
+
+/// The packages of all architectures.
+pub(crate) fn packages() -> Vec<&'static str> {
+    KNOWN.iter().map(|a| a.package).collect()
+}
+
+/// Makes what stands for an instance of an extern.
+pub(crate) fn construct(l: &mut Lowerer<'_>, inst: InstId) -> Lower<ExternObject> {
+    let InstKind::Extern(id, ..) = l.insts[inst].kind else { return Ok(ExternObject::Stateless) };
+    let name = l.hir.types.externs[id].decl.name.clone();
+    match l.arch.objects.iter().find(|o| o.name == &*name) {
+        Some(object) => (object.construct)(l, inst),
+        // An error only if it is used.
+        None => Ok(ExternObject::Stateless),
+    }
+}
+
+/// Calls an extern function.
+pub(crate) fn call_function(l: &mut Lowerer<'_>, call: &ExternCall<'_>) -> Lower<Value> {
+    let matching = |f: &&Function| f.name == &*call.decl.decl.name && f.params == call.decl.params.len();
+    match packet::FUNCTIONS.iter().chain(l.arch.functions).find(matching) {
+        Some(function) => (function.lower)(l, call),
+        None => l.unsupported(call.span, format!("the extern function `{}`", call.decl.decl.name)),
+    }
+}
+
+/// Calls a method of an extern object.
+pub(crate) fn call_method(l: &mut Lowerer<'_>, object: &str, call: &ExternCall<'_>) -> Lower<Value> {
+    let known = packet::OBJECTS.iter().chain(l.arch.objects).filter(|o| o.name == object);
+    let matching = |f: &&Function| f.name == &*call.decl.decl.name && f.params == call.decl.params.len();
+    match known.flat_map(|o| o.methods).find(matching) {
+        Some(method) => (method.lower)(l, call),
+        None => l.unsupported(call.span, format!("the method `{object}.{}`", call.decl.decl.name)),
+    }
+}
+
+/// Applies a table's property. One that nobody knows means nothing.
+pub(crate) fn table_property(l: &mut Lowerer<'_>, property: &Property, to: &mut Properties) -> Lower<()> {
+    match l.arch.properties.iter().find(|p| p.name == &*property.decl.name) {
+        Some(known) => (known.apply)(l, property, to),
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,1 @@
+//! Small programs, and what is found in them.

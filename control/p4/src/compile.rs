@@ -1,0 +1,75 @@
+//! Source text to verified pipeline, all stages in a row.
+
+use crate::check::check;
+use crate::diag::{Diagnostic, Diagnostics};
+use crate::lower::{LowerOptions, codes, lower};
+use crate::p4info::P4Info;
+use crate::source::{SourceMap, Span};
+use crate::syntax::{self, Files, PreprocessorOptions};
+
+/// How to compile.
+#[derive(Clone, Debug, Default)]
+pub struct CompileOptions {
+    /// Include directories, macros, limits of the preprocessor.
+    pub preprocessor: PreprocessorOptions,
+    /// Name of the program, bounds of loops and of the program's size. Its source map is not looked at.
+    pub lower: LowerOptions,
+    /// Warnings that are not given, by code or by name.
+    pub silenced: Vec<String>,
+    /// Whether a warning is an error.
+    pub deny_warnings: bool,
+}
+
+/// What became of a program.
+#[derive(Debug)]
+pub struct Compilation {
+    /// All source text, for rendering the findings.
+    pub source_map: SourceMap,
+    /// The findings.
+    pub diagnostics: Diagnostics,
+    /// The pipeline, unless an error was found.
+    pub output: Option<Output>,
+}
+
+/// A program that compiled.
+#[derive(Clone, Debug)]
+pub struct Output {
+    /// The pipeline.
+    pub verified: heddle_ir::Verified,
+    /// The control plane's view of it.
+    pub p4info: P4Info,
+}
+
+/// Compiles the program in `main` and what it includes.
+pub fn compile(files: &dyn Files, main: &str, options: &CompileOptions) -> Compilation {
+    let mut source_map = SourceMap::new();
+    let mut diagnostics = Diagnostics::new();
+    for name in &options.silenced {
+        diagnostics.silence(name);
+    }
+    if options.deny_warnings {
+        diagnostics.deny_warnings();
+    }
+    let unit = syntax::parse(files, main, &options.preprocessor, &mut source_map, &mut diagnostics);
+    // What could be parsed is checked even so: more is found in one go.
+    let program = check(&unit, &mut diagnostics);
+    let output = match diagnostics.has_errors() {
+        true => None,
+        false => {
+            let lower_options = LowerOptions { source_map: source_map.clone(), ..options.lower.clone() };
+            lower(&program, &lower_options, &mut diagnostics).and_then(|lowered| {
+                match heddle_ir::verify(lowered.program) {
+                    Ok(verified) => Some(Output { verified, p4info: lowered.p4info }),
+                    Err(violations) => {
+                        for violation in violations {
+                            let message = format!("the pipeline made is malformed: {violation}");
+                            diagnostics.emit(Diagnostic::error(codes::INTERNAL, Span::default(), message));
+                        }
+                        None
+                    }
+                }
+            })
+        }
+    };
+    Compilation { source_map, diagnostics, output }
+}

@@ -1,0 +1,37 @@
+//! The codes of lowering: what the compiler understands and cannot bring into the pipeline IR.
+
+use crate::diagnostic_codes;
+
+diagnostic_codes! {
+    /// Codes of elaboration and lowering.
+    LOWER;
+
+    NOT_SUPPORTED = "E0501", "not-supported",
+        "The program is valid P4-16, but uses a construct here that is not lowered to the pipeline yet. Code that \
+         no part of `main` reaches may use anything.";
+    NO_MAIN = "E0502", "no-main",
+        "The program does not instantiate a package named `main`, so there is nothing to run. Programs end in \
+         something like `V1Switch(MyParser(), ...) main;`.";
+    UNKNOWN_ARCHITECTURE = "E0503", "unknown-architecture",
+        "The package that `main` instantiates belongs to no architecture that is known here. The architecture is \
+         recognised by the name of its package, such as `V1Switch`.";
+    NOT_CONSTANT = "E0504", "not-a-compile-time-value",
+        "A value has to be known when the program is compiled, and depends on something that is only known when \
+         a packet is processed.";
+    RECURSION = "E0505", "recursion",
+        "A function, action, parser or control calls itself, directly or by way of others. P4-16 has no recursion.";
+    TOO_LARGE = "E0506", "program-too-large",
+        "Elaborating the program gives more statements, slots or instances than the compiler is ready to make.";
+    INVALID_ENTRY = "E0507", "invalid-entry",
+        "An entry of a table does not fit the key it is for: a mask on a longest-prefix key that is no prefix, a \
+         range with its ends the wrong way round, a wildcard on an exact key.";
+    INVALID_PROPERTY = "E0508", "invalid-property",
+        "A property of a table has a value that the architecture does not understand, such as an `implementation` \
+         that is neither an action profile nor an action selector.";
+    INVALID_ANNOTATION = "E0509", "invalid-annotation",
+        "An annotation that the control plane depends on, such as `@id` or `@name`, is malformed or contradicts \
+         another one.";
+    INTERNAL = "E0599", "internal-error",
+        "The compiler made a pipeline that breaks the pipeline's own rules. This is a defect of the compiler, not \
+         of the program.";
+}

@@ -1,0 +1,159 @@
+//! Construction of IR expressions, constants folded and nothing done that does nothing.
+//!
+//! Invariant: what is made here has the value and the width of what was asked for.
+
+use heddle_ir::{BinaryOp, Bits, Expr, UnaryOp};
+use num_bigint::{BigInt, Sign};
+
+/// The two's complement of `value`, cut off to `width` bits.
+pub(crate) fn bits_of(value: &BigInt, width: u32) -> Bits {
+    let (sign, bytes) = value.to_bytes_be();
+    match sign {
+        Sign::Minus => Bits::from_be_bytes(width, &bytes).neg(),
+        Sign::NoSign | Sign::Plus => Bits::from_be_bytes(width, &bytes),
+    }
+}
+
+/// A constant.
+pub(crate) fn konst(width: u32, value: u128) -> Expr {
+    Expr::Const(Bits::new(width, value))
+}
+
+/// The constant that an expression is.
+pub(crate) fn as_const(expr: &Expr) -> Option<&Bits> {
+    match expr {
+        Expr::Const(bits) => Some(bits),
+        _ => None,
+    }
+}
+
+/// One operand.
+pub(crate) fn unary(op: UnaryOp, of: Expr) -> Expr {
+    if let Expr::Const(bits) = &of {
+        return Expr::Const(match op {
+            UnaryOp::Not => bits.not(),
+            UnaryOp::Neg => bits.neg(),
+        });
+    }
+    match (op, of) {
+        (UnaryOp::Not, Expr::Unary(UnaryOp::Not, inner)) => *inner,
+        // Negating a comparison is the opposite comparison; all of these have one bit.
+        (UnaryOp::Not, Expr::Binary(BinaryOp::Eq, a, b)) => Expr::Binary(BinaryOp::Ne, a, b),
+        (UnaryOp::Not, Expr::Binary(BinaryOp::Ne, a, b)) => Expr::Binary(BinaryOp::Eq, a, b),
+        (op, of) => Expr::Unary(op, Box::new(of)),
+    }
+}
+
+/// Two operands.
+pub(crate) fn binary(op: BinaryOp, left: Expr, right: Expr) -> Expr {
+    if let (Expr::Const(a), Expr::Const(b)) = (&left, &right) {
+        return Expr::Const(constant(op, a, b));
+    }
+    // Identities with a constant on one side. The result has the width of the left operand but for comparisons
+    // and concatenation, and those are not listed.
+    if let Expr::Const(b) = &right {
+        match op {
+            BinaryOp::Add | BinaryOp::Sub | BinaryOp::Or | BinaryOp::Xor if b.is_zero() => return left,
+            BinaryOp::Shl | BinaryOp::Shr | BinaryOp::Sar if b.is_zero() => return left,
+            BinaryOp::And if b.is_ones() => return left,
+            BinaryOp::And if b.is_zero() => return right,
+            BinaryOp::Concat if b.width() == 0 => return left,
+            // One bit compared with a constant is itself or its inverse.
+            BinaryOp::Eq if b.width() == 1 => {
+                return if b.is_zero() { unary(UnaryOp::Not, left) } else { left };
+            }
+            BinaryOp::Ne if b.width() == 1 => {
+                return if b.is_zero() { left } else { unary(UnaryOp::Not, left) };
+            }
+            _ => {}
+        }
+    }
+    if let Expr::Const(a) = &left {
+        match op {
+            BinaryOp::Add | BinaryOp::Or | BinaryOp::Xor if a.is_zero() => return right,
+            BinaryOp::And if a.is_ones() => return right,
+            BinaryOp::And if a.is_zero() => return left,
+            BinaryOp::Concat if a.width() == 0 => return right,
+            _ => {}
+        }
+    }
+    Expr::Binary(op, Box::new(left), Box::new(right))
+}
+
+fn constant(op: BinaryOp, a: &Bits, b: &Bits) -> Bits {
+    match op {
+        BinaryOp::Add => a.add(b),
+        BinaryOp::Sub => a.sub(b),
+        BinaryOp::Mul => a.mul(b),
+        BinaryOp::Div => a.div(b),
+        BinaryOp::Mod => a.rem(b),
+        BinaryOp::SatAddU => a.sat_add_unsigned(b),
+        BinaryOp::SatSubU => a.sat_sub_unsigned(b),
+        BinaryOp::SatAddS => a.sat_add_signed(b),
+        BinaryOp::SatSubS => a.sat_sub_signed(b),
+        BinaryOp::And => a.and(b),
+        BinaryOp::Or => a.or(b),
+        BinaryOp::Xor => a.xor(b),
+        BinaryOp::Shl => a.shl(b),
+        BinaryOp::Shr => a.shr(b),
+        BinaryOp::Sar => a.sar(b),
+        BinaryOp::Eq => Bits::bool(a == b),
+        BinaryOp::Ne => Bits::bool(a != b),
+        BinaryOp::LtU => Bits::bool(a.cmp_unsigned(b).is_lt()),
+        BinaryOp::LeU => Bits::bool(a.cmp_unsigned(b).is_le()),
+        BinaryOp::LtS => Bits::bool(a.cmp_signed(b).is_lt()),
+        BinaryOp::LeS => Bits::bool(a.cmp_signed(b).is_le()),
+        BinaryOp::Concat => a.concat(b),
+    }
+}
+
+/// Logical not of one bit.
+pub(crate) fn not(of: Expr) -> Expr {
+    unary(UnaryOp::Not, of)
+}
+
+/// Logical and of one bit.
+pub(crate) fn and(left: Expr, right: Expr) -> Expr {
+    binary(BinaryOp::And, left, right)
+}
+
+/// Equality.
+pub(crate) fn eq(left: Expr, right: Expr) -> Expr {
+    binary(BinaryOp::Eq, left, right)
+}
+
+/// Bits `high` to `low` of an operand of width `width`.
+pub(crate) fn slice(of: Expr, width: u32, high: u32, low: u32) -> Expr {
+    if let Expr::Const(bits) = &of {
+        return Expr::Const(bits.slice(high, low));
+    }
+    if low == 0 && high + 1 == width {
+        return of;
+    }
+    match of {
+        Expr::Slice { of, low: inner, .. } => Expr::Slice { of, high: high + inner, low: low + inner },
+        of => Expr::Slice { of: Box::new(of), high, low },
+    }
+}
+
+/// An operand of width `from` at another width.
+pub(crate) fn resize(of: Expr, from: u32, width: u32, signed: bool) -> Expr {
+    if from == width {
+        return of;
+    }
+    if let Expr::Const(bits) = &of {
+        return Expr::Const(bits.resize(width, signed));
+    }
+    Expr::Resize { of: Box::new(of), width, signed }
+}
+
+/// A choice.
+pub(crate) fn mux(cond: Expr, then: Expr, els: Expr) -> Expr {
+    if let Expr::Const(bits) = &cond {
+        return if bits.is_zero() { els } else { then };
+    }
+    if then == els {
+        return then;
+    }
+    Expr::Mux { cond: Box::new(cond), then: Box::new(then), els: Box::new(els) }
+}

@@ -1,0 +1,478 @@
+//! Tables and the actions they run.
+//!
+//! Invariant: a table's keys look at the slots of the one activation that its control has; position `i` of
+//! [`ir::Table::actions`] is the `i`th action of the table as declared.
+
+use heddle_ir as ir;
+use heddle_ir::{Bits, Expr as IrExpr, KeyMatch, MatchKind, Place, Stmt, VarId};
+use num_traits::ToPrimitive;
+
+use super::layout::{Location, SYMBOL_WIDTH, Shape};
+use super::mention::has_effects;
+use super::names::{is_hidden, qualified};
+use super::{
+    ActId, Activation, BaseKey, Binding, InstId, Lower, Lowerer, annotation, annotation_string, bits_of,
+    codes,
+};
+use crate::hir::{ActionId, ActionUse, Direction, Entry, Expr, Keyset, KeysetKind, TableId, VariableKind};
+use crate::source::Span;
+
+/// Entries a table is guaranteed to hold if it does not say (BMv2's default).
+const SIZE_DEFAULT: u64 = 1024;
+
+/// A table that has been lowered.
+#[derive(Clone, Debug)]
+pub(crate) struct LoweredTable {
+    id: ir::TableId,
+    /// Keys that are evaluated before the lookup: position, and the slot it is looked up from.
+    hoisted: Vec<(usize, VarId)>,
+}
+
+/// What the architecture makes of a table's properties.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Properties {
+    /// Where its actions live.
+    pub(crate) profile: Option<ir::ProfileId>,
+    /// Its direct counter.
+    pub(crate) direct_counter: Option<ir::CounterId>,
+    /// Its direct meter.
+    pub(crate) direct_meter: Option<ir::MeterId>,
+    /// Whether entries may time out.
+    pub(crate) idle_timeout: bool,
+    /// What happens before the action of an entry that matched.
+    pub(crate) before_action: ir::Block,
+}
+
+impl Lowerer<'_> {
+    /// Whether a table's lookup hit, as one bit.
+    pub(crate) fn apply_hit(&mut self, table: TableId, span: Span) -> Lower<IrExpr> {
+        let hit = self.temp(1);
+        self.apply_table(table, Some(hit), None, span)?;
+        Ok(IrExpr::Read(Place::Var(hit)))
+    }
+
+    /// Which of a table's actions ran.
+    pub(crate) fn apply_action_run(&mut self, table: TableId, span: Span) -> Lower<IrExpr> {
+        let run = self.temp(SYMBOL_WIDTH);
+        self.apply_table(table, None, Some(run), span)?;
+        Ok(IrExpr::Read(Place::Var(run)))
+    }
+
+    /// Evaluates the keys and applies the table.
+    pub(crate) fn apply_table(
+        &mut self,
+        table: TableId,
+        hit: Option<VarId>,
+        action_run: Option<VarId>,
+        span: Span,
+    ) -> Lower<()> {
+        let Some(container) = self.container() else {
+            return self.unsupported(span, "a table outside of a control");
+        };
+        let Some(inst) = self.acts[container].inst else {
+            return self.unsupported(span, "a table outside of a control");
+        };
+        let lowered = match self.tables.get(&(inst, table)) {
+            Some(lowered) => lowered.clone(),
+            None => {
+                let lowered = self.in_act(container, |l| l.nested(span, |l| l.lower_table(inst, container, table)))?;
+                self.tables.insert((inst, table), lowered.clone());
+                lowered
+            }
+        };
+        for (index, var) in &lowered.hoisted {
+            let value = self.in_act(container, |l| l.scalar(&l.hir.tables[table].keys[*index].expr))?;
+            self.emit(Stmt::Assign(Place::Var(*var), value));
+        }
+        self.emit(Stmt::Apply { table: lowered.id, hit, action_run });
+        Ok(())
+    }
+
+    fn lower_table(&mut self, inst: InstId, act: ActId, table: TableId) -> Lower<LoweredTable> {
+        let decl = &self.hir.tables[table];
+        let span = decl.decl.span;
+        let name = qualified(&self.insts[inst].name, &decl.decl);
+        let mut keys = Vec::new();
+        let mut hoisted = Vec::new();
+        for (i, key) in decl.keys.iter().enumerate() {
+            let kind = self.match_kind(&key.match_kind, key.span)?;
+            let key_name = annotation(&key.annotations, "name").and_then(annotation_string);
+            let key_name = key_name.unwrap_or_else(|| key.source_name.clone());
+            let width = self.width(&key.expr.ty, key.span)?;
+            let pure = match has_effects(&key.expr) {
+                true => None,
+                false => {
+                    let (stmts, value) = self.in_block(|l| l.scalar(&key.expr))?;
+                    stmts.is_empty().then_some(value)
+                }
+            };
+            let expr = match pure {
+                Some(expr) => expr,
+                None => {
+                    let var = self.new_var(format!("{name}.key{i}"), ir::Ty::Bits(width));
+                    hoisted.push((i, var));
+                    IrExpr::Read(Place::Var(var))
+                }
+            };
+            keys.push(ir::Key { name: key_name, expr, width, kind });
+        }
+        let mut properties = Properties::default();
+        for property in &decl.properties {
+            crate::arch::table_property(self, property, &mut properties)?;
+        }
+        let mut actions = Vec::new();
+        for action in &decl.actions {
+            actions.push(self.table_action(action, act, &properties)?);
+        }
+        let default_action = match actions.get(decl.default_action.0) {
+            Some(action) => {
+                let args = self.action_args(action.action, &decl.default_action.1)?;
+                ir::ActionCall { action: decl.default_action.0, args }
+            }
+            None => return self.unsupported(span, "a table without actions"),
+        };
+        let ranked = keys.iter().any(|k| match k.kind {
+            MatchKind::Ternary | MatchKind::Range | MatchKind::Optional => true,
+            MatchKind::Exact | MatchKind::Lpm | MatchKind::Selector => false,
+        });
+        let mut entries = Vec::new();
+        let mut result = Ok(());
+        for entry in &decl.entries {
+            match self.table_entry(entry, &keys, &actions, ranked) {
+                Ok(entry) => entries.push(ir::TableEntry { is_const: entry.is_const || decl.const_entries, ..entry }),
+                Err(reported) => result = Err(reported),
+            }
+        }
+        result?;
+        let size = match &decl.size {
+            Some(size) => self.constant_size(size)?,
+            None => SIZE_DEFAULT,
+        };
+        let hidden = is_hidden(&decl.decl.annotations);
+        let id = self.ir.tables.push(ir::Table {
+            control: ir::ControlName { name, id: 0, hidden },
+            keys,
+            actions,
+            default_action,
+            const_default: decl.const_default,
+            size: size.max(entries.len() as u64),
+            entries,
+            const_entries: decl.const_entries,
+            largest_priority_wins: decl.largest_priority_wins,
+            profile: properties.profile,
+            direct_counter: properties.direct_counter,
+            direct_meter: properties.direct_meter,
+            idle_timeout: properties.idle_timeout,
+        });
+        if let Some(counter) = properties.direct_counter {
+            self.ir.counters[counter].table = Some(id);
+        }
+        if let Some(meter) = properties.direct_meter {
+            self.ir.meters[meter].table = Some(id);
+        }
+        self.table_order.push((inst, table, id));
+        Ok(LoweredTable { id, hoisted })
+    }
+
+    fn table_action(&mut self, used: &ActionUse, act: ActId, properties: &Properties) -> Lower<ir::TableAction> {
+        let decl = &self.hir.actions[used.action];
+        let parent = decl.control.map(|_| act);
+        let action = self.lower_action(used.action, parent)?;
+        let action_act = self.action_acts.get(&action).copied();
+        let mut copy_in = properties.before_action.clone();
+        let mut copy_out = Vec::new();
+        for (param, arg) in decl.params.iter().zip(&used.args) {
+            let (Some(expr), Some(action_act)) = (&arg.expr, action_act) else { continue };
+            let own = self.storage_in(action_act, *param)?;
+            match arg.direction {
+                Direction::In | Direction::None => {
+                    let (block, ()) = self.in_block(|l| {
+                        let value = l.value(expr)?;
+                        l.store(&own, value, expr.span)
+                    })?;
+                    copy_in.extend(block);
+                }
+                Direction::InOut | Direction::Out => {
+                    let (block, lvalue) = self.in_block(|l| {
+                        let lvalue = l.lvalue(expr, true)?;
+                        if arg.direction == Direction::InOut {
+                            let value = l.read_lvalue(&lvalue);
+                            l.store(&own, value, expr.span)?;
+                        }
+                        Ok(lvalue)
+                    })?;
+                    copy_in.extend(block);
+                    let (block, ()) = self.in_block(|l| l.write_back(&lvalue, &own, expr.span))?;
+                    copy_out.extend(block);
+                }
+            }
+        }
+        Ok(ir::TableAction {
+            action,
+            copy_in,
+            copy_out,
+            default_only: annotation(&used.annotations, "defaultonly").is_some(),
+            table_only: annotation(&used.annotations, "tableonly").is_some(),
+        })
+    }
+
+    /// An action as tables run it: all parameters have slots of their own.
+    fn lower_action(&mut self, action: ActionId, parent: Option<ActId>) -> Lower<ir::ActionId> {
+        if let Some(&known) = self.actions.get(&(parent, action)) {
+            return Ok(known);
+        }
+        let decl = &self.hir.actions[action];
+        let span = decl.decl.span;
+        let prefix = parent.and_then(|p| self.acts[p].inst).map_or("", |i| self.insts[i].name.as_str());
+        let name = qualified(prefix, &decl.decl);
+        let base = self.base(BaseKey::Action(parent, action));
+        let act = self.new_act(Activation {
+            parent,
+            base,
+            name: name.clone(),
+            inst: None,
+            types: hashbrown::HashMap::new(),
+            bindings: hashbrown::HashMap::new(),
+            ret: None,
+            in_parser: false,
+        });
+        let mut params = Vec::new();
+        for param in &decl.params {
+            let location = self.storage_in(act, *param)?;
+            self.acts[act].bindings.insert(*param, Binding::Place(location.clone()));
+            let variable = &self.hir.variables[*param];
+            if variable.kind == VariableKind::Param(Direction::None) {
+                self.action_data(&variable.decl.name, &location, variable.decl.span, &mut params)?;
+            }
+        }
+        let body = self.in_callable(act, span, |l| {
+            let outer = std::mem::replace(&mut l.once, false);
+            let result = l.callable_block(&decl.params, &decl.body);
+            l.once = outer;
+            result
+        })?;
+        let body = if self.arch.actions_are_atomic && updates_register(&body) { vec![Stmt::Atomic(body)] } else { body };
+        let hidden = is_hidden(&decl.decl.annotations);
+        let control = ir::ControlName { name, id: 0, hidden };
+        let id = self.ir.actions.push(ir::Action { control, params, body });
+        self.actions.insert((parent, action), id);
+        self.action_acts.insert(id, act);
+        self.action_origins.insert(id, action);
+        Ok(id)
+    }
+
+    /// The slots of a parameter that the control plane gives; a struct is given field by field.
+    fn action_data(
+        &mut self,
+        name: &str,
+        location: &Location,
+        span: Span,
+        into: &mut Vec<ir::ActionParam>,
+    ) -> Lower<()> {
+        match location {
+            Location::Scalar(Place::Var(var)) if matches!(self.ir.vars[*var].ty, ir::Ty::Bits(_)) => {
+                into.push(ir::ActionParam { name: name.to_owned(), var: *var });
+                Ok(())
+            }
+            Location::Struct(fields) => {
+                for (i, field) in fields.iter().enumerate() {
+                    self.action_data(&format!("{name}.{i}"), field, span, into)?;
+                }
+                Ok(())
+            }
+            Location::Scalar(_) | Location::Header(..) | Location::Union(_) | Location::Stack(_) => {
+                self.unsupported(span, "action data of this type")
+            }
+        }
+    }
+
+    /// Compile-time values for an action's data.
+    fn action_args(&mut self, action: ir::ActionId, args: &[Expr]) -> Lower<Vec<Bits>> {
+        let widths: Vec<u32> =
+            self.ir.actions[action].params.iter().map(|p| self.ir.vars[p.var].ty.width()).collect();
+        let mut flat = Vec::new();
+        for arg in args {
+            let constant = self.constant(arg)?;
+            match self.shape(&arg.ty, arg.span)? {
+                Shape::Scalar(ty) => flat.push(self.bits_of_constant(&constant, ty.width(), arg.span)?),
+                Shape::Nothing => {
+                    let width = widths.get(flat.len()).copied().unwrap_or(SYMBOL_WIDTH);
+                    flat.push(self.bits_of_constant(&constant, width, arg.span)?);
+                }
+                Shape::Struct(_) => {
+                    let value = self.value_of(constant, &arg.ty, arg.span)?;
+                    let mut exprs = Vec::new();
+                    self.flatten(value, arg.span, &mut exprs)?;
+                    for expr in exprs {
+                        match expr {
+                            IrExpr::Const(bits) => flat.push(bits),
+                            _ => {
+                                return self.error(codes::NOT_CONSTANT, arg.span, "this has to be known at compile time");
+                            }
+                        }
+                    }
+                }
+                Shape::Header | Shape::Union(_) | Shape::Stack(..) => {
+                    return self.unsupported(arg.span, "action data of this type");
+                }
+            }
+        }
+        Ok(flat.into_iter().zip(widths).map(|(bits, width)| bits.resize(width, false)).collect())
+    }
+
+    fn table_entry(
+        &mut self,
+        entry: &Entry,
+        keys: &[ir::Key],
+        actions: &[ir::TableAction],
+        ranked: bool,
+    ) -> Lower<ir::TableEntry> {
+        let mut matches = Vec::new();
+        let all_any = entry.keys.len() == 1 && matches!(entry.keys[0].kind, KeysetKind::Any) && keys.len() > 1;
+        for (i, key) in keys.iter().enumerate() {
+            let keyset = match entry.keys.get(i) {
+                Some(keyset) => keyset,
+                None if all_any => &entry.keys[0],
+                None => return self.error(codes::INVALID_ENTRY, entry.span, "this entry has too few keys"),
+            };
+            matches.push(self.key_match(keyset, key)?);
+        }
+        let Some(action) = actions.get(entry.action) else {
+            return self.unsupported(entry.span, "an entry without action");
+        };
+        let args = self.action_args(action.action, &entry.args)?;
+        Ok(ir::TableEntry {
+            matches,
+            priority: if ranked { entry.priority } else { 0 },
+            action: ir::ActionCall { action: entry.action, args },
+            is_const: entry.is_const,
+        })
+    }
+
+    fn key_match(&mut self, keyset: &Keyset, key: &ir::Key) -> Lower<KeyMatch> {
+        let (span, width) = (keyset.span, key.width);
+        let invalid = |l: &mut Self, why: &str| l.error(codes::INVALID_ENTRY, span, why.to_owned());
+        match (&keyset.kind, key.kind) {
+            (KeysetKind::Any, MatchKind::Exact) => invalid(self, "an exact key matches no wildcard"),
+            (KeysetKind::Any, MatchKind::Lpm | MatchKind::Ternary | MatchKind::Range | MatchKind::Optional) => {
+                Ok(KeyMatch::Any)
+            }
+            (_, MatchKind::Selector) => invalid(self, "entries cannot say anything about a selector key"),
+            (KeysetKind::ValueSet(_), _) => invalid(self, "a value set is no key of an entry"),
+            (KeysetKind::Value(value), kind) => {
+                let value = self.key_bits(value, width)?;
+                Ok(match kind {
+                    MatchKind::Lpm => KeyMatch::Lpm { value, prefix_len: width },
+                    MatchKind::Ternary => KeyMatch::Ternary { value, mask: Bits::ones(width) },
+                    MatchKind::Range => KeyMatch::Range { low: value.clone(), high: value },
+                    MatchKind::Exact | MatchKind::Optional | MatchKind::Selector => KeyMatch::Exact(value),
+                })
+            }
+            (KeysetKind::Mask(value, mask), kind) => {
+                let (value, mask) = (self.key_bits(value, width)?, self.key_bits(mask, width)?);
+                let value = value.and(&mask);
+                match kind {
+                    MatchKind::Ternary => Ok(KeyMatch::Ternary { value, mask }),
+                    MatchKind::Lpm => {
+                        let prefix_len = mask.leading_ones();
+                        if mask.count_ones() != prefix_len {
+                            return invalid(self, "the mask of a longest-prefix key has to be a prefix");
+                        }
+                        Ok(KeyMatch::Lpm { value, prefix_len })
+                    }
+                    // A mask of ones is the value itself, one of zeros anything.
+                    MatchKind::Exact | MatchKind::Optional if mask.is_ones() => Ok(KeyMatch::Exact(value)),
+                    MatchKind::Optional if mask.is_zero() => Ok(KeyMatch::Any),
+                    MatchKind::Exact | MatchKind::Optional | MatchKind::Range | MatchKind::Selector => {
+                        invalid(self, "a key of this kind is not matched by a mask")
+                    }
+                }
+            }
+            (KeysetKind::Range(low, high), kind) => {
+                let (low, high) = (self.key_bits(low, width)?, self.key_bits(high, width)?);
+                if kind != MatchKind::Range {
+                    return invalid(self, "only a range key is matched by a range");
+                }
+                if low.cmp_unsigned(&high).is_gt() {
+                    return invalid(self, "the range ends before it begins");
+                }
+                Ok(KeyMatch::Range { low, high })
+            }
+        }
+    }
+
+    fn key_bits(&mut self, expr: &Expr, width: u32) -> Lower<Bits> {
+        let value = self.constant(expr)?;
+        match self.int_of(&value) {
+            Some(int) => Ok(bits_of(&int, width)),
+            None => self.bits_of_constant(&value, width, expr.span),
+        }
+    }
+
+    /// A size that an extern was constructed with.
+    pub(crate) fn size_arg(&mut self, inst: InstId, index: usize) -> Lower<u64> {
+        let span = self.hir.instances[self.insts[inst].hir].decl.span;
+        let value = self.insts[inst].args.get(index).cloned().flatten();
+        let size = value.and_then(|v| self.int_of(&v)).and_then(|i| i.to_u64());
+        match size {
+            Some(size) => Ok(size),
+            None => self.error(codes::NOT_CONSTANT, span, "its size has to be a number known at compile time"),
+        }
+    }
+}
+
+/// Whether a block reads a register and writes it: something that other packets must not get between.
+fn updates_register(block: &[Stmt]) -> bool {
+    fn collect(block: &[Stmt], read: &mut Vec<ir::RegisterId>, written: &mut Vec<ir::RegisterId>) {
+        for stmt in block {
+            match stmt {
+                Stmt::RegisterRead { register, .. } => read.push(*register),
+                Stmt::RegisterWrite { register, .. } => written.push(*register),
+                Stmt::If { then, els, .. } => {
+                    collect(then, read, written);
+                    collect(els, read, written);
+                }
+                Stmt::Switch { cases, default, .. } => {
+                    cases.iter().for_each(|(_, b)| collect(b, read, written));
+                    collect(default, read, written);
+                }
+                Stmt::Loop { body, update, .. } => {
+                    collect(body, read, written);
+                    collect(update, read, written);
+                }
+                Stmt::Catch(b) | Stmt::Atomic(b) => collect(b, read, written),
+                Stmt::Call { copy_out, .. } => collect(copy_out, read, written),
+                Stmt::Assign(..)
+                | Stmt::AssignSlice { .. }
+                | Stmt::SetValid(_)
+                | Stmt::SetInvalid(_)
+                | Stmt::CopyHeader { .. }
+                | Stmt::PushFront(..)
+                | Stmt::PopFront(..)
+                | Stmt::Break
+                | Stmt::Continue
+                | Stmt::Return
+                | Stmt::Exit
+                | Stmt::Apply { .. }
+                | Stmt::Extract { .. }
+                | Stmt::Lookahead(_)
+                | Stmt::Advance(_)
+                | Stmt::Verify { .. }
+                | Stmt::Emit(_)
+                | Stmt::Count { .. }
+                | Stmt::Meter { .. }
+                | Stmt::Hash { .. }
+                | Stmt::Random { .. }
+                | Stmt::Digest { .. }
+                | Stmt::Log { .. }
+                | Stmt::Assert { .. }
+                | Stmt::Truncate(_)
+                | Stmt::Mirror { .. }
+                | Stmt::Decide(_) => {}
+            }
+        }
+    }
+    let (mut read, mut written) = (Vec::new(), Vec::new());
+    collect(block, &mut read, &mut written);
+    read.iter().any(|r| written.contains(r))
+}
