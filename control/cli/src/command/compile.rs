@@ -1,0 +1,81 @@
+//! `heddle compile`: source to artifact, P4Info, IR text or graph.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use clap::{Args, ValueEnum};
+
+use crate::exit::Exit;
+use crate::program::{self, ARTIFACT_VERSION, Artifact, SourceOptions};
+
+const EXAMPLES: &str = "\
+Examples:
+  heddle compile prog.p4 -o prog.json --p4info prog.p4info.txtpb
+  heddle compile prog.p4 --emit ir                 the IR as text, on standard output
+  heddle run prog.json -i 1@veth1 -i 2@veth2       artifacts load like source";
+
+#[derive(Args, Debug)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Options {
+    /// P4 program
+    #[arg(value_name = "PROG.p4")]
+    program: PathBuf,
+    #[command(flatten)]
+    source: SourceOptions,
+    /// Write the loadable artifact here
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// Write the P4Info here: JSON if the name ends in .json, protobuf text otherwise
+    #[arg(long, value_name = "FILE")]
+    p4info: Option<PathBuf>,
+    /// Print this on standard output
+    #[arg(long, value_enum)]
+    emit: Option<Emit>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Emit {
+    /// The pipeline IR as text.
+    Ir,
+    /// The parser's states and the order of tables, for Graphviz.
+    Graph,
+}
+
+pub(crate) fn run(options: &Options) -> anyhow::Result<Exit> {
+    let compilation = program::compile(&options.program, &options.source)?;
+    let Some(output) = compilation.output else { return Ok(Exit::Failure) };
+    match options.emit {
+        Some(Emit::Ir) => print!("{}", heddle_ir::text::print(&output.verified)),
+        Some(Emit::Graph) => print!("{}", crate::graph::dot(&output.verified)),
+        None => {}
+    }
+    if let Some(path) = &options.p4info {
+        let text = match path.extension().is_some_and(|e| e == "json") {
+            true => serde_json::to_string_pretty(&output.p4info.to_json())?,
+            false => output.p4info.to_text(),
+        };
+        write(path, &text)?;
+    }
+    if let Some(path) = &options.output {
+        let artifact = Artifact {
+            heddle_artifact: ARTIFACT_VERSION,
+            compiler: format!("heddle {}", env!("CARGO_PKG_VERSION")),
+            program: output.verified.program().clone(),
+            p4info: output.p4info.to_json(),
+        };
+        write(path, &serde_json::to_string(&artifact)?)?;
+    }
+    Ok(Exit::Success)
+}
+
+/// Writes a file as a whole or not at all.
+fn write(path: &Path, text: &str) -> anyhow::Result<()> {
+    let name = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+    let aside = path.with_file_name(format!(".{name}.{}.tmp", std::process::id()));
+    let written = std::fs::write(&aside, text).and_then(|()| std::fs::rename(&aside, path));
+    if written.is_err() {
+        // Best effort: the error that matters is the one already in hand.
+        let _ = std::fs::remove_file(&aside);
+    }
+    written.with_context(|| format!("{}: cannot be written", path.display()))
+}

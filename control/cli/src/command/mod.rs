@@ -1,0 +1,73 @@
+//! The command line: what a user can type.
+
+mod bench;
+mod check;
+mod compile;
+mod completions;
+mod demo;
+mod explain;
+mod replay;
+mod run;
+mod stf;
+
+use clap::{Parser, Subcommand};
+
+use crate::exit::Exit;
+use crate::logging::LogOptions;
+
+const EXAMPLES: &str = "\
+Examples:
+  heddle demo                                             an AI fabric in one process, no privileges
+  heddle check pipelines/l3_router.p4                     does it compile?
+  heddle stf pipelines/l3_router.p4 pipelines/l3_router.stf
+  sudo heddle run pipelines/l2_switch.p4 -i 1@veth1 -i 2@veth2
+
+Exit status: 0 all is well; 1 what was given was found wrong; 2 the command line is wrong; 3 the system refused.";
+
+/// A P4-programmable software switch for AI training traffic.
+#[derive(Parser, Debug)]
+#[command(name = "heddle", version, about, after_help = EXAMPLES, max_term_width = 100)]
+pub(crate) struct CommandLine {
+    #[command(flatten)]
+    pub(crate) log: LogOptions,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Subcommand, Debug)]
+pub(crate) enum Command {
+    /// Diagnose a P4 program; exit 0 if it compiles, 1 if not
+    Check(check::Options),
+    /// Compile a P4 program to a loadable artifact and its P4Info
+    Compile(compile::Options),
+    /// Run a program as a switch between interfaces
+    Run(run::Options),
+    /// Run packets from capture files through a program, into capture files; no privileges needed
+    Replay(replay::Options),
+    /// Run simple-test-framework scripts; exit 0 if everything holds, 1 if not
+    Stf(stf::Options),
+    /// Measure what a packet costs, in memory
+    Bench(bench::Options),
+    /// Show an AI fabric inside this process, under two ways of spreading traffic
+    Demo(demo::Options),
+    /// Explain a diagnostic's code
+    Explain(explain::Options),
+    /// Print shell completions
+    Completions(completions::Options),
+}
+
+impl Command {
+    pub(crate) fn run(self) -> anyhow::Result<Exit> {
+        match self {
+            Command::Check(options) => check::run(&options),
+            Command::Compile(options) => compile::run(&options),
+            Command::Run(options) => run::run(&options),
+            Command::Replay(options) => replay::run(&options),
+            Command::Stf(options) => stf::run(&options),
+            Command::Bench(options) => bench::run(&options),
+            Command::Demo(options) => demo::run(&options),
+            Command::Explain(options) => explain::run(&options),
+            Command::Completions(options) => completions::run(&options),
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! Loading a program, whatever form it comes in: P4 source, a compiled artifact, or IR text.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, bail};
+use clap::Args;
+use heddle_ir::Verified;
+use heddle_p4::diag::Style;
+use heddle_p4::lower::LowerOptions;
+use heddle_p4::syntax::{MacroOption, PreprocessorOptions};
+use heddle_p4::{Compilation, CompileOptions, DiskFiles};
+use serde::{Deserialize, Serialize};
+
+use crate::output;
+
+/// Options of every subcommand that takes P4 source.
+#[derive(Args, Clone, Debug, Default)]
+pub(crate) struct SourceOptions {
+    /// Look here for `#include` files (may be repeated)
+    #[arg(short = 'I', long = "include", value_name = "DIR")]
+    include: Vec<PathBuf>,
+    /// Define a preprocessor macro (may be repeated)
+    #[arg(short = 'D', long = "define", value_name = "NAME[=VALUE]")]
+    define: Vec<String>,
+    /// Undefine a preprocessor macro (may be repeated)
+    #[arg(short = 'U', long = "undefine", value_name = "NAME")]
+    undefine: Vec<String>,
+    /// Silence warnings of this kind, by code or name (may be repeated)
+    #[arg(short = 'A', long = "allow", value_name = "WARNING")]
+    allow: Vec<String>,
+    /// Treat warnings as errors
+    #[arg(long)]
+    deny_warnings: bool,
+}
+
+impl SourceOptions {
+    pub(crate) fn compile_options(&self, path: &Path) -> CompileOptions {
+        let defines = self.define.iter().map(|define| match define.split_once('=') {
+            Some((name, value)) => MacroOption::Define(name.to_owned(), Some(value.to_owned())),
+            None => MacroOption::Define(define.clone(), None),
+        });
+        let undefines = self.undefine.iter().cloned().map(MacroOption::Undefine);
+        let stem = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        CompileOptions {
+            preprocessor: PreprocessorOptions {
+                include_dirs: self.include.iter().map(|dir| dir.to_string_lossy().into_owned()).collect(),
+                macros: defines.chain(undefines).collect(),
+                ..PreprocessorOptions::default()
+            },
+            lower: LowerOptions { name: stem, ..LowerOptions::default() },
+            silenced: self.allow.clone(),
+            deny_warnings: self.deny_warnings,
+        }
+    }
+}
+
+/// A program ready to run.
+pub(crate) struct Loaded {
+    pub(crate) verified: Verified,
+}
+
+/// The loadable artifact: JSON, recognised by its `heddle_artifact` member.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Artifact {
+    /// Version of this format.
+    pub(crate) heddle_artifact: u32,
+    /// What made it.
+    pub(crate) compiler: String,
+    /// The pipeline.
+    pub(crate) program: heddle_ir::Program,
+    /// What controllers need to know.
+    pub(crate) p4info: serde_json::Value,
+}
+
+/// The version of [`Artifact`] that this build reads and writes.
+pub(crate) const ARTIFACT_VERSION: u32 = 1;
+
+/// A program could not be loaded; what is wrong has been printed.
+#[derive(Debug, thiserror::Error)]
+#[error("{path}: {what}")]
+pub(crate) struct Refused {
+    path: String,
+    what: String,
+}
+
+/// Compiles P4 source, printing its diagnostics to standard error.
+pub(crate) fn compile(path: &Path, options: &SourceOptions) -> anyhow::Result<Compilation> {
+    let compilation = compile_quietly(path, options)?;
+    let style = if output::stderr_is_coloured() { Style::Coloured } else { Style::Plain };
+    eprint!("{}", compilation.diagnostics.render(&compilation.source_map, style));
+    Ok(compilation)
+}
+
+/// Compiles P4 source, leaving its diagnostics to the caller.
+pub(crate) fn compile_quietly(path: &Path, options: &SourceOptions) -> anyhow::Result<Compilation> {
+    let name = path.to_string_lossy();
+    // Opening it here tells a missing file from a faulty program.
+    std::fs::File::open(path).with_context(|| format!("{name}: cannot be read"))?;
+    Ok(heddle_p4::compile(&DiskFiles, &name, &options.compile_options(path)))
+}
+
+/// Loads a program from source, artifact or IR text.
+pub(crate) fn load(path: &Path, options: &SourceOptions) -> anyhow::Result<Loaded> {
+    let name = path.display().to_string();
+    let bytes = std::fs::read(path).with_context(|| format!("{name}: cannot be read"))?;
+    let first = bytes.iter().position(|b| !b.is_ascii_whitespace()).map_or(&[][..], |at| &bytes[at..]);
+    if first.starts_with(b"{") {
+        return load_artifact(&name, &bytes);
+    }
+    if first.starts_with(b"program ") {
+        let text = std::str::from_utf8(&bytes).with_context(|| format!("{name}: not UTF-8"))?;
+        let program = heddle_ir::text::parse(text).with_context(|| format!("{name}: not IR text"))?;
+        return Ok(Loaded { verified: verify(&name, program)? });
+    }
+    let compilation = compile(path, options)?;
+    match compilation.output {
+        Some(output) => Ok(Loaded { verified: output.verified }),
+        None => bail!(Refused {
+            path: name,
+            what: output::count(compilation.diagnostics.error_count() as u64, "error"),
+        }),
+    }
+}
+
+fn load_artifact(name: &str, bytes: &[u8]) -> anyhow::Result<Loaded> {
+    let artifact: Artifact = serde_json::from_slice(bytes).with_context(|| {
+        format!("{name}: not an artifact that `heddle compile` wrote; compile the P4 source again")
+    })?;
+    if artifact.heddle_artifact != ARTIFACT_VERSION {
+        bail!(Refused {
+            path: name.to_owned(),
+            what: format!(
+                "artifact version {} is not {ARTIFACT_VERSION}, which this build reads; compile the P4 source again",
+                artifact.heddle_artifact
+            ),
+        });
+    }
+    Ok(Loaded { verified: verify(name, artifact.program)? })
+}
+
+fn verify(name: &str, program: heddle_ir::Program) -> anyhow::Result<Verified> {
+    heddle_ir::verify(program).map_err(|violations| {
+        for violation in violations.iter().take(20) {
+            eprintln!("error: {name}: {violation}");
+        }
+        anyhow::Error::new(Refused {
+            path: name.to_owned(),
+            what: format!("not a valid pipeline: {}", output::count(violations.len() as u64, "violation")),
+        })
+    })
+}
