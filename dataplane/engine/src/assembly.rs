@@ -170,7 +170,8 @@ pub(crate) fn assemble(
     let queue_counts: Vec<usize> = map.ports().iter().map(|port| port.config.queues).collect();
     let (events_in, events) = bounded(config.events.max(1));
     let (digests_in, digests) = bounded(config.digests.max(1));
-    let (packet_ins_in, packet_ins) = bounded(config.controller.map_or(1, |controller| controller.packets.max(1)));
+    let (packet_ins_in, packet_ins) =
+        bounded(config.controller.map_or(1, |controller| controller.packets.max(1)));
     let (injections, injections_out) = bounded(config.injections.max(1));
     let shared = Arc::new(Shared {
         ports: map,
@@ -244,9 +245,7 @@ impl Control {
             return Err(ConfigureError::Shared(id));
         }
         for commands in &self.commands {
-            commands
-                .try_send(Command::Configure { port, config })
-                .map_err(|_| ConfigureError::Busy(id))?;
+            commands.try_send(Command::Configure { port, config }).map_err(|_| ConfigureError::Busy(id))?;
         }
         Ok(())
     }

@@ -2,7 +2,10 @@
 //!
 //! Invariant: once rung the descriptor stays readable until it is silenced, so a ring before the sleep counts.
 
-#![allow(unsafe_code, reason = "eventfd, ppoll and sched_setaffinity have no safe wrapper in the standard library")]
+#![allow(
+    unsafe_code,
+    reason = "eventfd, ppoll and sched_setaffinity have no safe wrapper in the standard library"
+)]
 
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};

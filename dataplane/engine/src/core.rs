@@ -30,7 +30,7 @@ use arc_swap::ArcSwap;
 use bytes::Bytes;
 use crossbeam::channel::{Receiver, Sender};
 use heddle_exec::trace::TraceSink;
-use heddle_exec::{Clone as PacketClone, DigestBuffer, Frame, FramePool, Work};
+use heddle_exec::{Clone as PacketClone, Context, DigestBuffer, Entry, Frame, FramePool, Work};
 use heddle_ir::Bits;
 use heddle_packet::{Packet, Pool};
 use heddle_ports::{Queue, QueueError};
@@ -371,7 +371,10 @@ impl Core {
 
     /// Workers that the last step gave something to; each is named once.
     pub(crate) fn take_to_wake(&mut self) -> impl Iterator<Item = usize> + '_ {
-        self.to_wake.iter_mut().enumerate().filter_map(|(worker, wake)| std::mem::take(wake).then_some(worker))
+        self.to_wake
+            .iter_mut()
+            .enumerate()
+            .filter_map(|(worker, wake)| std::mem::take(wake).then_some(worker))
     }
 
     /// Counts everything that is still held as lost.
@@ -436,6 +439,36 @@ impl Core {
         }
     }
 
+    /// Runs an entry point over a batch of one generation. False, and nothing was done, if that pipeline is gone.
+    fn execute(
+        &mut self,
+        run: &Run<'_, '_>,
+        entry: Entry,
+        generation: u64,
+        works: &mut [Work],
+        clones: &mut Vec<PacketClone>,
+    ) -> bool {
+        let Some(running) = run.of(generation) else { return false };
+        let mut trace = run.trace.borrow_mut();
+        let frames = if generation == self.generation { &mut self.frames } else { &mut self.retiring_frames };
+        let mut context = Context {
+            state: &running.pipeline.state,
+            snapshot: &running.snapshot,
+            worker: self.worker,
+            now_ns: run.now_ns,
+            random: &mut self.random,
+            pool: &mut self.pool,
+            frames,
+            clones,
+            digests: &mut self.digests,
+            trace: trace.as_mut().map(|sink| &mut **sink as _),
+        };
+        running.pipeline.executor.run(entry, &mut context, works);
+        drop(trace);
+        self.deliver_digests(run, running);
+        true
+    }
+
     /// Sends the digests of the last run to the control side. These allocate: they leave the packet path.
     fn deliver_digests(&mut self, run: &Run<'_, '_>, running: &Running<'_>) {
         if self.digests.messages.is_empty() {
@@ -451,7 +484,8 @@ impl Core {
                 continue;
             }
             let mut rest = words;
-            let fields = program.digests.get(digest).map(|digest| digest.fields.as_slice()).unwrap_or_default();
+            let fields =
+                program.digests.get(digest).map(|digest| digest.fields.as_slice()).unwrap_or_default();
             let values = fields.iter().map(|&(_, width)| {
                 let limbs = width.div_ceil(64).max(1) as usize;
                 let (value, after) = rest.split_at(limbs.min(rest.len()));
@@ -519,9 +553,10 @@ impl Core {
     fn next_due_ns(&self, now_ns: u64) -> Option<u64> {
         let retry_ns = now_ns.saturating_add(self.shared.config.retry_ns.max(1));
         let arrivals = self.queues.iter().filter_map(|of| of.queue.as_ref()?.next_arrival_ns());
-        let scheduled = self.backlog.iter().filter_map(|&position| {
-            self.egress[position].as_ref().and_then(|egress| egress.due_ns(now_ns))
-        });
+        let scheduled = self
+            .backlog
+            .iter()
+            .filter_map(|&position| self.egress[position].as_ref().and_then(|egress| egress.due_ns(now_ns)));
         // What waits for room before a port is due when the port is asked again.
         let blocked = (!self.unsent.is_empty()).then_some(retry_ns);
         let waiting = !self.loops.is_empty() || !self.incoming.is_empty() || self.budget == 0;

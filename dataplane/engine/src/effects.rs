@@ -12,7 +12,8 @@
 use std::collections::HashSet;
 
 use heddle_ir::{
-    ActionId, Block, BodyId, Callee, Decision, HashAlgorithm, MeterId, ParserId, Program, RegisterId, Stmt, TableId,
+    ActionId, Block, BodyId, Callee, Decision, HashAlgorithm, MeterId, ParserId, Program, RegisterId, Stmt,
+    TableId,
 };
 
 /// Whether ingress over a batch, then egress over what comes out of it, has the effects of one packet at a time.
@@ -145,7 +146,10 @@ impl Effects {
             Stmt::Mirror { session: _, source: _, preserve: _ } => self.mirrors = true,
             Stmt::Decide(decision) => match decision {
                 Decision::Resubmit(_) | Decision::Recirculate(_) => self.comes_back = true,
-                Decision::Enqueue { .. } | Decision::Replicate { .. } | Decision::Transmit | Decision::Drop(_) => {}
+                Decision::Enqueue { .. }
+                | Decision::Replicate { .. }
+                | Decision::Transmit
+                | Decision::Drop(_) => {}
             },
             // These touch nothing but the packet, or counters; a trace is taken one packet at a time.
             Stmt::Assign(..)

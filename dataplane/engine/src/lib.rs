@@ -1,6 +1,8 @@
 //! .
 mod assembly;
 mod bell;
+#[cfg(test)]
+mod closures;
 mod config;
 mod core;
 mod effects;
@@ -14,12 +16,14 @@ mod reason;
 mod scheduler;
 mod signal;
 mod stats;
+#[cfg(test)]
+mod steady_state;
 mod switch;
 mod worker_loop;
 
+pub use self::core::Step;
 pub use assembly::{ConfigureError, EngineError, ReplaceError};
 pub use config::{CONTROLLER_PORT, Config, Controller, PortConfig, QUEUES_MAX, QueueConfig, Rate};
-pub use self::core::Step;
 pub use engine::{Engine, InjectError};
 pub use event::{DigestMessage, Event, Injection, PacketIn};
 pub use pipeline::Pipeline;

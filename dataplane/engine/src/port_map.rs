@@ -47,7 +47,12 @@ impl PortMap {
     ) -> Result<Self, PortId> {
         let ports: Vec<_> = ports
             .into_iter()
-            .map(|(id, description, config)| MappedPort { id, description, config, up: AtomicBool::new(true) })
+            .map(|(id, description, config)| MappedPort {
+                id,
+                description,
+                config,
+                up: AtomicBool::new(true),
+            })
             .take(PORTS_MAX)
             .collect();
         let dense_len = ports.iter().map(|port| port.id.0).filter(|&id| id < DENSE_NUMBERS).max();

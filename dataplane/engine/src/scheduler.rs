@@ -6,6 +6,8 @@
 
 use std::collections::VecDeque;
 
+use heddle_exec::Work;
+
 use crate::config::{PortConfig, QUEUES_MAX};
 use crate::job::Job;
 use crate::pacer::Pacer;
@@ -101,36 +103,33 @@ impl Scheduler {
         (queue.jobs.len(), queue.bytes)
     }
 
-    /// Puts a packet at the end of a queue and notes depth and time in it.
-    ///
-    /// # Errors
-    /// The packet comes back if the queue is full.
-    pub(crate) fn enqueue(&mut self, now_ns: u64, queue: usize, mut job: Job) -> Result<(), Job> {
+    /// Whether a queue has room for a packet.
+    pub(crate) fn admits(&self, queue: usize, work: &Work) -> bool {
+        let waiting = &self.queues[queue];
+        let bytes = waiting.bytes.saturating_add(work.packet.wire_len as u64);
+        waiting.jobs.len() < waiting.depth_packets && bytes <= waiting.depth_bytes
+    }
+
+    /// Puts a packet that [`Scheduler::admits`] at the end of a queue, and notes depth and time in it.
+    pub(crate) fn enqueue(&mut self, now_ns: u64, queue: usize, mut job: Job) {
         let waiting = &mut self.queues[queue];
-        let bytes = waiting.bytes.saturating_add(job.work.packet.wire_len as u64);
-        if waiting.jobs.len() >= waiting.depth_packets || bytes > waiting.depth_bytes {
-            return Err(job);
-        }
         let intrinsics = &mut job.work.intrinsics;
         intrinsics.enqueue_time_ns = now_ns;
         intrinsics.enqueue_depth = waiting.jobs.len() as u32;
         intrinsics.queue_id = queue as u32;
-        waiting.bytes = bytes;
+        waiting.bytes = waiting.bytes.saturating_add(job.work.packet.wire_len as u64);
         waiting.jobs.push_back(job);
         self.occupied |= 1 << queue;
-        Ok(())
     }
 
-    /// Lets a packet through an empty, unpaced scheduler as [`Scheduler::enqueue`] and [`Scheduler::dequeue`]
-    /// would, without moving it. False if it would not be admitted.
-    pub(crate) fn pass(&self, now_ns: u64, queue: usize, job: &mut Job) -> bool {
-        let waiting = &self.queues[queue];
-        let intrinsics = &mut job.work.intrinsics;
+    /// Does to a packet what [`Scheduler::enqueue`] and [`Scheduler::dequeue`] would, without moving it. For an
+    /// empty scheduler without rates.
+    pub(crate) fn pass(&self, now_ns: u64, queue: usize, work: &mut Work) {
+        let intrinsics = &mut work.intrinsics;
         intrinsics.enqueue_time_ns = now_ns;
         intrinsics.enqueue_depth = 0;
         intrinsics.dequeue_depth = 0;
         intrinsics.queue_id = queue as u32;
-        waiting.depth_packets > 0 && job.work.packet.wire_len as u64 <= waiting.depth_bytes
     }
 
     /// What [`Scheduler::dequeue`] may take out.
@@ -268,7 +267,7 @@ mod tests {
         let mut scheduler = Scheduler::new(&PortConfig { queues: 3, ..PortConfig::default() });
         for (tag, queue) in [(1, 0), (2, 2), (3, 1), (4, 2), (5, 9)] {
             let queue = scheduler.queue(queue);
-            scheduler.enqueue(10, queue, job(tag, 60)).expect("there is room");
+            scheduler.enqueue(10, queue, job(tag, 60));
         }
         let tags: Vec<u8> = take_due(&mut scheduler, 10).into_iter().map(|(_, tag)| tag).collect();
         assert_eq!(tags, [2, 4, 5, 3, 1]);
@@ -279,11 +278,12 @@ mod tests {
     fn depth_is_bounded_and_noted() {
         let queue = QueueConfig { depth_packets: 3, depth_bytes: Some(250), rate: None };
         let mut scheduler = Scheduler::new(&PortConfig { queue, ..PortConfig::default() });
-        scheduler.enqueue(7, 0, job(0, 100)).expect("there is room");
-        scheduler.enqueue(8, 0, job(1, 100)).expect("there is room");
-        assert!(scheduler.enqueue(9, 0, job(2, 51)).is_err(), "one byte too many");
-        scheduler.enqueue(9, 0, job(2, 50)).expect("there is room");
-        assert!(scheduler.enqueue(9, 0, job(3, 0)).is_err(), "one packet too many");
+        scheduler.enqueue(7, 0, job(0, 100));
+        scheduler.enqueue(8, 0, job(1, 100));
+        assert!(!scheduler.admits(0, &job(2, 51).work), "one byte too many");
+        assert!(scheduler.admits(0, &job(2, 50).work));
+        scheduler.enqueue(9, 0, job(2, 50));
+        assert!(!scheduler.admits(0, &job(3, 0).work), "one packet too many");
         assert_eq!(scheduler.depth(0), (3, 250));
         let first = scheduler.dequeue(0, 9).expect("not empty").work.intrinsics;
         assert_eq!((first.enqueue_depth, first.dequeue_depth, first.enqueue_time_ns), (0, 2, 7));
@@ -297,7 +297,7 @@ mod tests {
         let rate = Rate::bits_per_second(1_000_000_000);
         let mut scheduler = Scheduler::new(&PortConfig { rate, ..PortConfig::default() });
         for tag in 0..3 {
-            scheduler.enqueue(100, 0, job(tag, 1_000)).expect("there is room");
+            scheduler.enqueue(100, 0, job(tag, 1_000));
         }
         assert_eq!(scheduler.next(100), Next::Head { queue: 0, start_ns: 100 });
         scheduler.dequeue(0, 100);
@@ -313,7 +313,7 @@ mod tests {
         let queue = QueueConfig { rate: Rate::packets_per_second(1_000_000), ..QueueConfig::default() };
         let mut scheduler = Scheduler::new(&PortConfig { queues: 2, queue, ..PortConfig::default() });
         for (tag, queue) in [(1, 1), (2, 1), (3, 0), (4, 0)] {
-            scheduler.enqueue(0, queue, job(tag, 60)).expect("there is room");
+            scheduler.enqueue(0, queue, job(tag, 60));
         }
         assert_eq!(take_due(&mut scheduler, 999), [(0, 1), (0, 3)]);
         assert_eq!(take_due(&mut scheduler, 1_000), [(1_000, 2), (1_000, 4)]);
@@ -331,14 +331,17 @@ mod tests {
             let config = PortConfig { queues: 4, rate, queue, ..PortConfig::default() };
             let run = |looks: &[u64]| {
                 let mut scheduler = Scheduler::new(&config);
-                let mut events: Vec<(u64, Option<(u8, usize, usize)>)> = Vec::new();
                 let mut now_ns = 0;
-                for (tag, &(gap_ns, queue, len)) in arrivals.iter().enumerate() {
-                    now_ns += gap_ns;
-                    events.push((now_ns, Some((tag as u8, queue, len))));
-                }
-                events.extend(looks.iter().map(|&look_ns| (look_ns, None)));
-                events.push((1_000_000, None));
+                let mut events: Vec<_> = arrivals
+                    .iter()
+                    .enumerate()
+                    .map(|(tag, &(gap_ns, queue, len))| {
+                        now_ns += gap_ns;
+                        (now_ns, Some((tag as u8, queue, len)))
+                    })
+                    .chain(looks.iter().map(|&look_ns| (look_ns, None)))
+                    .chain([(1_000_000, None)])
+                    .collect();
                 events.sort_by_key(|event| event.0);
                 let mut taken = Vec::new();
                 for (at_ns, arrival) in events {
@@ -346,7 +349,7 @@ mod tests {
                         // What began before an arrival could not have waited for it.
                         Some((tag, queue, len)) => {
                             taken.extend(take_due(&mut scheduler, at_ns.saturating_sub(1)));
-                            scheduler.enqueue(at_ns, queue, job(tag, len)).expect("there is room");
+                            scheduler.enqueue(at_ns, queue, job(tag, len));
                         }
                         None => taken.extend(take_due(&mut scheduler, at_ns.saturating_sub(1))),
                     }

@@ -122,7 +122,10 @@ mod tests {
     /// sleep. In no interleaving may it then lie there with a message that it has not seen and a silent bell. The
     /// messages are relaxed, so that only the signal can make them visible.
     fn check(sleeps: fn(&Signal<LoomBell, LoomWord>) -> bool) {
-        loom::model(move || {
+        let mut model = loom::model::Builder::new();
+        // Every lost wake-up needs but two switches of thread; more make the model slow.
+        model.preemption_bound = Some(3);
+        model.check(move || {
             let signal = Arc::new(Signal::<_, LoomWord>::new(LoomBell(AtomicBool::new(false))));
             let messages = Arc::new([AtomicBool::new(false), AtomicBool::new(false)]);
             let senders = [0, 1].map(|n| {

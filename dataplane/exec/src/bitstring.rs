@@ -4,7 +4,7 @@
 //! bytes by bit position.
 
 /// Up to 64 bits from bit position `at`. Bits beyond the bytes are zero.
-pub(crate) fn load(bytes: &[u8], at: usize, width: u32) -> u64 {
+pub fn load(bytes: &[u8], at: usize, width: u32) -> u64 {
     debug_assert!(width <= 64);
     if width == 0 {
         return 0;
@@ -22,7 +22,7 @@ pub(crate) fn load(bytes: &[u8], at: usize, width: u32) -> u64 {
 }
 
 /// `width` bits from bit position `at`, into little-endian limbs. Limbs above the width become zero.
-pub(crate) fn load_limbs(bytes: &[u8], at: usize, width: u32, limbs: &mut [u64]) {
+pub fn load_limbs(bytes: &[u8], at: usize, width: u32, limbs: &mut [u64]) {
     let mut left = width;
     for limb in limbs {
         let taken = left.min(64);
@@ -33,25 +33,25 @@ pub(crate) fn load_limbs(bytes: &[u8], at: usize, width: u32, limbs: &mut [u64])
 
 /// Bits appended one after the other, and what they look like as bytes.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct BitString {
+pub struct BitString {
     bytes: Vec<u8>,
     len: usize,
 }
 
 impl BitString {
     /// No bits. Keeps the storage.
-    pub(crate) fn clear(&mut self) {
+    pub fn clear(&mut self) {
         self.bytes.clear();
         self.len = 0;
     }
 
     /// The bits, padded at the end with zero bits to whole bytes.
-    pub(crate) fn bytes(&self) -> &[u8] {
+    pub fn bytes(&self) -> &[u8] {
         &self.bytes
     }
 
     /// Appends the `width` least significant bits of a value; at most 64.
-    pub(crate) fn push(&mut self, value: u64, width: u32) {
+    pub fn push(&mut self, value: u64, width: u32) {
         debug_assert!(width <= 64);
         if width == 0 {
             return;
@@ -71,7 +71,7 @@ impl BitString {
     }
 
     /// Appends a value of `width` bits given as little-endian limbs.
-    pub(crate) fn push_limbs(&mut self, width: u32, limb: impl Fn(usize) -> u64) {
+    pub fn push_limbs(&mut self, width: u32, limb: impl Fn(usize) -> u64) {
         let count = width.div_ceil(64);
         for i in (0..count).rev() {
             self.push(limb(i as usize), (width - i * 64).min(64));

@@ -26,10 +26,10 @@
 //! Invariant: on the packet path nothing is allocated for values of up to 128 bits once the scratch storage has
 //! grown to its size.
 
-mod atomic;
+pub mod atomic;
 mod departure;
 mod header;
-mod layout;
+pub mod layout;
 mod parser;
 mod pass;
 mod statement;

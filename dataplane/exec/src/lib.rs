@@ -3,7 +3,7 @@
 //!
 //! Knows nothing of ports, queues or replication; those belong to whoever calls [`Executor::run`].
 
-mod bitstring;
+pub mod bitstring;
 mod executor;
 pub mod hash;
 mod interp;
@@ -11,4 +11,4 @@ pub mod random;
 pub mod trace;
 
 pub use executor::*;
-pub use interp::Interpreter;
+pub use interp::{Interpreter, atomic, layout};

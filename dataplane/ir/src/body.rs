@@ -29,7 +29,7 @@ pub enum Place {
     Field(HeaderRef, usize),
 }
 
-/// A pure, total expression. Its width follows from its parts; see [`crate::verify`].
+/// A pure, total expression. Its width follows from its parts; see [`crate::width_of`].
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Expr {
     /// A constant.

@@ -379,3 +379,6 @@ impl ParserBuilder<'_> {
         self.program.program.parsers.push(self.parser)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -17,12 +17,14 @@
 //! * Control flow is structured and goes forward, but for [`Stmt::Loop`] and parser states, both of which are
 //!   bounded: a loop by its `bound`, a parser by [`Parser::step_bound`].
 //!
-//! What a program has to satisfy to be executed at all is stated in [`verify`].
+//! What a program has to satisfy to be executed at all is stated in [`mod@verify`].
 
 mod bits;
 mod body;
 mod builder;
 mod entities;
+#[cfg(test)]
+mod generate;
 mod program;
 pub mod text;
 pub mod verify;

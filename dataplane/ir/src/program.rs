@@ -11,7 +11,7 @@ use crate::{
     VarId,
 };
 
-/// A whole pipeline. Plain data: [`crate::verify`] turns it into something executable.
+/// A whole pipeline. Plain data: [`crate::verify()`] turns it into something executable.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Program {
     /// What the user calls it; usually the source file's stem.

@@ -1,8 +1,8 @@
-//! The text form of a program: [`print`] writes it, [`parse`] reads it.
+//! The text form of a program: [`print()`] writes it, [`parse`] reads it.
 //!
 //! Invariant: `parse(print(p)) == p` for every program within the limits below, and what is parsed can be
 //! printed and parsed again. Parsing ends for every input with a program or one [`ParseError`]; it needs stack
-//! for at most [`limit::EXPRESSION_DEPTH`] nested expressions and [`limit::NESTING`] nested blocks, and refuses
+//! for at most [`limit::EXPRESSION_DEPTH`](crate::verify::limit::EXPRESSION_DEPTH) nested expressions and [`limit::NESTING`](crate::verify::limit::NESTING) nested blocks, and refuses
 //! constants of more than [`CONSTANT_BYTES`] in total, lest a few characters ask for all memory.
 //!
 //! # Form
@@ -94,8 +94,6 @@
 //! sat_add_u sat_sub_u sat_add_s sat_sub_s and or xor shl shr sar eq ne lt_u le_u lt_s le_s concat`.
 
 use crate::Program;
-#[cfg(doc)]
-use crate::verify::limit;
 
 mod lexer;
 mod parse;

@@ -110,7 +110,7 @@ pub mod limit {
     /// Elements of a stack.
     pub const STACK_ELEMENTS: usize = 4096;
     /// Operators on the way from an expression to its deepest operand.
-    pub const EXPRESSION_DEPTH: usize = 512;
+    pub const EXPRESSION_DEPTH: usize = 256;
     /// Blocks around a statement, those of callers included.
     pub const NESTING: usize = 256;
     /// Rounds of a loop.

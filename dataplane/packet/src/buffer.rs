@@ -197,9 +197,7 @@ impl Pool {
         } else if small {
             Packet::with_capacity(capacity)
         } else if jumbo {
-            self.jumbo
-                .pop()
-                .unwrap_or_else(|| Packet::with_capacity(JUMBO_STORAGE_BYTES - HEADROOM_BYTES))
+            self.jumbo.pop().unwrap_or_else(|| Packet::with_capacity(JUMBO_STORAGE_BYTES - HEADROOM_BYTES))
         } else {
             Packet::with_capacity(capacity)
         }

@@ -10,14 +10,14 @@ use std::os::fd::RawFd;
 
 use heddle_packet::{Packet, Pool, PortId};
 
-use crate::device::Interface;
+use crate::device::{Interface, mtu_bytes_through};
 use crate::error::OpenError;
-use crate::frame::{ETHERNET_BYTES, VLAN_TAG_BYTES};
+use crate::frame::{ETHERNET_BYTES, MTU_INTERVAL_NS, VLAN_TAG_BYTES};
 use crate::offload::{Intake, Sink};
 use crate::port::{Port, PortDescription, Queue, QueueError, QueueStats};
 use crate::ring::{Ring, Slot};
 use crate::scratch::Scratch;
-use crate::socket::{Outcome, PacketSocket};
+use crate::socket::{Outcome, PacketSocket, SendBatch};
 
 /// Room for segmentation-offloaded frames that wait beside the ring.
 const RECEIVE_BUFFER_BYTES: usize = 16 << 20;
@@ -124,6 +124,11 @@ struct AfPacketQueue {
     socket: PacketSocket,
     scratch: Scratch,
     intake: Intake,
+    batch: SendBatch,
+    /// Whether TCP segments are joined when sent; not once the kernel has refused a joined one.
+    joins: bool,
+    mtu_bytes: usize,
+    mtu_checked_ns: u64,
     /// Whether the interface was gone when last looked at.
     is_gone: bool,
     checked_ns: u64,
@@ -161,6 +166,10 @@ impl AfPacketQueue {
             socket,
             scratch: Scratch::new(),
             intake: Intake::new(id),
+            batch: SendBatch::new(),
+            joins: true,
+            mtu_bytes: interface.mtu_bytes,
+            mtu_checked_ns: 0,
             is_gone: false,
             checked_ns: 0,
             stats: QueueStats::default(),
@@ -268,15 +277,20 @@ impl Queue for AfPacketQueue {
 
     fn transmit(
         &mut self,
-        _now_ns: u64,
+        now_ns: u64,
         pool: &mut Pool,
         from: &mut VecDeque<Packet>,
     ) -> Result<usize, QueueError> {
+        if now_ns.saturating_sub(self.mtu_checked_ns) >= MTU_INTERVAL_NS {
+            self.mtu_checked_ns = now_ns;
+            // A failure means that the interface is gone, which sending will tell.
+            self.mtu_bytes = mtu_bytes_through(&self.socket, &self.name).unwrap_or(self.mtu_bytes);
+        }
         let mut count = 0;
         while !from.is_empty() {
-            match self.socket.send(from) {
+            match self.socket.send(&mut self.batch, from, self.joins.then_some(self.mtu_bytes)) {
                 Ok(sent) => {
-                    for packet in from.drain(..sent.min(from.len())) {
+                    for packet in from.drain(..sent) {
                         self.stats.tx_bytes += packet.len() as u64;
                         pool.give(packet);
                     }
@@ -289,6 +303,9 @@ impl Queue for AfPacketQueue {
                 Err(error) => match error.raw_os_error() {
                     // No room in the socket, the queueing discipline or memory: the rest stays.
                     Some(libc::EAGAIN | libc::ENOBUFS | libc::ENOMEM | libc::EINTR) => break,
+                    Some(libc::EMSGSIZE | libc::EINVAL) if self.batch.first_packets() > 1 => {
+                        self.joins = false;
+                    }
                     // This one will never go: larger than the MTU, or too short for an Ethernet header.
                     Some(libc::EMSGSIZE | libc::EINVAL) => {
                         if let Some(packet) = from.pop_front() {

@@ -10,8 +10,8 @@ use std::path::Path;
 use heddle_packet::PACKET_BYTES_MAX;
 use pcap_parser::pcapng::parse_sectionheaderblock;
 use pcap_parser::{
-    Block, InterfaceDescriptionBlock, OptionCode, parse_block_be, parse_block_le,
-    parse_pcap_frame, parse_pcap_frame_be, parse_pcap_header,
+    Block, InterfaceDescriptionBlock, OptionCode, parse_block_be, parse_block_le, parse_pcap_frame,
+    parse_pcap_frame_be, parse_pcap_header,
 };
 
 use crate::error::OpenError;
@@ -219,7 +219,10 @@ impl<R: Read> CaptureReader<R> {
         }
         // The parser reads the magic number little-endian; what it calls modified is a format of the nineties.
         match self.block[..] {
-            [0xd4, 0xc3, 0xb2, 0xa1] | [0xa1, 0xb2, 0xc3, 0xd4] | [0x4d, 0x3c, 0xb2, 0xa1] | [0xa1, 0xb2, 0x3c, 0x4d] => {}
+            [0xd4, 0xc3, 0xb2, 0xa1]
+            | [0xa1, 0xb2, 0xc3, 0xd4]
+            | [0x4d, 0x3c, 0xb2, 0xa1]
+            | [0xa1, 0xb2, 0x3c, 0x4d] => {}
             _ => return Err(CaptureFault::NotACapture),
         }
         self.extend(PCAP_HEADER_BYTES - 4)?;
@@ -263,7 +266,8 @@ impl<R: Read> CaptureReader<R> {
         }
         self.extend(len)?;
         let parse = if is_big_endian { parse_pcap_frame_be } else { parse_pcap_frame };
-        let (_, record) = parse(&self.block).map_err(|_| CaptureFault::Malformed("the record is malformed"))?;
+        let (_, record) =
+            parse(&self.block).map_err(|_| CaptureFault::Malformed("the record is malformed"))?;
         let time_ns = u64::from(record.ts_sec) * 1_000_000_000 + u64::from(record.ts_usec) * tick_ns;
         Ok(Some(Found { at: PCAP_RECORD_HEADER_BYTES, len, wire_len: record.origlen as usize, time_ns }))
     }
@@ -287,7 +291,7 @@ impl<R: Read> CaptureReader<R> {
             interfaces.clear();
         }
         let len = word(&self.block, 4, big_endian) as usize;
-        if len < 12 || len % 4 != 0 || len < self.block.len() {
+        if len < 12 || !len.is_multiple_of(4) || len < self.block.len() {
             return Err(CaptureFault::Malformed("a block's length is wrong"));
         }
         if len > BLOCK_BYTES_MAX {
@@ -344,9 +348,8 @@ fn read_block(
             Ok(None)
         }
         Block::EnhancedPacket(packet) => {
-            let interface = interfaces
-                .get(packet.if_id as usize)
-                .ok_or(CaptureFault::UnknownInterface(packet.if_id))?;
+            let interface =
+                interfaces.get(packet.if_id as usize).ok_or(CaptureFault::UnknownInterface(packet.if_id))?;
             interface.check()?;
             let len = (packet.caplen as usize).min(packet.data.len());
             check_length(len)?;
@@ -381,19 +384,17 @@ impl CaptureInterface {
             .iter()
             .find(|option| option.code == OptionCode::IfTsoffset)
             .and_then(|option| option.value().first_chunk::<8>().copied())
-            .map_or(0, |bytes| {
-                if is_big_endian { i64::from_be_bytes(bytes) } else { i64::from_le_bytes(bytes) }
-            });
+            .map_or(
+                0,
+                |bytes| {
+                    if is_big_endian { i64::from_be_bytes(bytes) } else { i64::from_le_bytes(bytes) }
+                },
+            );
         let snap_bytes = match description.snaplen as usize {
             0 => usize::MAX,
             bytes => bytes,
         };
-        Self {
-            link_type: description.linktype.0,
-            snap_bytes,
-            resolution: description.if_tsresol,
-            offset_s,
-        }
+        Self { link_type: description.linktype.0, snap_bytes, resolution: description.if_tsresol, offset_s }
     }
 
     fn check(&self) -> Result<(), CaptureFault> {

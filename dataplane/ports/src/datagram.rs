@@ -35,13 +35,14 @@ impl DatagramPort {
     pub fn open(id: PortId, name: &str) -> Result<Self, OpenError> {
         let interface = Interface::find(name)?;
         interface.check_usable()?;
-        let found = pnet_datalink::interfaces().into_iter().find(|candidate| candidate.name == name).ok_or_else(
-            || OpenError::System {
+        let found = pnet_datalink::interfaces()
+            .into_iter()
+            .find(|candidate| candidate.name == name)
+            .ok_or_else(|| OpenError::System {
                 name: name.to_owned(),
                 call: "getifaddrs",
                 source: io::ErrorKind::NotFound.into(),
-            },
-        )?;
+            })?;
         let config = Config {
             read_buffer_size: READ_BUFFER_BYTES,
             // Never wait.
@@ -50,7 +51,8 @@ impl DatagramPort {
             ..Config::default()
         };
         let of_call = |source| OpenError::of_call(name, "socket(AF_PACKET)", "CAP_NET_RAW", source);
-        let Channel::Ethernet(sender, receiver) = pnet_datalink::channel(&found, config).map_err(of_call)? else {
+        let Channel::Ethernet(sender, receiver) = pnet_datalink::channel(&found, config).map_err(of_call)?
+        else {
             return Err(of_call(io::ErrorKind::Unsupported.into()));
         };
         let mut notes = vec![

@@ -15,7 +15,7 @@ const ETHTOOL_GTXCSUM: u32 = 0x16;
 const ETHTOOL_GTSO: u32 = 0x1e;
 const ETHTOOL_GGSO: u32 = 0x23;
 const ETHTOOL_GGRO: u32 = 0x2b;
-const SIOCETHTOOL: u64 = 0x8946;
+const SIOCETHTOOL: libc::Ioctl = 0x8946;
 
 /// An interface that existed when it was looked up.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -76,7 +76,10 @@ pub fn check_name(name: &str) -> Result<(), OpenError> {
         "it is empty"
     } else if name.len() >= libc::IFNAMSIZ {
         "it is longer than 15 bytes"
-    } else if name == "." || name == ".." || name.contains(['/', ':', '\0']) || name.contains(char::is_whitespace)
+    } else if name == "."
+        || name == ".."
+        || name.contains(['/', ':', '\0'])
+        || name.contains(char::is_whitespace)
     {
         "it may not hold slashes, colons or blanks"
     } else {
@@ -104,9 +107,9 @@ impl Interface {
         }
         let control = control_socket().map_err(system("socket(AF_INET)"))?;
         let mut request = Request::new(name);
-        request.ask(&control, libc::SIOCGIFFLAGS as u64).map_err(system("SIOCGIFFLAGS"))?;
+        request.ask(&control, libc::SIOCGIFFLAGS).map_err(system("SIOCGIFFLAGS"))?;
         let flags = request.flags();
-        request.ask(&control, libc::SIOCGIFHWADDR as u64).map_err(system("SIOCGIFHWADDR"))?;
+        request.ask(&control, libc::SIOCGIFHWADDR).map_err(system("SIOCGIFHWADDR"))?;
         let (hardware_type, mac) = request.hardware_address();
         Ok(Self {
             name: name.to_owned(),
@@ -170,11 +173,11 @@ impl Interface {
     pub fn bring_up(&self) -> io::Result<()> {
         let control = control_socket()?;
         let mut request = Request::new(&self.name);
-        request.ask(&control, libc::SIOCGIFFLAGS as u64)?;
+        request.ask(&control, libc::SIOCGIFFLAGS)?;
         let flags = i32::from(request.flags()) | libc::IFF_UP;
         // The kernel's flags word is 16 bits wide in this request.
         request.set_flags(flags as libc::c_short);
-        request.ask(&control, libc::SIOCSIFFLAGS as u64)
+        request.ask(&control, libc::SIOCSIFFLAGS)
     }
 
     /// Changes its MTU.
@@ -184,7 +187,7 @@ impl Interface {
     pub fn set_mtu(&self, mtu_bytes: usize) -> io::Result<()> {
         let mut request = Request::new(&self.name);
         request.set_int(i32::try_from(mtu_bytes).unwrap_or(i32::MAX));
-        request.ask(&control_socket()?, libc::SIOCSIFMTU as u64)
+        request.ask(&control_socket()?, libc::SIOCSIFMTU)
     }
 }
 
@@ -193,8 +196,13 @@ impl Interface {
 /// # Errors
 /// What the system said.
 pub fn mtu_bytes(name: &str) -> io::Result<usize> {
+    mtu_bytes_through(&control_socket()?, name)
+}
+
+/// As [`mtu_bytes`], through a socket that is at hand.
+pub(crate) fn mtu_bytes_through(socket: &impl AsRawFd, name: &str) -> io::Result<usize> {
     let mut request = Request::new(name);
-    request.ask(&control_socket()?, libc::SIOCGIFMTU as u64)?;
+    request.ask(socket, libc::SIOCGIFMTU)?;
     Ok(usize::try_from(request.int()).unwrap_or(0))
 }
 
@@ -222,10 +230,10 @@ impl Request {
     }
 
     /// Does an ioctl whose argument is an `ifreq`.
-    pub(crate) fn ask(&mut self, fd: &impl AsRawFd, call: u64) -> io::Result<()> {
+    pub(crate) fn ask(&mut self, fd: &impl AsRawFd, call: libc::Ioctl) -> io::Result<()> {
         // SAFETY: the callers pass only requests whose argument is an ifreq, which self.0 is, and whose data
         // pointer, where they use it, points to what they keep alive over the call.
-        let result = unsafe { libc::ioctl(fd.as_raw_fd(), call as libc::Ioctl, &raw mut self.0) };
+        let result = unsafe { libc::ioctl(fd.as_raw_fd(), call, &raw mut self.0) };
         if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
     }
 
@@ -336,7 +344,9 @@ mod tests {
     #[test]
     fn every_interface_that_is_listed_is_found() {
         // Interfaces may come and go while the test runs.
-        for (name, interface) in interface_names().into_iter().map(|name| (name.clone(), Interface::find(&name))) {
+        for (name, interface) in
+            interface_names().into_iter().map(|name| (name.clone(), Interface::find(&name)))
+        {
             let Ok(interface) = interface else { continue };
             assert_eq!(interface.name, name);
             assert!(interface.index > 0 && interface.mtu_bytes > 0 && interface.receive_queues() > 0);

@@ -116,9 +116,7 @@ impl OpenError {
         source: io::Error,
     ) -> Self {
         match source.raw_os_error() {
-            Some(libc::EPERM | libc::EACCES) => {
-                Self::Permission { name: name.to_owned(), call, capability }
-            }
+            Some(libc::EPERM | libc::EACCES) => Self::Permission { name: name.to_owned(), call, capability },
             _ => Self::System { name: name.to_owned(), call, source },
         }
     }
@@ -201,7 +199,10 @@ mod tests {
         let source = io::Error::from_raw_os_error(libc::EPERM);
         let error = OpenError::of_call("veth1", "socket(AF_PACKET)", "CAP_NET_RAW", source);
         let text = error.to_string();
-        assert!(text.starts_with("veth1: socket(AF_PACKET) was not permitted; it needs CAP_NET_RAW"), "{text}");
+        assert!(
+            text.starts_with("veth1: socket(AF_PACKET) was not permitted; it needs CAP_NET_RAW"),
+            "{text}"
+        );
         assert!(text.contains("sudo setcap"), "{text}");
     }
 }

@@ -186,8 +186,13 @@ mod tests {
 
     #[test]
     fn the_same_seed_gives_the_same_faults() {
-        let faults =
-            Faults { seed: 7, drop_ppm: 50_000, corrupt_ppm: 50_000, duplicate_ppm: 50_000, reorder_ppm: 50_000 };
+        let faults = Faults {
+            seed: 7,
+            drop_ppm: 50_000,
+            corrupt_ppm: 50_000,
+            duplicate_ppm: 50_000,
+            reorder_ppm: 50_000,
+        };
         assert_eq!(run(faults), run(faults));
         assert_ne!(run(faults).0, run(Faults { seed: 8, ..faults }).0);
     }
@@ -200,9 +205,12 @@ mod tests {
         assert_eq!(left.len() as u64 + stats.rx_missed, 1_000);
         assert!((50..200).contains(&stats.rx_missed), "{}", stats.rx_missed);
         let damaged = run(Faults { corrupt_ppm: 1_000_000, ..Faults::default() }).0;
-        assert!(clean.iter().zip(&damaged).all(|(a, b)| {
-            a.iter().zip(b).map(|(a, b)| (a ^ b).count_ones()).sum::<u32>() == 1
-        }));
+        assert!(
+            clean
+                .iter()
+                .zip(&damaged)
+                .all(|(a, b)| { a.iter().zip(b).map(|(a, b)| (a ^ b).count_ones()).sum::<u32>() == 1 })
+        );
         assert_eq!(run(Faults { duplicate_ppm: 1_000_000, ..Faults::default() }).0.len(), 2_000);
         let mut swapped = run(Faults { reorder_ppm: 300_000, ..Faults::default() }).0;
         assert_ne!(swapped, clean);

@@ -6,6 +6,9 @@ pub(crate) const ETHERNET_BYTES: usize = 14;
 /// Bytes of one VLAN tag.
 pub(crate) const VLAN_TAG_BYTES: usize = 4;
 
+/// How often the MTU of an interface is looked up again; it may be changed while a port is attached.
+pub(crate) const MTU_INTERVAL_NS: u64 = 100_000_000;
+
 /// Whether a frame of `wire_len` bytes may leave by an interface with this MTU. One VLAN tag is not counted,
 /// as the kernel doesn't.
 pub(crate) fn fits_mtu(frame: &[u8], wire_len: usize, mtu_bytes: usize) -> bool {

@@ -3,6 +3,7 @@
 
 pub mod af_packet;
 pub mod capture;
+mod coalesce;
 pub mod datagram;
 pub mod device;
 mod error;

@@ -45,6 +45,7 @@ pub(crate) struct VnetHeader {
 
 impl VnetHeader {
     /// A frame that is complete as it stands.
+    #[cfg(test)]
     pub(crate) const PLAIN: Self = Self {
         needs_checksum: false,
         gso: Gso::None,
@@ -208,15 +209,26 @@ fn crc32c(bytes: &[u8]) -> u32 {
 /// A header that differs between segments, at its offset in the frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Layer {
-    Ipv4 { at: usize },
+    Ipv4 {
+        at: usize,
+    },
     /// `destination_at`: the final destination's offset, which routing headers keep elsewhere.
-    Ipv6 { at: usize, destination_at: usize },
+    Ipv6 {
+        at: usize,
+        destination_at: usize,
+    },
     /// UDP around a tunnel.
-    OuterUdp { at: usize },
+    OuterUdp {
+        at: usize,
+    },
     /// The header whose payload is cut.
-    Udp { at: usize },
+    Udp {
+        at: usize,
+    },
     /// The header whose payload is cut.
-    Tcp { at: usize },
+    Tcp {
+        at: usize,
+    },
 }
 
 /// Two tunnels deep: outer IP, UDP, IP, UDP, IP, TCP.
@@ -379,10 +391,8 @@ fn set_transport_checksum(packet: &mut [u8], at: usize, field: usize, protocol: 
         Some(Layer::OuterUdp { .. } | Layer::Udp { .. } | Layer::Tcp { .. }) | None => return,
     };
     put_u16(packet, at + field, 0);
-    let sum = addresses
-        .add_u32((packet.len() - at) as u32)
-        .add_u16(u16::from(protocol))
-        .add_bytes(&packet[at..]);
+    let sum =
+        addresses.add_u32((packet.len() - at) as u32).add_u16(u16::from(protocol)).add_bytes(&packet[at..]);
     let checksum = if protocol == 17 { sum.udp_checksum() } else { sum.checksum() };
     put_u16(packet, at + field, checksum);
 }

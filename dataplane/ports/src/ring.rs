@@ -64,10 +64,12 @@ impl Ring {
     pub(crate) fn map(socket: &PacketSocket, frame_bytes: usize) -> io::Result<Self> {
         const CACHE_LINE_BYTES: usize = 64;
         // An odd number of cache lines, so that slots don't fight for the same cache sets.
-        let slot_bytes = ((SLOT_OVERHEAD_BYTES + frame_bytes).div_ceil(CACHE_LINE_BYTES) | 1) * CACHE_LINE_BYTES;
+        let slot_bytes =
+            ((SLOT_OVERHEAD_BYTES + frame_bytes).div_ceil(CACHE_LINE_BYTES) | 1) * CACHE_LINE_BYTES;
         let block_bytes = RING_BLOCK_BYTES.max(slot_bytes.next_power_of_two());
         let slots_per_block = block_bytes / slot_bytes;
-        let blocks = (RING_BYTES / block_bytes).clamp(2, RING_SLOTS_MAX / slots_per_block.min(RING_SLOTS_MAX) + 1);
+        let blocks =
+            (RING_BYTES / block_bytes).clamp(2, RING_SLOTS_MAX / slots_per_block.min(RING_SLOTS_MAX) + 1);
         let slots = blocks * slots_per_block;
         let too_large = |_| io::Error::from_raw_os_error(libc::EINVAL);
         let request = libc::tpacket_req {
@@ -121,8 +123,9 @@ impl Ring {
         }
         // SAFETY: the slot lies within the mapping, is ours until released, and `next` moves only through
         // &mut self, so that nobody writes to it while the slice lives.
-        let slot =
-            unsafe { std::slice::from_raw_parts(self.base.as_ptr().add(self.slot_offset()), self.slot_bytes) };
+        let slot = unsafe {
+            std::slice::from_raw_parts(self.base.as_ptr().add(self.slot_offset()), self.slot_bytes)
+        };
         Slot::Frame(read_slot(slot, status))
     }
 

@@ -34,11 +34,11 @@ impl Scratch {
 
     /// Holds the first `len` bytes of the space. False if they are too few to hold an offload header.
     pub(crate) fn hold(&mut self, len: usize, tag: Option<[u8; VLAN_TAG_BYTES]>) -> bool {
-        self.held = self
-            .bytes
-            .get(..len)
-            .and_then(|read| read.first_chunk())
-            .map(|header| Held { header: VnetHeader::parse(header), len, tag });
+        self.held = self.bytes.get(..len).and_then(|read| read.first_chunk()).map(|header| Held {
+            header: VnetHeader::parse(header),
+            len,
+            tag,
+        });
         self.held.is_some()
     }
 

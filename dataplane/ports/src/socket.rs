@@ -4,12 +4,14 @@
 #![allow(unsafe_code)] // Packet sockets have no safe face in the standard library.
 
 use std::collections::VecDeque;
+use std::fmt;
 use std::io;
 use std::mem::{size_of, zeroed};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 
 use heddle_packet::Packet;
 
+use crate::coalesce::{Large, SEGMENTS_MAX, join};
 use crate::frame::VLAN_TAG_BYTES;
 use crate::offload::VNET_HEADER_BYTES;
 use crate::scratch::Scratch;
@@ -17,6 +19,12 @@ use crate::scratch::Scratch;
 /// A packet socket that has not been bound, or has.
 #[derive(Debug)]
 pub(crate) struct PacketSocket(OwnedFd);
+
+impl AsRawFd for PacketSocket {
+    fn as_raw_fd(&self) -> RawFd {
+        self.0.as_raw_fd()
+    }
+}
 
 impl PacketSocket {
     /// A socket that receives nothing until it is bound.
@@ -50,9 +58,7 @@ impl PacketSocket {
     pub(crate) fn set<T: Copy>(&self, level: i32, option: i32, value: &T) -> io::Result<()> {
         let value: *const T = value;
         // SAFETY: the value is size_of::<T>() bytes long and outlives the call, which only reads it.
-        check(unsafe {
-            libc::setsockopt(self.raw_fd(), level, option, value.cast(), size_of::<T>() as u32)
-        })
+        check(unsafe { libc::setsockopt(self.raw_fd(), level, option, value.cast(), size_of::<T>() as u32) })
     }
 
     /// `T` must be plain data that any bytes make.
@@ -60,7 +66,9 @@ impl PacketSocket {
         let mut len = size_of::<T>() as u32;
         // SAFETY: value has room for the len bytes that the call may write, and is private to this module's
         // callers, who use integers and the kernel's structures of integers.
-        check(unsafe { libc::getsockopt(self.raw_fd(), level, option, (&raw mut value).cast(), &raw mut len) })?;
+        check(unsafe {
+            libc::getsockopt(self.raw_fd(), level, option, (&raw mut value).cast(), &raw mut len)
+        })?;
         Ok(value)
     }
 
@@ -200,7 +208,7 @@ fn tag_of(message: &libc::msghdr) -> Option<[u8; VLAN_TAG_BYTES]> {
             let needed = libc::CMSG_LEN(size_of::<libc::tpacket_auxdata>() as u32) as usize;
             if item.cmsg_level == libc::SOL_PACKET
                 && item.cmsg_type == libc::PACKET_AUXDATA
-                && item.cmsg_len as usize >= needed
+                && item.cmsg_len >= needed as _
             {
                 let aux = libc::CMSG_DATA(header).cast::<libc::tpacket_auxdata>().read_unaligned();
                 return tag(aux.tp_status, aux.tp_vlan_tpid, aux.tp_vlan_tci);
@@ -226,35 +234,110 @@ fn check(result: libc::c_int) -> io::Result<()> {
     if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
 
-/// Frames sent by one system call at most.
-pub(crate) const SEND_BATCH_MAX: usize = 64;
+/// Messages sent by one system call at most.
+const SEND_BATCH_MAX: usize = 64;
 
 /// The offload header of a frame that needs nothing done.
 static NO_OFFLOAD: [u8; VNET_HEADER_BYTES] = [0; VNET_HEADER_BYTES];
 
-impl PacketSocket {
-    /// Sends packets from the front of `from`, each behind an empty offload header. Returns how many the kernel
-    /// took; none of them is removed.
-    pub(crate) fn send(&self, from: &VecDeque<Packet>) -> io::Result<usize> {
-        // SAFETY: iovec and mmsghdr are plain data for which all zeros is a value.
-        let mut vectors: [[libc::iovec; 2]; SEND_BATCH_MAX] = unsafe { zeroed() };
-        // SAFETY: as above.
-        let mut messages: [libc::mmsghdr; SEND_BATCH_MAX] = unsafe { zeroed() };
-        let mut count = 0;
-        for ((packet, vector), message) in from.iter().zip(&mut vectors).zip(&mut messages) {
-            let bytes = packet.bytes();
-            vector[0] =
-                libc::iovec { iov_base: NO_OFFLOAD.as_ptr().cast_mut().cast(), iov_len: VNET_HEADER_BYTES };
-            vector[1] = libc::iovec { iov_base: bytes.as_ptr().cast_mut().cast(), iov_len: bytes.len() };
-            message.msg_hdr.msg_iov = vector.as_mut_ptr();
-            message.msg_hdr.msg_iovlen = 2;
-            count += 1;
+/// The messages of one system call: packets each behind an empty offload header, and large frames joined from
+/// several. Kept for its memory.
+pub(crate) struct SendBatch {
+    larges: Box<[Large; SEND_BATCH_MAX]>,
+    vectors: Vec<libc::iovec>,
+    messages: Box<[libc::mmsghdr; SEND_BATCH_MAX]>,
+    /// Packets in each message.
+    packets: [usize; SEND_BATCH_MAX],
+    count: usize,
+}
+
+// SAFETY: the pointers in vectors and messages are followed only within `PacketSocket::send`, which writes them
+// anew in every call.
+unsafe impl Send for SendBatch {}
+
+impl fmt::Debug for SendBatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SendBatch({:?})", &self.packets[..self.count])
+    }
+}
+
+impl SendBatch {
+    pub(crate) fn new() -> Self {
+        // SAFETY: mmsghdr is plain data for which all zeros is a value.
+        let messages: [libc::mmsghdr; SEND_BATCH_MAX] = unsafe { zeroed() };
+        Self {
+            larges: Box::new([Large::NONE; SEND_BATCH_MAX]),
+            vectors: Vec::with_capacity(SEND_BATCH_MAX * (1 + SEGMENTS_MAX)),
+            messages: Box::new(messages),
+            packets: [0; SEND_BATCH_MAX],
+            count: 0,
         }
-        // SAFETY: the first `count` messages point to live vectors, and those to live bytes that the kernel only
+    }
+
+    /// Packets in the first message.
+    pub(crate) fn first_packets(&self) -> usize {
+        self.packets[0]
+    }
+
+    /// Lays out packets from the front of `from`, joining what can be joined within the MTU if that is asked for.
+    fn lay_out(&mut self, from: &VecDeque<Packet>, join_within_mtu_bytes: Option<usize>) {
+        self.vectors.clear();
+        self.count = 0;
+        let mut next = 0;
+        let vector =
+            |bytes: &[u8]| libc::iovec { iov_base: bytes.as_ptr().cast_mut().cast(), iov_len: bytes.len() };
+        while self.count < SEND_BATCH_MAX
+            && let Some(packet) = from.get(next)
+        {
+            let large = &mut self.larges[self.count];
+            let first_vector = self.vectors.len();
+            let packets = match join_within_mtu_bytes {
+                Some(mtu_bytes) if join(from.range(next..), mtu_bytes, large) => {
+                    self.vectors.push(vector(large.front()));
+                    let segments = from.range(next..next + large.segments);
+                    self.vectors.extend(segments.map(|segment| vector(large.payload(segment))));
+                    large.segments
+                }
+                Some(_) | None => {
+                    self.vectors.extend([vector(&NO_OFFLOAD), vector(packet.bytes())]);
+                    1
+                }
+            };
+            next += packets;
+            self.packets[self.count] = packets;
+            self.messages[self.count].msg_hdr.msg_iovlen = self.vectors.len() - first_vector;
+            self.count += 1;
+        }
+        // The vectors have stopped moving.
+        let mut first_vector = 0;
+        for message in &mut self.messages[..self.count] {
+            message.msg_hdr.msg_iov = self.vectors[first_vector..].as_mut_ptr();
+            first_vector += message.msg_hdr.msg_iovlen;
+        }
+    }
+}
+
+impl PacketSocket {
+    /// Sends packets from the front of `from`. Returns how many the kernel took; none of them is removed.
+    pub(crate) fn send(
+        &self,
+        batch: &mut SendBatch,
+        from: &VecDeque<Packet>,
+        join_within_mtu_bytes: Option<usize>,
+    ) -> io::Result<usize> {
+        batch.lay_out(from, join_within_mtu_bytes);
+        // SAFETY: the first `count` messages were laid out above: they point to vectors in `batch`, and those to
+        // bytes in `batch`, in `from` and in a static, all of which outlive the call, and which the kernel only
         // reads.
         let sent = unsafe {
-            libc::sendmmsg(self.raw_fd(), messages.as_mut_ptr(), count, libc::MSG_DONTWAIT as _)
+            libc::sendmmsg(
+                self.raw_fd(),
+                batch.messages.as_mut_ptr(),
+                batch.count as libc::c_uint,
+                libc::MSG_DONTWAIT as _,
+            )
         };
-        usize::try_from(sent).map_err(|_| io::Error::last_os_error())
+        let sent = usize::try_from(sent).map_err(|_| io::Error::last_os_error())?;
+        Ok(batch.packets[..sent.min(batch.count)].iter().sum())
     }
 }

@@ -73,7 +73,9 @@ pub enum SpecFault {
     #[error("expected {0}")]
     NoName(&'static str),
     /// The prefix is none of ours.
-    #[error("unknown kind of port `{0}:`; there are `tap:`, `pnet:` and `pcap:`, and the bare name of an interface")]
+    #[error(
+        "unknown kind of port `{0}:`; there are `tap:`, `pnet:` and `pcap:`, and the bare name of an interface"
+    )]
     UnknownKind(String),
     /// The prefix is known, the kind isn't built.
     #[error(
@@ -122,8 +124,11 @@ impl PortSpec {
         };
         let name_at = text.len() - name.len();
         if name.is_empty() {
-            let expected =
-                if kind == PortKind::Pcap { "the name of a capture file" } else { "the name of an interface" };
+            let expected = if kind == PortKind::Pcap {
+                "the name of a capture file"
+            } else {
+                "the name of an interface"
+            };
             return Err(fail(name_at, SpecFault::NoName(expected)));
         }
         if kind != PortKind::Pcap
@@ -189,14 +194,23 @@ mod tests {
     fn errors_are_located() {
         for (text, expected) in [
             ("veth1", "`veth1`, column 1: expected PORT@INTERFACE, such as"),
-            ("@veth1", "`@veth1`, column 1: expected a port number before `@`, from 0 to 4294967295, found ``"),
+            (
+                "@veth1",
+                "`@veth1`, column 1: expected a port number before `@`, from 0 to 4294967295, found ``",
+            ),
             ("+1@veth1", "`+1@veth1`, column 1: expected a port number"),
             ("4294967296@veth1", "`4294967296@veth1`, column 1: expected a port number"),
             ("1@", "`1@`, column 3: expected the name of an interface"),
             ("1@pcap:", "`1@pcap:`, column 8: expected the name of a capture file"),
             ("1@dpdk:0", "`1@dpdk:0`, column 3: unknown kind of port `dpdk:`; there are"),
-            ("7@xdp:veth3", "`7@xdp:veth3`, column 3: AF_XDP ports are not built yet; use the bare name, `7@veth3`"),
-            ("1@tap:a/b", "`1@tap:a/b`, column 7: `a/b` cannot be an interface's name: it may not hold slashes"),
+            (
+                "7@xdp:veth3",
+                "`7@xdp:veth3`, column 3: AF_XDP ports are not built yet; use the bare name, `7@veth3`",
+            ),
+            (
+                "1@tap:a/b",
+                "`1@tap:a/b`, column 7: `a/b` cannot be an interface's name: it may not hold slashes",
+            ),
         ] {
             let error = PortSpec::parse(text, BareName::Interface).unwrap_err().to_string();
             assert!(error.starts_with(expected), "{error}");

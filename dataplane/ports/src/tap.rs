@@ -13,9 +13,10 @@ use std::sync::Arc;
 
 use heddle_packet::{Packet, Pool, PortId};
 
+use crate::coalesce::{Large, SEGMENTS_MAX, join};
 use crate::device::{Interface, Request, check_name, interface_names, mtu_bytes};
 use crate::error::OpenError;
-use crate::frame::fits_mtu;
+use crate::frame::{MTU_INTERVAL_NS, fits_mtu};
 use crate::offload::{Intake, Sink, VNET_HEADER_BYTES};
 use crate::port::{Port, PortDescription, Queue, QueueError, QueueStats};
 use crate::scratch::Scratch;
@@ -97,6 +98,8 @@ impl TapPort {
                 mtu_bytes,
                 scratch: Scratch::new(),
                 intake: Intake::new(id),
+                large: Box::new(Large::NONE),
+                mtu_checked_ns: 0,
                 stats: QueueStats::default(),
             })
             .collect();
@@ -121,9 +124,7 @@ fn failed<'a>(name: &'a str, call: &'static str) -> impl Fn(io::Error) -> OpenEr
 fn attach_first(name: &str, wants_multiple: bool, existed: bool) -> Result<(File, bool), OpenError> {
     match attach(name, wants_multiple) {
         Ok(device) => Ok((device, wants_multiple)),
-        Err(OpenError::System { source, .. })
-            if existed && source.raw_os_error() == Some(libc::EINVAL) =>
-        {
+        Err(OpenError::System { source, .. }) if existed && source.raw_os_error() == Some(libc::EINVAL) => {
             match attach(name, !wants_multiple) {
                 Ok(device) => Ok((device, !wants_multiple)),
                 Err(OpenError::System { .. }) => Err(OpenError::NotTap { name: name.to_owned() }),
@@ -151,7 +152,7 @@ fn attach(name: &str, is_multiple: bool) -> Result<File, OpenError> {
     let mut request = Request::new(name);
     // The flags are all below 0x8000.
     request.set_flags(flags as libc::c_short);
-    request.ask(&device, u64::from(libc::TUNSETIFF)).map_err(|source| match source.raw_os_error() {
+    request.ask(&device, libc::TUNSETIFF).map_err(|source| match source.raw_os_error() {
         Some(libc::EBUSY) => OpenError::TapBusy { name: name.to_owned() },
         _ => failed(name, "TUNSETIFF")(source),
     })?;
@@ -165,9 +166,8 @@ fn attach(name: &str, is_multiple: bool) -> Result<File, OpenError> {
 }
 
 fn set_offloads(device: &impl AsRawFd) -> io::Result<()> {
-    OFFLOADS.iter().fold(Err(io::ErrorKind::Unsupported.into()), |result, &offloads| {
-        if result.is_ok() { result } else { ask_offloads(device, offloads) }
-    })
+    let [most, fewer] = OFFLOADS;
+    ask_offloads(device, most).or_else(|_| ask_offloads(device, fewer))
 }
 
 fn ask_offloads(device: &impl AsRawFd, offloads: libc::c_uint) -> io::Result<()> {
@@ -210,6 +210,8 @@ struct TapQueue {
     mtu_bytes: usize,
     scratch: Scratch,
     intake: Intake,
+    large: Box<Large>,
+    mtu_checked_ns: u64,
     stats: QueueStats,
 }
 
@@ -223,15 +225,24 @@ impl TapQueue {
         }
     }
 
-    /// Whether the frame may leave; the MTU is looked up again before one is refused.
-    fn fits(&mut self, packet: &Packet) -> bool {
-        if fits_mtu(packet.bytes(), packet.len(), self.mtu_bytes) {
-            return true;
+    /// Writes the first packet, or as many as were joined.
+    fn write(&self, from: &VecDeque<Packet>, segments: usize) -> io::Result<()> {
+        const NO_OFFLOAD: [u8; VNET_HEADER_BYTES] = [0; VNET_HEADER_BYTES];
+        let mut vectors = [IoSlice::new(&[]); 1 + SEGMENTS_MAX];
+        let front = if segments == 1 { &NO_OFFLOAD[..] } else { self.large.front() };
+        vectors[0] = IoSlice::new(front);
+        for (vector, packet) in vectors[1..].iter_mut().zip(from.iter().take(segments)) {
+            let bytes = if segments == 1 { packet.bytes() } else { self.large.payload(packet) };
+            *vector = IoSlice::new(bytes);
         }
-        if let Ok(now) = mtu_bytes(&self.attachment.name) {
-            self.mtu_bytes = now;
-        }
-        fits_mtu(packet.bytes(), packet.len(), self.mtu_bytes)
+        // A frame is written as a whole or not at all.
+        (&self.device).write_vectored(&vectors[..1 + segments]).map(drop)
+    }
+}
+
+fn give_first(from: &mut VecDeque<Packet>, pool: &mut Pool) {
+    if let Some(packet) = from.pop_front() {
+        pool.give(packet);
     }
 }
 
@@ -273,39 +284,43 @@ impl Queue for TapQueue {
 
     fn transmit(
         &mut self,
-        _now_ns: u64,
+        now_ns: u64,
         pool: &mut Pool,
         from: &mut VecDeque<Packet>,
     ) -> Result<usize, QueueError> {
-        const NO_OFFLOAD: [u8; VNET_HEADER_BYTES] = [0; VNET_HEADER_BYTES];
+        if now_ns.saturating_sub(self.mtu_checked_ns) >= MTU_INTERVAL_NS {
+            self.mtu_checked_ns = now_ns;
+            // A failure means that the device is gone, which writing will tell.
+            self.mtu_bytes = mtu_bytes(&self.attachment.name).unwrap_or(self.mtu_bytes);
+        }
         let mut count = 0;
-        while let Some(packet) = from.pop_front() {
-            if !self.fits(&packet) {
+        while let Some(packet) = from.front() {
+            let segments = if join(from.iter(), self.mtu_bytes, &mut self.large) {
+                self.large.segments
+            } else if fits_mtu(packet.bytes(), packet.len(), self.mtu_bytes) {
+                1
+            } else {
                 self.stats.tx_refused += 1;
-                pool.give(packet);
+                give_first(from, pool);
                 continue;
-            }
-            let vectors = [IoSlice::new(&NO_OFFLOAD), IoSlice::new(packet.bytes())];
-            match (&self.device).write_vectored(&vectors) {
-                Ok(_) => {
-                    self.stats.tx_packets += 1;
-                    self.stats.tx_bytes += packet.len() as u64;
-                    pool.give(packet);
-                    count += 1;
-                }
-                Err(error) => match error.raw_os_error() {
-                    // Too short for an Ethernet header.
-                    Some(libc::EINVAL) => {
-                        self.stats.tx_refused += 1;
+            };
+            match self.write(from, segments) {
+                Ok(()) => {
+                    for packet in from.drain(..segments) {
+                        self.stats.tx_packets += 1;
+                        self.stats.tx_bytes += packet.len() as u64;
                         pool.give(packet);
                     }
-                    code => {
-                        from.push_front(packet);
-                        match code {
-                            Some(libc::EAGAIN | libc::ENOBUFS | libc::ENOMEM | libc::EINTR) => break,
-                            _ => return Err(self.failure("write", error)),
-                        }
+                    count += segments;
+                }
+                Err(error) => match error.raw_os_error() {
+                    Some(libc::EAGAIN | libc::ENOBUFS | libc::ENOMEM | libc::EINTR) => break,
+                    // Too short for an Ethernet header; segments that are joined are not.
+                    Some(libc::EINVAL) if segments == 1 => {
+                        self.stats.tx_refused += 1;
+                        give_first(from, pool);
                     }
+                    _ => return Err(self.failure("write", error)),
                 },
             }
         }

@@ -54,8 +54,8 @@ struct Bucket {
     empty_at: AtomicU64,
 }
 
-/// A bucket nobody has taken from.
-const FULL: u64 = u64::MAX;
+/// A bucket nobody has taken from. A number that clocks do not come near soon after they begin.
+const FULL: u64 = 1 << 63;
 
 impl Bucket {
     fn new(rate: u64, burst: u64) -> Bucket {
@@ -92,7 +92,7 @@ impl Bucket {
             let mut next = clock.wrapping_sub(level).wrapping_add(tokens);
             if next == FULL {
                 // Costs this bucket one token once in 2^64.
-                next = 0;
+                next = FULL + 1;
             }
             match self.empty_at.compare_exchange_weak(empty_at, next, Ordering::Relaxed, Ordering::Relaxed) {
                 Ok(_) => return true,
@@ -262,5 +262,105 @@ impl DirectMeter {
 impl Drop for DirectMeter {
     fn drop(&mut self) {
         self.cells.for_each(free);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// RFC 2698 to the letter, with tokens that fall at the multiples of `1 / rate`.
+    struct Model {
+        config: MeterConfig,
+        committed: u64,
+        peak: u64,
+        then_ns: u64,
+    }
+
+    impl Model {
+        fn new(config: MeterConfig) -> Model {
+            Model { config, committed: config.cburst, peak: config.pburst, then_ns: 0 }
+        }
+
+        fn fallen(rate: u64, from_ns: u64, to_ns: u64) -> u64 {
+            let until = |ns| u128::from(rate) * u128::from(ns) / u128::from(NS_PER_S);
+            u64::try_from(until(to_ns) - until(from_ns)).unwrap_or(u64::MAX)
+        }
+
+        fn meter(&mut self, tokens: u64, now_ns: u64) -> Color {
+            let fill = |level: u64, rate, burst: u64| {
+                burst.min(level.saturating_add(Model::fallen(rate, self.then_ns, now_ns)))
+            };
+            self.committed = fill(self.committed, self.config.cir, self.config.cburst);
+            self.peak = fill(self.peak, self.config.pir, self.config.pburst);
+            self.then_ns = now_ns;
+            if self.peak < tokens {
+                return Color::Red;
+            }
+            self.peak -= tokens;
+            if self.committed < tokens {
+                return Color::Yellow;
+            }
+            self.committed -= tokens;
+            Color::Green
+        }
+    }
+
+    fn rate() -> impl Strategy<Value = u64> {
+        // Up to 1.6 Tb/s in bytes.
+        prop_oneof![0u64..5, 1u64..100_000, 1u64..200_000_000_000]
+    }
+
+    proptest! {
+        #[test]
+        fn colors_are_those_of_the_rfc(
+            (cir, more) in (rate(), rate()),
+            (cburst, pburst) in (0u64..20_000, 0u64..20_000),
+            start_ns in prop_oneof![0u64..10, Just(1_700_000_000_000_000_000)],
+            packets in proptest::collection::vec((0u64..3_000_000, 0u64..2_000), 1..200),
+            slow in any::<bool>(),
+        ) {
+            let config = MeterConfig { cir, cburst, pir: cir + more, pburst };
+            let cell = MeterCell::new(config);
+            let mut model = Model::new(config);
+            model.then_ns = start_ns;
+            let mut now_ns = start_ns;
+            for (gap, tokens) in packets {
+                now_ns += if slow { gap * 1_000 } else { gap % 100 };
+                prop_assert_eq!(cell.meter(tokens, now_ns), model.meter(tokens, now_ns));
+            }
+        }
+
+        #[test]
+        fn clocks_count_tokens_exactly(rate in rate(), now_ns in any::<u64>()) {
+            let exact = u128::from(rate) * u128::from(now_ns) / u128::from(NS_PER_S);
+            prop_assert_eq!(Bucket::new(rate, 0).clock(now_ns), exact as u64);
+        }
+    }
+
+    #[test]
+    fn a_long_rest_fills_the_bucket_and_no_more() {
+        let bucket = Bucket::new(50_000_000_000, 1_000);
+        assert!(bucket.take(1_000, 5));
+        assert!(!bucket.take(1, 5));
+        // Ten years later.
+        let later_ns = 10 * 365 * 86_400 * NS_PER_S;
+        assert!(!bucket.take(1_001, later_ns));
+        assert!(bucket.take(1_000, later_ns));
+        assert!(!bucket.take(1, later_ns));
+        // A worker whose clock is behind finds it empty, and spoils nothing.
+        assert!(!bucket.take(1, later_ns - 1_000_000));
+        assert!(bucket.take(50, later_ns + 1));
+    }
+
+    #[test]
+    fn absurd_rates_do_no_harm() {
+        let config = MeterConfig { cir: u64::MAX, cburst: u64::MAX, pir: u64::MAX, pburst: u64::MAX };
+        let cell = MeterCell::new(config);
+        for i in 0..1_000 {
+            assert_eq!(cell.meter(9_000, i * 1_000), Color::Green);
+        }
     }
 }

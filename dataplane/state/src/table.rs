@@ -45,7 +45,7 @@ pub(crate) struct TableWriter {
     free_slots: Vec<u32>,
     /// Slots ever used.
     slots: u32,
-    /// Entries that it may hold.
+    /// Entries that it may hold; 0 for as many as come.
     pub(crate) capacity: u64,
 }
 
@@ -81,8 +81,11 @@ impl Table {
         };
         let no_memory = |_| StateError::NoMemory { kind: "table", name: name(), bytes: 0 };
         table.ensure_slot(0).map_err(no_memory)?;
-        // What the program declares itself always has room.
-        let capacity = declared.size.max(declared.entries.len() as u64);
+        // What the program declares itself always has room. A size of 0 is none given.
+        let capacity = match declared.size {
+            0 => 0,
+            size => size.max(declared.entries.len() as u64),
+        };
         let writer = TableWriter { space: SpaceWriter::new(), free_slots: Vec::new(), slots: 1, capacity };
         Ok((table, writer))
     }

@@ -7,8 +7,8 @@
 
 use std::collections::VecDeque;
 
-use heddle_exec::{Context, Entry, Verdict, Work};
-use heddle_ir::{DropReason, Origin};
+use heddle_exec::{Entry, Verdict, Work};
+use heddle_ir::Origin;
 use heddle_packet::Packet;
 
 use super::{Core, Route, Run};
@@ -61,6 +61,17 @@ enum Pumped {
     Held,
     /// Whether the next can be taken out depends on what becomes of those in the egress batch.
     Unsettled,
+}
+
+/// Whether a packet went through a port's queue without stopping.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Passed {
+    /// It is on its way to egress.
+    Yes,
+    /// Not before the port has been given what waits for it.
+    NoRoom,
+    /// It has to be queued, handed on or dropped.
+    No,
 }
 
 impl Egress {
@@ -171,6 +182,13 @@ impl Core {
         for index in 0..self.rings_in.len() {
             // What is there now; a sender that keeps pushing must not keep the step from ending.
             for _ in 0..self.rings_in[index].slots() {
+                // A sender may have begun its step after a replacement that came during this one: what it sent
+                // is for the next step, which knows that pipeline.
+                let newer = |transfer: &Transfer| transfer.job.facts.generation > run.current.generation;
+                if self.rings_in[index].peek().is_ok_and(newer) {
+                    self.moved += 1;
+                    break;
+                }
                 let Ok(Transfer { job, port, queue }) = self.rings_in[index].pop() else { break };
                 self.moved += 1;
                 self.transferred[(job.facts.generation & 1) as usize] += 1;
@@ -203,30 +221,52 @@ impl Core {
             && egress.scheduler.is_empty()
             && !egress.scheduler.is_paced()
             && egress.has_room(room);
-        if straight {
-            if egress.scheduler.pass(run.now_ns, queue, &mut job) {
-                self.port_cells(position).queues[queue].high_water_packets.raise(1);
-                self.take_out(position, job);
-            } else {
-                self.lose(position, Reason::QueueFull, job.work, job.facts);
+        let cells = &self.shared.cells[self.worker].ports[position].queues[queue];
+        if !egress.scheduler.admits(queue, &job.work) {
+            self.lose(position, Reason::QueueFull, job.work, job.facts);
+        } else if straight {
+            cells.high_water_packets.raise(1);
+            egress.scheduler.pass(run.now_ns, queue, &mut job.work);
+            self.take_out(position, job);
+        } else {
+            egress.scheduler.enqueue(run.now_ns, queue, job);
+            let (packets, bytes) = egress.scheduler.depth(queue);
+            cells.depth_packets.set(packets as u64);
+            cells.depth_bytes.set(bytes);
+            cells.high_water_packets.raise(packets as u64);
+            if !egress.listed {
+                egress.listed = true;
+                self.backlog.push(position);
             }
-            return;
+            self.serve(run, position);
         }
-        match egress.scheduler.enqueue(run.now_ns, queue, job) {
-            Ok(()) => {
-                if !egress.listed {
-                    egress.listed = true;
-                    self.backlog.push(position);
-                }
-                let (packets, bytes) = egress.scheduler.depth(queue);
-                let cells = &self.shared.cells[self.worker].ports[position].queues[queue];
-                cells.depth_packets.set(packets as u64);
-                cells.depth_bytes.set(bytes);
-                cells.high_water_packets.raise(packets as u64);
-                self.serve(run, position);
-            }
-            Err(job) => self.lose(position, Reason::QueueFull, job.work, job.facts),
+    }
+
+    /// Lets a packet that ingress sent to a port through the port's queue where it is, if that is empty.
+    pub(super) fn pass(&mut self, run: &Run<'_, '_>, position: usize, queue: u32, work: &mut Work) -> Passed {
+        if self.routes[position] != Route::Here {
+            return Passed::No;
         }
+        let Some(egress) = self.egress[position].as_mut() else { return Passed::No };
+        let queue = egress.scheduler.queue(queue);
+        if egress.sink == Sink::Gone
+            || !egress.scheduler.is_empty()
+            || egress.scheduler.is_paced()
+            || !egress.scheduler.admits(queue, work)
+        {
+            return Passed::No;
+        }
+        if !egress.has_room(self.shared.config.transmit_packets.max(1)) {
+            return Passed::NoRoom;
+        }
+        egress.unsettled += 1;
+        egress.scheduler.pass(run.now_ns, queue, work);
+        let intrinsics = &mut work.intrinsics;
+        intrinsics.origin = Origin::Normal;
+        intrinsics.replication_id = 0;
+        intrinsics.egress_port = egress.number;
+        self.shared.cells[self.worker].ports[position].queues[queue].high_water_packets.raise(1);
+        Passed::Yes
     }
 
     /// Looks at every port that has packets waiting.
@@ -349,53 +389,93 @@ impl Core {
     fn run_egress(&mut self, run: &Run<'_, '_>) {
         let mut works = std::mem::replace(&mut self.out, std::mem::take(&mut self.leaving));
         let mut facts = std::mem::replace(&mut self.out_facts, std::mem::take(&mut self.leaving_facts));
-        let mut clones = std::mem::take(&mut self.leaving_clones);
-        self.cells().egress_passes.add(works.len() as u64);
         let generation = facts.last().map_or(self.generation, |facts| facts.generation);
-        match run.of(generation) {
-            Some(running) => {
-                let mut trace = run.trace.borrow_mut();
-                let frames =
-                    if generation == self.generation { &mut self.frames } else { &mut self.retiring_frames };
-                let mut context = Context {
-                    state: &running.pipeline.state,
-                    snapshot: &running.snapshot,
-                    worker: self.worker,
-                    now_ns: run.now_ns,
-                    random: &mut self.random,
-                    pool: &mut self.pool,
-                    frames,
-                    clones: &mut clones,
-                    digests: &mut self.digests,
-                    trace: trace.as_mut().map(|sink| &mut **sink as _),
-                };
-                running.pipeline.executor.run(Entry::Egress, &mut context, &mut works);
-                drop(trace);
-                self.deliver_digests(run, running);
-            }
-            // Only after two replacements in a row, while the packet waited.
-            None => works.iter_mut().for_each(|work| work.verdict = Verdict::Drop(DropReason::NoDecision)),
-        }
-        let stale = run.of(generation).is_none();
-        {
-            let mut made = clones.drain(..).peekable();
-            for (parent, (work, facts)) in works.drain(..).zip(facts.drain(..)).enumerate() {
-                while let Some(clone) = made.next_if(|clone| clone.parent <= parent) {
-                    self.mirror(run, usize::from(facts.port), clone, facts);
-                }
-                self.leave(run, work, facts, stale);
-            }
-        }
+        let count = works.len();
+        self.egress_of(run, generation, &mut works, &mut facts, count);
         self.leaving = works;
         self.leaving_facts = facts;
+    }
+
+    /// Takes the first `count` works, which have passed their queues, through egress and out of the vector; then
+    /// whatever that leads to.
+    pub(super) fn egress_in_place(
+        &mut self,
+        run: &Run<'_, '_>,
+        generation: u64,
+        works: &mut Vec<Work>,
+        facts: &mut Vec<Facts>,
+        count: usize,
+    ) {
+        self.flushing = true;
+        self.egress_of(run, generation, works, facts, count);
+        self.flush(run);
+    }
+
+    fn egress_of(
+        &mut self,
+        run: &Run<'_, '_>,
+        generation: u64,
+        works: &mut Vec<Work>,
+        facts: &mut Vec<Facts>,
+        count: usize,
+    ) {
+        let mut clones = std::mem::take(&mut self.leaving_clones);
+        self.cells().egress_passes.add(count as u64);
+        let ran = self.execute(run, Entry::Egress, generation, &mut works[..count], &mut clones);
+        let sent = if ran && clones.is_empty() { self.send_front(works, facts, count) } else { 0 };
+        let left = works.drain(..count - sent).zip(facts.drain(..count - sent));
+        let mut made = clones.drain(..).peekable();
+        for (parent, (work, facts)) in left.enumerate() {
+            while let Some(clone) = made.next_if(|clone| clone.parent <= parent) {
+                self.mirror(run, usize::from(facts.port), clone, facts);
+            }
+            self.leave(run, work, facts, ran);
+        }
+        drop(made);
         self.leaving_clones = clones;
     }
 
+    /// Does what [`Core::leave`] does with the works at the front that are to be transmitted, as most are. How many
+    /// there were; they are gone from the vectors.
+    fn send_front(&mut self, works: &mut Vec<Work>, facts: &mut Vec<Facts>, count: usize) -> usize {
+        let sent = works
+            .iter()
+            .zip(facts.iter())
+            .take(count)
+            .take_while(|(work, facts)| {
+                let sink = self.egress[usize::from(facts.port)].as_ref().map(|egress| egress.sink);
+                work.verdict == Verdict::Transmit
+                    && work.truncate_bytes.is_none()
+                    && !work.packet.is_empty()
+                    && matches!(sink, Some(Sink::Queue(_)))
+            })
+            .count();
+        for (Work { packet, frame, .. }, facts) in works.drain(..sent).zip(&facts[..sent]) {
+            let position = usize::from(facts.port);
+            if let Some(egress) = self.egress[position].as_mut() {
+                egress.unsettled = egress.unsettled.saturating_sub(1);
+                egress.scheduler.settle(Some(packet.wire_len as u64));
+                egress.fifo.push_back(packet);
+                if !egress.unsent {
+                    egress.unsent = true;
+                    self.unsent.push(position);
+                }
+            }
+            if facts.generation == self.generation {
+                self.frames.give(frame);
+            } else {
+                self.retiring_frames.give(frame);
+            }
+        }
+        facts.drain(..sent);
+        sent
+    }
+
     /// Does what a packet's egress pass decided.
-    fn leave(&mut self, run: &Run<'_, '_>, mut work: Work, facts: Facts, stale: bool) {
+    fn leave(&mut self, run: &Run<'_, '_>, mut work: Work, facts: Facts, ran: bool) {
         let position = usize::from(facts.port);
-        let transmits = work.verdict == Verdict::Transmit;
-        if transmits && let Some(bytes) = work.truncate_bytes.take() {
+        let transmits = ran && work.verdict == Verdict::Transmit;
+        if transmits && let Some(bytes) = work.truncate_bytes {
             work.packet.truncate(bytes as usize);
         }
         let Some(egress) = self.egress[position].as_mut() else {
@@ -405,26 +485,29 @@ impl Core {
         egress.unsettled = egress.unsettled.saturating_sub(1);
         let goes = transmits && !work.packet.is_empty();
         egress.scheduler.settle(goes.then_some(work.packet.wire_len as u64));
+        if goes && matches!(egress.sink, Sink::Queue(_)) {
+            egress.fifo.push_back(work.packet);
+            if !egress.unsent {
+                egress.unsent = true;
+                self.unsent.push(position);
+            }
+            self.release_frame(facts.generation, work.frame);
+            return;
+        }
+        let sink = egress.sink;
+        if !ran {
+            self.lose(position, Reason::StaleProgram, work, facts);
+            return;
+        }
         match work.verdict {
             Verdict::Transmit if !goes => self.lose(position, Reason::Empty, work, facts),
-            Verdict::Transmit => match egress.sink {
-                Sink::Queue(_) => {
-                    egress.fifo.push_back(work.packet);
-                    if !egress.unsent {
-                        egress.unsent = true;
-                        self.unsent.push(position);
-                    }
-                    self.release_frame(facts.generation, work.frame);
-                }
-                Sink::Controller => {
-                    self.release_frame(facts.generation, work.frame);
-                    self.deliver(run, position, work.packet);
-                }
-                Sink::Gone => self.lose(position, Reason::PortDown, work, facts),
-            },
+            Verdict::Transmit if sink == Sink::Controller => {
+                self.release_frame(facts.generation, work.frame);
+                self.deliver(run, position, work.packet);
+            }
+            Verdict::Transmit => self.lose(position, Reason::PortDown, work, facts),
             Verdict::Recirculate => self.come_back(position, Origin::Recirculated, work, facts),
             Verdict::Resubmit => self.come_back(position, Origin::Resubmitted, work, facts),
-            Verdict::Drop(_) if stale => self.lose(position, Reason::StaleProgram, work, facts),
             Verdict::Drop(reason) => self.lose(position, reason.into(), work, facts),
             Verdict::Enqueue { .. } | Verdict::Replicate { .. } => {
                 self.lose(position, Reason::InvalidVerdict, work, facts);
@@ -458,7 +541,7 @@ impl Core {
     }
 
     /// Gives a port what it takes.
-    fn transmit(&mut self, run: &Run<'_, '_>, position: usize) {
+    pub(super) fn transmit(&mut self, run: &Run<'_, '_>, position: usize) {
         let Some(egress) = self.egress[position].as_mut() else { return };
         let Sink::Queue(index) = egress.sink else { return };
         if egress.fifo.is_empty() || egress.blocked {

@@ -4,10 +4,11 @@
 //! Invariant: packets begin ingress in the order of their arrival, those that come back before those that
 //! arrive.
 
-use heddle_exec::{Context, Entry, Intrinsics, Verdict, Work};
+use heddle_exec::{Entry, Intrinsics, Verdict, Work};
 use heddle_ir::{DropReason, Origin};
 use heddle_packet::Packet;
 
+use super::egress::Passed;
 use super::{Core, Run};
 use crate::job::{Facts, Job};
 use crate::reason::Reason;
@@ -136,25 +137,9 @@ impl Core {
         let mut facts = std::mem::take(&mut self.batch_facts);
         let mut clones = std::mem::take(&mut self.batch_clones);
         self.cells().ingress_passes.add(works.len() as u64);
-        if let Some(running) = run.of(generation) {
-            let mut trace = run.trace.borrow_mut();
-            let frames =
-                if generation == self.generation { &mut self.frames } else { &mut self.retiring_frames };
-            let mut context = Context {
-                state: &running.pipeline.state,
-                snapshot: &running.snapshot,
-                worker: self.worker,
-                now_ns: run.now_ns,
-                random: &mut self.random,
-                pool: &mut self.pool,
-                frames,
-                clones: &mut clones,
-                digests: &mut self.digests,
-                trace: trace.as_mut().map(|sink| &mut **sink as _),
-            };
-            running.pipeline.executor.run(Entry::Ingress, &mut context, &mut works);
-            drop(trace);
-            self.deliver_digests(run, running);
+        let ran = self.execute(run, Entry::Ingress, generation, &mut works, &mut clones);
+        if ran && clones.is_empty() {
+            self.go_straight(run, generation, &mut works, &mut facts);
         }
         {
             let mut made = clones.drain(..).peekable();
@@ -163,7 +148,7 @@ impl Core {
                 while let Some(clone) = made.next_if(|clone| clone.parent <= parent) {
                     self.mirror(run, position, clone, facts);
                 }
-                if run.of(generation).is_some() {
+                if ran {
                     self.decide(run, position, work, facts);
                 } else {
                     self.lose(position, Reason::StaleProgram, work, facts);
@@ -173,6 +158,68 @@ impl Core {
         self.batch = works;
         self.batch_facts = facts;
         self.batch_clones = clones;
+    }
+
+    /// Takes the packets at the front of the batch that are dropped, or that pass through an empty queue of a port
+    /// of this worker, through egress where they are. This is most packets most of the time, and has the effects
+    /// of [`Core::decide`] on each.
+    fn go_straight(
+        &mut self,
+        run: &Run<'_, '_>,
+        generation: u64,
+        works: &mut Vec<Work>,
+        facts: &mut Vec<Facts>,
+    ) {
+        if !self.out.is_empty() {
+            return;
+        }
+        loop {
+            let (mut kept, mut end) = (0, 0);
+            let mut full = None;
+            for index in 0..works.len().min(self.budget) {
+                let work = &mut works[index];
+                match work.verdict {
+                    Verdict::Enqueue { port, queue } => {
+                        let Some(position) = self.shared.ports.position(port) else { break };
+                        match self.pass(run, position, queue, work) {
+                            Passed::Yes => {}
+                            Passed::NoRoom => {
+                                full = Some(position);
+                                break;
+                            }
+                            Passed::No => break,
+                        }
+                        facts[index].port = position as u16;
+                        if kept < index {
+                            works.swap(kept, index);
+                            facts.swap(kept, index);
+                        }
+                        kept += 1;
+                    }
+                    Verdict::Drop(reason) => {
+                        let position = self.ingress_position(&work.packet);
+                        self.port_cells(position).drops[Reason::from(reason).index()].add(1);
+                    }
+                    Verdict::Replicate { .. }
+                    | Verdict::Resubmit
+                    | Verdict::Recirculate
+                    | Verdict::Transmit => break,
+                }
+                end = index + 1;
+            }
+            for (work, facts) in works.drain(kept..end).zip(facts.drain(kept..end)) {
+                self.release_frame(facts.generation, work.frame);
+                self.pool.give(work.packet);
+            }
+            if kept > 0 {
+                self.budget -= kept;
+                self.moved += kept as u64;
+                self.egress_in_place(run, generation, works, facts, kept);
+            }
+            // A port that had no room may have it once it was given what is through egress by now.
+            let Some(position) = full.filter(|_| end > 0 && !works.is_empty()) else { return };
+            self.transmit(run, position);
+        }
     }
 
     /// Does what a packet's ingress pass decided.

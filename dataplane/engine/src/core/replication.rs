@@ -45,9 +45,9 @@ impl Core {
             self.lose(position, Reason::PassLimit, work, facts);
             return;
         }
-        let found = run.of(facts.generation).and_then(|running| {
-            running.pipeline.state.clone_session(&running.snapshot, session)
-        });
+        let found = run
+            .of(facts.generation)
+            .and_then(|running| running.pipeline.state.clone_session(&running.snapshot, session));
         let Some(session) = found else {
             self.lose(position, Reason::UnknownCloneSession, work, facts);
             return;

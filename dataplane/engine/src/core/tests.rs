@@ -3,77 +3,19 @@
 use std::sync::Arc;
 use std::sync::Mutex;
 
-use heddle_exec::{Clone as PacketClone, Context, Entry, Executor, Verdict, Work};
-use heddle_ir::{Bits, Decision, DigestId, DropReason, Origin, ProgramBuilder, Stmt, Verified};
+use heddle_exec::Verdict;
+use heddle_ir::{Bits, DigestId, DropReason, Origin};
 use heddle_packet::PortId;
 use heddle_ports::Port;
 use heddle_ports::memory::{MemoryOptions, MemoryPeer, pair};
 use heddle_state::{BackupReplica, CloneSession, MulticastGroup, Replica, State, Update};
 use proptest::prelude::*;
 
+use crate::closures::{Closures, by_first_byte, clone_of, closures, to_first_byte};
 use crate::{
-    Config, ConfigureError, Controller, EngineError, Event, PortConfig, QueueConfig, Rate, Reason, ReplaceError,
-    Stats, Switch,
+    Config, ConfigureError, Controller, EngineError, Event, PortConfig, QueueConfig, Rate, Reason,
+    ReplaceError, Stats, Switch,
 };
-
-type Pass = dyn Fn(&mut Work, usize, &mut Context<'_>) + Send + Sync;
-
-/// A program whose passes are closures over work, position in the batch, and context.
-struct Closures {
-    program: Verified,
-    ingress: Box<Pass>,
-    egress: Box<Pass>,
-    words: usize,
-}
-
-impl Executor for Closures {
-    fn program(&self) -> &Verified {
-        &self.program
-    }
-
-    fn frame_words(&self) -> usize {
-        self.words
-    }
-
-    fn run(&self, entry: Entry, context: &mut Context<'_>, batch: &mut [Work]) {
-        for (position, work) in batch.iter_mut().enumerate() {
-            match entry {
-                Entry::Ingress => (self.ingress)(work, position, context),
-                Entry::Egress => (self.egress)(work, position, context),
-            }
-        }
-    }
-}
-
-/// A program that says of itself whether its packets come back.
-fn program(comes_back: bool) -> Verified {
-    let mut program = ProgramBuilder::new("closures");
-    let preserve = program.preserve(&[], &[]);
-    let decision = if comes_back { Decision::Resubmit(preserve) } else { Decision::Drop(DropReason::IngressDrop) };
-    program.ingress(vec![Stmt::Decide(decision)]);
-    program.egress(vec![Stmt::Decide(Decision::Transmit)]);
-    program.digest("learned", &[("a", 9), ("b", 80)]);
-    heddle_ir::verify(program.finish()).expect("it is a program")
-}
-
-fn closures(
-    comes_back: bool,
-    ingress: impl Fn(&mut Work, usize, &mut Context<'_>) + Send + Sync + 'static,
-    egress: impl Fn(&mut Work, usize, &mut Context<'_>) + Send + Sync + 'static,
-) -> Arc<Closures> {
-    let (ingress, egress) = (Box::new(ingress), Box::new(egress));
-    Arc::new(Closures { program: program(comes_back), ingress, egress, words: 4 })
-}
-
-/// Ingress sends a packet to the port in its first byte and the queue in its second; egress sends it out.
-fn by_first_byte() -> Arc<Closures> {
-    closures(false, to_first_byte, |work, _, _| work.verdict = Verdict::Transmit)
-}
-
-fn to_first_byte(work: &mut Work, _: usize, _: &mut Context<'_>) {
-    let bytes = work.packet.bytes();
-    work.verdict = Verdict::Enqueue { port: u32::from(bytes[0]), queue: u32::from(bytes[1]) };
-}
 
 /// A switch and the other ends of its ports, which are numbered from 1.
 struct Rig {
@@ -276,7 +218,11 @@ fn higher_queues_overtake_while_the_port_is_full() {
 #[test]
 fn a_rate_paces_on_virtual_time() {
     // 100 bytes and 25 of overhead at 1 Gb/s: a microsecond.
-    let paced = PortConfig { rate: Rate::bits_per_second(1_000_000_000), overhead_bytes: 25, ..PortConfig::default() };
+    let paced = PortConfig {
+        rate: Rate::bits_per_second(1_000_000_000),
+        overhead_bytes: 25,
+        ..PortConfig::default()
+    };
     let config = Config { ports: vec![(PortId(2), paced)], ..Config::default() };
     let mut rig = Rig::new(config, by_first_byte(), 2, &MemoryOptions::default());
     for tag in 0..5 {
@@ -355,7 +301,10 @@ fn multicast_makes_one_packet_per_replica_and_moves_the_last() {
     );
     let mut rig = Rig::simple(program, 3);
     let groups = [
-        MulticastGroup { id: 5, replicas: vec![replica(1, 10), replica(2, 20), replica(2, 21), replica(9, 9), replica(3, 30)] },
+        MulticastGroup {
+            id: 5,
+            replicas: vec![replica(1, 10), replica(2, 20), replica(2, 21), replica(9, 9), replica(3, 30)],
+        },
         MulticastGroup { id: 6, replicas: Vec::new() },
     ];
     rig.switch.state().write(&groups.map(Update::CreateMulticastGroup)).expect("they are groups");
@@ -390,7 +339,10 @@ fn a_replica_goes_to_a_backup_while_its_port_is_down() {
     let mut rig = Rig::simple(program, 3);
     let backups = vec![BackupReplica { port: 8, instance: 80 }, BackupReplica { port: 3, instance: 31 }];
     let replicas = vec![Replica { port: 2, instance: 20, backups }];
-    rig.switch.state().write(&[Update::CreateMulticastGroup(MulticastGroup { id: 1, replicas })]).expect("a group");
+    rig.switch
+        .state()
+        .write(&[Update::CreateMulticastGroup(MulticastGroup { id: 1, replicas })])
+        .expect("a group");
     rig.send(1, [0, 0, 1], 64, 0);
     rig.switch.run_until_quiet(0);
     assert_eq!(rig.peers[1].collect_frames()[0][..3], [0, 20, 1]);
@@ -398,7 +350,13 @@ fn a_replica_goes_to_a_backup_while_its_port_is_down() {
     rig.peers[1].unplug();
     rig.switch.run_until_quiet(1);
     let gone = rig.switch.event().expect("it is told");
-    assert_eq!(gone, Event::PortGone { port: PortId(2), error: "memory: the interface is gone: it was unplugged".to_owned() });
+    assert_eq!(
+        gone,
+        Event::PortGone {
+            port: PortId(2),
+            error: "memory: the interface is gone: it was unplugged".to_owned()
+        }
+    );
     assert_eq!(rig.switch.event(), None);
     rig.send(1, [0, 0, 2], 64, 2);
     rig.send(1, [2, 0, 3], 64, 2);
@@ -425,21 +383,6 @@ fn a_port_that_goes_takes_its_queued_packets_along() {
     rig.switch.run_until_quiet(1);
     assert_eq!((rig.dropped(Reason::PortDown), rig.switch.held()), (7, 0));
     assert_eq!(rig.switch.step(2).next_due_ns, None, "nothing is asked again");
-}
-
-/// Makes a clone as an executor would.
-fn clone_of(work: &Work, parent: usize, session: u32, origin: Origin, context: &mut Context<'_>) {
-    let mut packet = context.pool.take(work.packet.len());
-    packet.copy_from(&work.packet);
-    let clone = Work {
-        packet,
-        frame: context.frames.take(),
-        parsed_bytes: if origin == Origin::CloneOfSent { work.parsed_bytes } else { 0 },
-        intrinsics: heddle_exec::Intrinsics { origin, ..work.intrinsics },
-        verdict: Verdict::Drop(DropReason::NoDecision),
-        truncate_bytes: None,
-    };
-    context.clones.push(PacketClone { parent, session, work: clone });
 }
 
 #[test]
@@ -482,10 +425,10 @@ fn clones_go_before_their_originals_to_all_replicas_of_the_session() {
     rig.switch.run_until_quiet(0);
     assert_eq!(rig.tags(2), [0x80, 1, 0x81, 0x82, 3, 0x83, 0x84, 0x85]);
     let copies = rig.peers[2].collect_frames();
-    assert_eq!(copies.iter().map(|frame| (&frame[..3], frame.len())).collect::<Vec<_>>(), [
-        (&[1u8, 5, 1][..], 40),
-        (&[1, 5, 3], 40)
-    ]);
+    assert_eq!(
+        copies.iter().map(|frame| (&frame[..3], frame.len())).collect::<Vec<_>>(),
+        [(&[1u8, 5, 1][..], 40), (&[1, 5, 3], 40)]
+    );
     let stats = rig.stats();
     assert_eq!((stats.copies, stats.transmitted), (6, 10));
     assert_eq!(stats.drops.get(Reason::EmptyCloneSession), 1);
@@ -517,7 +460,8 @@ fn a_clone_storm_ends_too() {
         work.verdict = Verdict::Drop(DropReason::EgressDrop);
     });
     let mut rig = Rig::simple(program, 2);
-    let session = CloneSession { id: 1, replicas: vec![replica(2, 0), replica(1, 0)], ..CloneSession::default() };
+    let session =
+        CloneSession { id: 1, replicas: vec![replica(2, 0), replica(1, 0)], ..CloneSession::default() };
     rig.switch.state().write(&[Update::CreateCloneSession(session)]).expect("a session");
     rig.send(1, [2, 0, 9], 64, 0);
     rig.switch.step(0);
@@ -605,7 +549,10 @@ fn the_controller_gets_packets_and_puts_some_in() {
     assert_eq!(rig.peers[0].collect_frames(), [vec![0xcc, 9, 9, 9]]);
     let first = rig.switch.packet_in().expect("delivered");
     assert_eq!(first.bytes.as_ref(), [0xcc, 0, 0, 0]);
-    assert_eq!((first.ingress_port, first.arrival_ns, first.time_ns, first.wire_len), (PortId(1), 100, 150, 4));
+    assert_eq!(
+        (first.ingress_port, first.arrival_ns, first.time_ns, first.wire_len),
+        (PortId(1), 100, 150, 4)
+    );
     assert_eq!(rig.switch.packet_in().expect("delivered").bytes.as_ref(), [0xcc, 0, 0, 1]);
     assert_eq!(rig.switch.packet_in(), None);
     let stats = rig.stats();
@@ -651,7 +598,10 @@ fn packets_under_way_finish_on_the_program_they_began_with() {
                 work.verdict = Verdict::Enqueue { port: 2, queue: 0 };
             },
             move |work, _, _| {
-                assert_eq!(work.frame.words, std::iter::once(u64::from(stamp)).chain(vec![0; words - 1]).collect());
+                assert_eq!(
+                    work.frame.words,
+                    std::iter::once(u64::from(stamp)).chain(vec![0; words - 1]).collect()
+                );
                 work.packet.bytes_mut()[0] = stamp;
                 work.verdict = Verdict::Transmit;
             },
@@ -690,8 +640,12 @@ fn what_does_not_fit_together_is_refused() {
     let refused = |config: Config, ids: &[u32]| {
         let executor = by_first_byte();
         let state = Arc::new(State::new(&executor.program, 1).expect("a state"));
-        let ports = ids.iter().map(|&id| Box::new(pair(PortId(id), &MemoryOptions::default()).0) as Box<dyn Port>);
-        Switch::new(config, executor, state, ports.collect()).map(|_| ()).expect_err("it does not fit").to_string()
+        let ports =
+            ids.iter().map(|&id| Box::new(pair(PortId(id), &MemoryOptions::default()).0) as Box<dyn Port>);
+        Switch::new(config, executor, state, ports.collect())
+            .map(|_| ())
+            .expect_err("it does not fit")
+            .to_string()
     };
     let controller = Some(Controller::default());
     assert_eq!(refused(Config::default(), &[1, 1]), "port 1 is given twice");
@@ -704,7 +658,8 @@ fn what_does_not_fit_together_is_refused() {
     assert_eq!(queues, "port 1 cannot have 65 queues: 1 to 64 are possible");
     let executor = by_first_byte();
     let state = Arc::new(State::new(&executor.program, 1).expect("a state"));
-    let workers = crate::Engine::start(Config { workers: 2, ..Config::default() }, executor, state, Vec::new());
+    let workers =
+        crate::Engine::start(Config { workers: 2, ..Config::default() }, executor, state, Vec::new());
     assert!(matches!(workers, Err(EngineError::Workers { workers: 2, state_workers: 1 })));
 }
 
@@ -719,13 +674,8 @@ struct Planned {
 }
 
 fn planned() -> impl Strategy<Value = Planned> {
-    (1u32..4, 0u8..12, 0u8..12, 20usize..200, 0u64..300).prop_map(|(port, ingress, egress, len, gap_ns)| Planned {
-        port,
-        ingress,
-        egress,
-        len,
-        gap_ns,
-    })
+    (1u32..4, 0u8..12, 0u8..12, 20usize..200, 0u64..300)
+        .prop_map(|(port, ingress, egress, len, gap_ns)| Planned { port, ingress, egress, len, gap_ns })
 }
 
 /// Ingress and egress that take every way there is. Those that do not come back are a program that may run in
@@ -786,8 +736,17 @@ fn every_way(comes_back: bool) -> Arc<Closures> {
     )
 }
 
+/// Frames that a port sent, and when.
+type Outputs = Vec<(u64, Vec<u8>)>;
+
 /// Runs a plan and returns every port's output with its times, and the numbers, at the end of time.
-fn run_plan(plan: &[Planned], comes_back: bool, batch_packets: usize, rate_bps: u64, wire: usize) -> (Vec<Vec<(u64, Vec<u8>)>>, Stats) {
+fn run_plan(
+    plan: &[Planned],
+    comes_back: bool,
+    batch_packets: usize,
+    rate_bps: u64,
+    wire: usize,
+) -> (Vec<Outputs>, Stats) {
     let queue = QueueConfig { depth_packets: 4, ..QueueConfig::default() };
     let paced = PortConfig { queues: 2, queue, rate: Rate::bits_per_second(rate_bps), overhead_bytes: 24 };
     let config = Config {
@@ -810,7 +769,12 @@ fn run_plan(plan: &[Planned], comes_back: bool, batch_packets: usize, rate_bps: 
     let state = Arc::new(State::new(&executor.program, 1).expect("a state"));
     let group = |id, replicas| Update::CreateMulticastGroup(MulticastGroup { id, replicas });
     let many = (0..30u32).map(|n| replica(1 + n % 3, n)).collect();
-    let session = CloneSession { id: 1, replicas: vec![replica(1, 7), replica(3, 8)], packet_length_bytes: 30, class_of_service: 1 };
+    let session = CloneSession {
+        id: 1,
+        replicas: vec![replica(1, 7), replica(3, 8)],
+        packet_length_bytes: 30,
+        class_of_service: 1,
+    };
     state
         .write(&[
             group(1, vec![replica(1, 1), replica(2, 2), replica(3, 3)]),
@@ -845,7 +809,11 @@ fn run_plan(plan: &[Planned], comes_back: bool, batch_packets: usize, rate_bps: 
     }
     let outputs = peers
         .iter_mut()
-        .map(|peer| std::iter::from_fn(|| peer.collect()).map(|sent| (sent.sent_ns, sent.packet.bytes().to_vec())).collect())
+        .map(|peer| {
+            std::iter::from_fn(|| peer.collect())
+                .map(|sent| (sent.sent_ns, sent.packet.bytes().to_vec()))
+                .collect()
+        })
         .collect();
     let stats = switch.stats();
     (outputs, stats)

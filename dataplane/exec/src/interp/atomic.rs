@@ -10,11 +10,11 @@ use heddle_state::AtomicSet;
 
 /// The sets of a program, by the address of their blocks' statements. Blocks without registers have none.
 #[derive(Debug, Default)]
-pub(super) struct AtomicSets(HashMap<usize, AtomicSet>);
+pub struct AtomicSets(HashMap<usize, AtomicSet>);
 
 impl AtomicSets {
     /// The sets of a program.
-    pub(super) fn new(program: &Verified) -> Self {
+    pub fn new(program: &Verified) -> Self {
         let mut sets = HashMap::new();
         for block in blocks(program.program()) {
             visit(block, &mut |statement| {
@@ -32,7 +32,7 @@ impl AtomicSets {
     }
 
     /// The set of a block.
-    pub(super) fn of(&self, block: &[Stmt]) -> Option<&AtomicSet> {
+    pub fn of(&self, block: &[Stmt]) -> Option<&AtomicSet> {
         self.0.get(&block.as_ptr().addr())
     }
 }

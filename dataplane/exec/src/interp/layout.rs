@@ -11,16 +11,16 @@ use heddle_ir::{HeaderField, HeaderId, HeaderType, HeaderTypeId, Preserve, Prese
 
 /// Where a scalar lies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Slot {
+pub struct Slot {
     /// First word.
-    pub(super) word: usize,
+    pub word: usize,
     /// What it holds.
-    pub(super) ty: Ty,
+    pub ty: Ty,
 }
 
 impl Slot {
     /// The first of its limbs.
-    pub(super) fn limbs(self) -> usize {
+    pub fn limbs(self) -> usize {
         match self.ty {
             Ty::Bits(_) => self.word,
             Ty::Varbit(_) => self.word + 1,
@@ -28,7 +28,7 @@ impl Slot {
     }
 
     /// Limbs it has.
-    pub(super) fn limb_count(self) -> usize {
+    pub fn limb_count(self) -> usize {
         self.ty.width().div_ceil(64).max(1) as usize
     }
 
@@ -40,24 +40,24 @@ impl Slot {
 
 /// Where a header lies.
 #[derive(Clone, Debug)]
-pub(super) struct HeaderSlot {
+pub struct HeaderSlot {
     /// Its validity, one or zero. The fields follow.
-    pub(super) word: usize,
+    pub word: usize,
     /// Its type.
-    pub(super) ty: HeaderTypeId,
+    pub ty: HeaderTypeId,
     /// Its fields.
-    pub(super) fields: Vec<Slot>,
+    pub fields: Vec<Slot>,
 }
 
 /// How headers of one type are laid out.
 #[derive(Clone, Debug)]
-pub(super) struct TypeLayout {
+pub struct TypeLayout {
     /// Words that a header takes, its validity included.
-    pub(super) words: usize,
+    pub words: usize,
     /// Bits of the fields that are not `varbit`.
-    pub(super) fixed_bits: u32,
+    pub fixed_bits: u32,
     /// The largest length of the `varbit` field, in bits; zero without one.
-    pub(super) varbit_bits_max: u32,
+    pub varbit_bits_max: u32,
 }
 
 /// The fields of a header at a word.
@@ -72,22 +72,26 @@ fn fields(ty: &HeaderType, word: usize) -> Vec<Slot> {
 }
 
 /// The words that outlive a pass, as runs of first word and count.
-pub(super) type Kept = Vec<(usize, usize)>;
+pub type Kept = Vec<(usize, usize)>;
 
 /// The layout of a program's frame.
 #[derive(Clone, Debug)]
-pub(super) struct Layout {
+pub struct Layout {
     /// Words of a frame.
-    pub(super) words: usize,
-    pub(super) vars: PrimaryMap<VarId, Slot>,
-    pub(super) headers: PrimaryMap<HeaderId, HeaderSlot>,
-    pub(super) types: PrimaryMap<HeaderTypeId, TypeLayout>,
-    pub(super) preserves: PrimaryMap<PreserveId, Kept>,
+    pub words: usize,
+    /// Where scalars lie.
+    pub vars: PrimaryMap<VarId, Slot>,
+    /// Where headers lie.
+    pub headers: PrimaryMap<HeaderId, HeaderSlot>,
+    /// How headers are laid out.
+    pub types: PrimaryMap<HeaderTypeId, TypeLayout>,
+    /// What outlives a pass.
+    pub preserves: PrimaryMap<PreserveId, Kept>,
 }
 
 impl Layout {
     /// The layout for a program.
-    pub(super) fn new(program: &Program) -> Self {
+    pub fn new(program: &Program) -> Self {
         let mut types = PrimaryMap::new();
         for ty in program.header_types.values() {
             let fixed_bits = ty.fixed_width();

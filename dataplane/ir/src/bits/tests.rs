@@ -145,7 +145,7 @@ proptest! {
         prop_assert_eq!(a.slice(high, low), bits_of(high - low + 1, &(big(&a) >> low)));
         let field = modulus(high - low + 1) - 1u8;
         let put = (big(&value) & &field) << low;
-        let expected = (big(&a) | (&field << low)) - (&field << low) | put;
+        let expected = ((big(&a) | (&field << low)) - (&field << low)) | put;
         prop_assert_eq!(a.with_slice(high, low, &value), bits_of(a.width(), &expected));
         if high > low {
             prop_assert_eq!(a.slice(low, high), Bits::zero(0));

@@ -139,19 +139,19 @@ impl<'p> Typing<'p> {
                 self.header(header)?;
                 Some(Ty::Bits(1))
             }
-            Expr::Unary(_, operand) => self.fixed("operand", operand).map(Ty::Bits),
+            Expr::Unary(_, operand) => self.fixed("the operand", operand).map(Ty::Bits),
             Expr::Binary(op, left, right) => self.binary(*op, left, right),
             Expr::Slice { of, high, low } => {
-                let width = self.fixed("operand", of)?;
+                let width = self.fixed("the operand", of)?;
                 self.slice(*high, *low, width).map(Ty::Bits)
             }
             Expr::Resize { of, width, signed: _ } => {
-                self.fixed("operand", of);
+                self.fixed("the operand", of);
                 self.bits(u64::from(*width))
             }
             Expr::Mux { cond, then, els } => {
-                self.exactly("condition", cond, Ty::Bits(1));
-                let (then, els) = (self.fixed("operand", then), self.fixed("operand", els));
+                self.exactly("the condition", cond, Ty::Bits(1));
+                let (then, els) = (self.fixed("the operand", then), self.fixed("the operand", els));
                 let (then, els) = (Ty::Bits(then?), Ty::Bits(els?));
                 if then == els { Some(then) } else { self.fail(TypeError::Differ { left: then, right: els }) }
             }
@@ -183,12 +183,12 @@ impl<'p> Typing<'p> {
                 if left == right { Some(Ty::Bits(1)) } else { self.fail(TypeError::Differ { left, right }) }
             }
             BinaryOp::Shl | BinaryOp::Shr | BinaryOp::Sar => {
-                let left = self.fixed("operand", left);
-                self.fixed("shift amount", right);
+                let left = self.fixed("the operand", left);
+                self.fixed("the shift amount", right);
                 left.map(Ty::Bits)
             }
             BinaryOp::Concat => {
-                let (left, right) = (self.fixed("operand", left), self.fixed("operand", right));
+                let (left, right) = (self.fixed("the operand", left), self.fixed("the operand", right));
                 self.bits(u64::from(left?) + u64::from(right?))
             }
         }
@@ -196,7 +196,7 @@ impl<'p> Typing<'p> {
 
     /// Two operands of one fixed width.
     fn alike(&mut self, left: &Expr, right: &Expr) -> Option<Ty> {
-        let (left, right) = (self.fixed("operand", left), self.fixed("operand", right));
+        let (left, right) = (self.fixed("the operand", left), self.fixed("the operand", right));
         let (left, right) = (Ty::Bits(left?), Ty::Bits(right?));
         if left == right { Some(left) } else { self.fail(TypeError::Differ { left, right }) }
     }
@@ -268,7 +268,7 @@ impl<'p> Typing<'p> {
         let header = match header {
             HeaderRef::One(header) => *header,
             HeaderRef::Element(stack, index) => {
-                self.fixed("index", index);
+                self.fixed("the index", index);
                 let Some(found) = self.program.stacks.get(*stack) else {
                     return self.fail(TypeError::NoStack(*stack));
                 };

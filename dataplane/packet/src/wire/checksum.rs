@@ -49,7 +49,7 @@ impl Sum {
     }
 
     /// Adds what another sum holds.
-    pub fn add(self, other: Self) -> Self {
+    pub fn add_sum(self, other: Self) -> Self {
         Self(fold_to_u32(self.0 + other.0))
     }
 
@@ -152,7 +152,7 @@ mod tests {
         #[test]
         fn pieces_sum_as_the_whole(bytes in proptest::collection::vec(any::<u8>(), 0..300), cut in 0usize..150) {
             let (head, tail) = bytes.split_at((2 * cut).min(bytes.len()));
-            let pieces = Sum::new().add_bytes(head).add(Sum::new().add_bytes(tail));
+            let pieces = Sum::new().add_bytes(head).add_sum(Sum::new().add_bytes(tail));
             prop_assert_eq!(pieces.checksum(), reference(&bytes));
         }
 

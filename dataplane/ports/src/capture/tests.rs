@@ -72,8 +72,11 @@ fn enhanced(interface: u32, ticks: u64, wire_len: u32, data: &[u8], big: bool) -
     block(6, &body, big)
 }
 
+/// Bytes, length on the wire, time.
+type Captured = (Vec<u8>, usize, u64);
+
 /// All packets, and the error if it ends with one.
-fn read_all(bytes: &[u8]) -> (Vec<(Vec<u8>, usize, u64)>, Option<String>) {
+fn read_all(bytes: &[u8]) -> (Vec<Captured>, Option<String>) {
     let mut packets = Vec::new();
     let mut reader = match CaptureReader::new("in.pcap", bytes) {
         Ok(reader) => reader,
@@ -140,7 +143,11 @@ fn errors_say_where_what_and_what_to_do() {
         (&[][..], 0, "in.pcap: the file is empty"),
         (&[0x1f, 0x8b, 8, 0, 0], 0, "in.pcap: the file is packed with gzip; unpack it first"),
         (b"hello, world", 0, "in.pcap: this is no pcap or pcapng file; convert it with `editcap"),
-        (&pcap_header(0xa1b2_c3d4, 113, false), 0, "in.pcap: link type 113 instead of Ethernet (1); capture on"),
+        (
+            &pcap_header(0xa1b2_c3d4, 113, false),
+            0,
+            "in.pcap: link type 113 instead of Ethernet (1); capture on",
+        ),
         (&good[..30], 0, "in.pcap: packet 1: the file ends within it; what comes before is sound"),
         (&[&good[..], &good[24..42]].concat(), 1, "in.pcap: packet 2: the file ends within it"),
         (&too_long, 1, "in.pcap: packet 2: claims 4294967295 bytes"),
@@ -166,18 +173,21 @@ fn what_is_written_is_read_again() {
 }
 
 fn valid_file() -> impl Strategy<Value = Vec<u8>> {
-    (any::<bool>(), any::<bool>(), proptest::collection::vec(any::<u8>(), 0..90)).prop_map(|(big, is_ng, data)| {
-        let mut file = if is_ng {
-            [section(big), interface(1, 0, 9, -3, big), enhanced(0, 9, 80, &data, big), section(!big)].concat()
-        } else {
-            pcap_header(0xa1b2_c3d4, 1, big)
-        };
-        if !is_ng {
-            file.extend(pcap_record(1, 2, 80, &data, big));
-            file.extend(pcap_record(1, 2, 80, &data, big));
-        }
-        file
-    })
+    (any::<bool>(), any::<bool>(), proptest::collection::vec(any::<u8>(), 0..90)).prop_map(
+        |(big, is_ng, data)| {
+            let mut file = if is_ng {
+                [section(big), interface(1, 0, 9, -3, big), enhanced(0, 9, 80, &data, big), section(!big)]
+                    .concat()
+            } else {
+                pcap_header(0xa1b2_c3d4, 1, big)
+            };
+            if !is_ng {
+                file.extend(pcap_record(1, 2, 80, &data, big));
+                file.extend(pcap_record(1, 2, 80, &data, big));
+            }
+            file
+        },
+    )
 }
 
 proptest! {

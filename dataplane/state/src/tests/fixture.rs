@@ -1,8 +1,8 @@
 //! Small programs, and short names for updates of them.
 
 use heddle_ir::{
-    Action, ActionCall, ActionId, ActionParam, Bits, ControlName, Counter, CounterId, CounterUnit, Expr, HashAlgorithm,
-    Key, KeyMatch, MatchKind, Meter, MeterId, Place, Profile, ProfileId, Program, Register, Selector, Table,
+    ActionCall, ActionId, Bits, ControlName, Counter, CounterId, CounterUnit, Expr, HashAlgorithm,
+    Key, KeyMatch, MatchKind, Meter, MeterId, Place, Profile, ProfileId, Program, ProgramBuilder, Register, Selector, Table,
     TableAction, TableId, Ty, ValueSet, Var, Verified,
 };
 
@@ -21,15 +21,12 @@ fn named(name: &str, id: u32) -> ControlName {
 
 impl Fixture {
     pub(super) fn new() -> Fixture {
-        let mut program = Program { name: "test".to_string(), ..Program::default() };
-        let value = program.vars.push(Var { name: "value".to_string(), ty: Ty::Bits(32) });
-        let set = program.actions.push(Action {
-            control: named("set", 1),
-            params: vec![ActionParam { name: "value".to_string(), var: value }],
-            body: Vec::new(),
-        });
-        let nop = program.actions.push(Action { control: named("nop", 2), params: Vec::new(), body: Vec::new() });
-        Fixture { program, set, nop }
+        let mut builder = ProgramBuilder::new("test");
+        let value = builder.var("value", 32);
+        let set = builder.action("set", &[("value", value)], Vec::new());
+        let nop = builder.action("nop", &[], Vec::new());
+        builder.ingress(Vec::new());
+        Fixture { program: builder.finish(), set, nop }
     }
 
     /// A table of these keys with the actions `set`, `nop`; `nop` is the default.
@@ -120,11 +117,6 @@ impl Fixture {
 
     pub(super) fn verified(&self) -> Verified {
         heddle_ir::verify(self.program.clone()).expect("a valid program")
-    }
-
-    /// For programs that break a rule on purpose.
-    pub(super) fn verified_unchecked(&self) -> Verified {
-        self.verified()
     }
 
     pub(super) fn state(&self) -> State {

@@ -230,7 +230,6 @@ kinds! {
     lpm: [(32, Lpm)];
     lpm_wider_than_a_word: [(128, Lpm)];
     lpm_and_exact: [(12, Exact), (32, Lpm)];
-    several_lpm: [(16, Lpm), (16, Lpm)];
     ternary: [(16, Ternary)];
     ternary_of_several_words: [(70, Ternary), (9, Ternary)];
     range: [(16, Range)];

@@ -2,7 +2,7 @@
 
 use crate::verify::limit;
 use crate::{
-    BinaryOp, Block, Callee, Decision, Expr, HeaderId, HeaderRef, Intrinsic, Keyset, Place, SelectCase,
+    BinaryOp, Bits, Block, Callee, Decision, Expr, HeaderId, HeaderRef, Intrinsic, Keyset, Place, SelectCase,
     SelectMatch, StackId, Stmt, Target, Transition, UnaryOp, ValueSetId, VarId,
 };
 
@@ -13,11 +13,8 @@ use super::{Parsed, Reader, fields_of};
 impl Reader<'_> {
     /// A block with its braces.
     pub(super) fn block(&mut self) -> Parsed<Block> {
-        if self.block_depth >= limit::NESTING {
-            return Err(self.position.error(format!("blocks nest more than {} deep", limit::NESTING)));
-        }
+        self.nest()?;
         self.mark("{")?;
-        self.block_depth += 1;
         let mut block = Vec::new();
         while !self.take_mark("}")? {
             block.push(self.stmt()?);
@@ -26,30 +23,61 @@ impl Reader<'_> {
         Ok(block)
     }
 
+    /// Goes one block deeper.
+    fn nest(&mut self) -> Parsed<()> {
+        if self.block_depth >= limit::NESTING {
+            return Err(self.position.error(format!("blocks nest more than {} deep", limit::NESTING)));
+        }
+        self.block_depth += 1;
+        Ok(())
+    }
+
     fn block_after(&mut self, word: &str) -> Parsed<Block> {
         if self.take_word(word)? { self.block() } else { Ok(Vec::new()) }
     }
 
     /// A statement with its semicolon, if it has one.
+    ///
+    /// What nests is read by methods of its own, here and for expressions: the stack then holds, for every
+    /// level, what that level needs and no more.
     pub(super) fn stmt(&mut self) -> Parsed<Stmt> {
-        let position = self.position;
         let Token::Word(word) = &self.token else { return Err(self.unexpected("a statement")) };
         if is_place(word) {
             return self.assignment();
         }
+        match word.as_str() {
+            "if" => self.conditional(),
+            "switch" => self.switch(),
+            "loop" => self.repetition(),
+            "catch" => self.catch(),
+            "atomic" => self.atomic(),
+            "call" => self.call(),
+            _ => self.flat_stmt(),
+        }
+    }
+
+    fn repetition(&mut self) -> Parsed<Stmt> {
+        self.word("loop")?;
+        let bound = self.number()?;
+        let body = self.block()?;
+        Ok(Stmt::Loop { bound, body, update: self.block_after("update")? })
+    }
+
+    fn catch(&mut self) -> Parsed<Stmt> {
+        self.word("catch")?;
+        Ok(Stmt::Catch(self.block()?))
+    }
+
+    fn atomic(&mut self) -> Parsed<Stmt> {
+        self.word("atomic")?;
+        Ok(Stmt::Atomic(self.block()?))
+    }
+
+    /// A statement without blocks.
+    fn flat_stmt(&mut self) -> Parsed<Stmt> {
+        let position = self.position;
         let word = self.any_word("a statement")?;
         let stmt = match word.as_str() {
-            // Those that end with a block.
-            "if" => return self.conditional(),
-            "switch" => return self.switch(),
-            "loop" => {
-                let bound = self.number()?;
-                return Ok(Stmt::Loop { bound, body: self.block()?, update: self.block_after("update")? });
-            }
-            "catch" => return Ok(Stmt::Catch(self.block()?)),
-            "atomic" => return Ok(Stmt::Atomic(self.block()?)),
-            "call" => return self.call(),
-            // Those that end with a semicolon.
             "set_valid" => Stmt::SetValid(self.header_ref()?),
             "set_invalid" => Stmt::SetInvalid(self.header_ref()?),
             "copy_header" => {
@@ -160,36 +188,35 @@ impl Reader<'_> {
         })
     }
 
-    /// After `if`. An `else if` nests as deep as if it were written with braces.
+    /// An `else if` nests as deep as if it were written with braces.
     fn conditional(&mut self) -> Parsed<Stmt> {
-        let (cond, then) = (self.expr()?, self.block()?);
-        if !self.take_word("else")? {
-            return Ok(Stmt::If { cond, then, els: Vec::new() });
-        }
-        if !self.at_word("if") {
-            return Ok(Stmt::If { cond, then, els: self.block()? });
-        }
-        if self.block_depth >= limit::NESTING {
-            return Err(self.position.error(format!("blocks nest more than {} deep", limit::NESTING)));
-        }
-        self.block_depth += 1;
-        let els = vec![self.stmt()?];
-        self.block_depth -= 1;
+        self.word("if")?;
+        let cond = self.expr()?;
+        let then = self.block()?;
+        let els = if !self.take_word("else")? {
+            Vec::new()
+        } else if self.at_word("if") {
+            self.chained_conditional()?
+        } else {
+            self.block()?
+        };
         Ok(Stmt::If { cond, then, els })
     }
 
+    fn chained_conditional(&mut self) -> Parsed<Block> {
+        self.nest()?;
+        let block = vec![self.conditional()?];
+        self.block_depth -= 1;
+        Ok(block)
+    }
+
     fn switch(&mut self) -> Parsed<Stmt> {
+        self.word("switch")?;
         let on = self.expr()?;
         let mut cases = Vec::new();
         self.mark("{")?;
         while self.take_word("case")? {
-            let mut labels = Vec::new();
-            while !self.at_mark("{") {
-                if !labels.is_empty() {
-                    self.mark(",")?;
-                }
-                labels.push(self.bits()?);
-            }
+            let labels = self.labels()?;
             cases.push((labels, self.block()?));
         }
         let default = self.block_after("default")?;
@@ -197,21 +224,37 @@ impl Reader<'_> {
         Ok(Stmt::Switch { on, cases, default })
     }
 
+    fn labels(&mut self) -> Parsed<Vec<Bits>> {
+        let mut labels = Vec::new();
+        while !self.at_mark("{") {
+            if !labels.is_empty() {
+                self.mark(",")?;
+            }
+            labels.push(self.bits()?);
+        }
+        Ok(labels)
+    }
+
     fn call(&mut self) -> Parsed<Stmt> {
-        let callee = if let Some(action) = self.take_index()? {
-            Callee::Action(action)
-        } else if let Some(body) = self.take_index()? {
-            Callee::Body(body)
-        } else if let Some(parser) = self.take_index()? {
-            Callee::Parser(parser)
-        } else {
-            return Err(self.unexpected("an action, body or parser"));
-        };
+        self.word("call")?;
+        let callee = self.callee()?;
         if self.take_word("copy_out")? {
             return Ok(Stmt::Call { callee, copy_out: self.block()? });
         }
         self.mark(";")?;
         Ok(Stmt::Call { callee, copy_out: Vec::new() })
+    }
+
+    fn callee(&mut self) -> Parsed<Callee> {
+        if let Some(action) = self.take_index()? {
+            Ok(Callee::Action(action))
+        } else if let Some(body) = self.take_index()? {
+            Ok(Callee::Body(body))
+        } else if let Some(parser) = self.take_index()? {
+            Ok(Callee::Parser(parser))
+        } else {
+            Err(self.unexpected("an action, body or parser"))
+        }
     }
 
     fn cell(&mut self) -> Parsed<Option<Expr>> {
@@ -291,41 +334,81 @@ impl Reader<'_> {
                 return Err(self.unexpected("an expression"));
             }
         };
+        if let Some(op) = BinaryOp::from_word(word) {
+            return self.binary(op);
+        }
+        if let Some(op) = UnaryOp::from_word(word) {
+            return self.unary(op);
+        }
         if let Some(intrinsic) = Intrinsic::from_word(word) {
             self.advance()?;
             return Ok(Expr::Intrinsic(intrinsic));
         }
-        let position = self.position;
-        let (unary, binary) = (UnaryOp::from_word(word), BinaryOp::from_word(word));
-        let word = self.any_word("an expression")?;
-        if word == "valid" {
-            return Ok(Expr::Valid(self.header_ref()?));
+        match word.as_str() {
+            "valid" => self.valid(),
+            "slice" => self.slice(),
+            "resize" => self.resize(false),
+            "resize_signed" => self.resize(true),
+            "mux" => self.mux(),
+            _ => Err(self.position.error(format!("`{word}` begins no expression"))),
         }
-        let is_known = matches!(word.as_str(), "slice" | "resize" | "resize_signed" | "mux");
-        if unary.is_none() && binary.is_none() && !is_known {
-            return Err(position.error(format!("`{word}` begins no expression")));
-        }
+    }
+
+    /// What begins every operator: its word, the parenthesis and the first operand.
+    fn operator(&mut self) -> Parsed<Box<Expr>> {
+        self.advance()?;
         self.mark("(")?;
-        let first = Box::new(self.expr()?);
-        let expr = if let Some(op) = unary {
-            Expr::Unary(op, first)
-        } else {
-            self.mark(",")?;
-            if let Some(op) = binary {
-                Expr::Binary(op, first, Box::new(self.expr()?))
-            } else if word == "slice" {
-                let high = self.number()?;
-                self.mark(",")?;
-                Expr::Slice { of: first, high, low: self.number()? }
-            } else if word == "mux" {
-                let (then, els) = self.two_exprs()?;
-                Expr::Mux { cond: first, then: Box::new(then), els: Box::new(els) }
-            } else {
-                Expr::Resize { of: first, width: self.number()?, signed: word == "resize_signed" }
-            }
-        };
+        Ok(Box::new(self.expr()?))
+    }
+
+    fn next_operand(&mut self) -> Parsed<Box<Expr>> {
+        self.mark(",")?;
+        Ok(Box::new(self.expr()?))
+    }
+
+    fn next_number(&mut self) -> Parsed<u32> {
+        self.mark(",")?;
+        self.number()
+    }
+
+    fn unary(&mut self, op: UnaryOp) -> Parsed<Expr> {
+        let of = self.operator()?;
         self.mark(")")?;
-        Ok(expr)
+        Ok(Expr::Unary(op, of))
+    }
+
+    fn binary(&mut self, op: BinaryOp) -> Parsed<Expr> {
+        let left = self.operator()?;
+        let right = self.next_operand()?;
+        self.mark(")")?;
+        Ok(Expr::Binary(op, left, right))
+    }
+
+    fn valid(&mut self) -> Parsed<Expr> {
+        self.advance()?;
+        Ok(Expr::Valid(self.header_ref()?))
+    }
+
+    fn slice(&mut self) -> Parsed<Expr> {
+        let of = self.operator()?;
+        let (high, low) = (self.next_number()?, self.next_number()?);
+        self.mark(")")?;
+        Ok(Expr::Slice { of, high, low })
+    }
+
+    fn resize(&mut self, signed: bool) -> Parsed<Expr> {
+        let of = self.operator()?;
+        let width = self.next_number()?;
+        self.mark(")")?;
+        Ok(Expr::Resize { of, width, signed })
+    }
+
+    fn mux(&mut self) -> Parsed<Expr> {
+        let cond = self.operator()?;
+        let then = self.next_operand()?;
+        let els = self.next_operand()?;
+        self.mark(")")?;
+        Ok(Expr::Mux { cond, then, els })
     }
 
     pub(super) fn transition(&mut self) -> Parsed<Transition> {

@@ -1,0 +1,5 @@
+header_type ethernet_t {
+    fields {
+        dst : 48;
+    }
+}

@@ -1,0 +1,214 @@
+//! The binary as scripts use it: exit statuses, messages, files.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+fn top() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+fn heddle(args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_heddle"))
+        .args(args)
+        .current_dir(top())
+        .env("NO_COLOR", "1")
+        .output()
+        .expect("heddle starts")
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+fn written(name: &str, text: &str) -> (tempfile::TempDir, String) {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join(name);
+    std::fs::write(&path, text).expect("the folder is writable");
+    let path = path.to_string_lossy().into_owned();
+    (folder, path)
+}
+
+#[test]
+fn every_subcommand_has_help_with_examples() {
+    for command in ["check", "compile", "run", "replay", "stf", "bench", "demo", "explain", "completions"] {
+        let output = heddle(&[command, "--help"]);
+        assert_eq!(output.status.code(), Some(0));
+        let text = String::from_utf8_lossy(&output.stdout);
+        assert!(text.contains("Example"), "heddle {command} --help teaches nothing:\n{text}");
+    }
+}
+
+#[test]
+fn check_tells_good_from_bad_by_its_exit_status() {
+    assert_eq!(heddle(&["check", "pipelines/l3_router.p4"]).status.code(), Some(0));
+    let (_folder, path) = written("bad.p4", "control C() { apply { x = 1; } }\n");
+    let output = heddle(&["check", &path]);
+    assert_eq!(output.status.code(), Some(1));
+    let text = stderr(&output);
+    assert!(text.contains("error[E") && text.contains("bad.p4:1:23"), "{text}");
+    let output = heddle(&["check", "no/such/file.p4"]);
+    assert_eq!(output.status.code(), Some(3));
+    assert!(stderr(&output).contains("no/such/file.p4"));
+    assert_eq!(heddle(&["check"]).status.code(), Some(2));
+    assert_eq!(heddle(&["chekc"]).status.code(), Some(2));
+}
+
+#[test]
+fn check_reports_json() {
+    let (_folder, path) = written("bad.p4", "control C() { apply { x = 1; } }\n");
+    let output = heddle(&["check", "--json", &path]);
+    assert_eq!(output.status.code(), Some(1));
+    let found: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    assert_eq!(found[0]["severity"], "error");
+}
+
+#[test]
+fn artifacts_load_like_source() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let (artifact, p4info) = (folder.path().join("r.json"), folder.path().join("r.p4info.txtpb"));
+    let (artifact, p4info) = (artifact.to_string_lossy(), p4info.to_string_lossy());
+    let output = heddle(&["compile", "pipelines/l3_router.p4", "-o", &artifact, "--p4info", &p4info]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert!(std::fs::read_to_string(&*p4info).expect("it was written").contains("ipv4_route"));
+    let output = heddle(&["stf", &artifact, "pipelines/l3_router.stf"]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+
+    // One damaged byte is noticed, not run.
+    let mut bytes = std::fs::read(&*artifact).expect("it was written");
+    let half = bytes.len() / 2;
+    bytes.truncate(half);
+    std::fs::write(&*artifact, bytes).expect("it is writable");
+    let output = heddle(&["stf", &artifact, "pipelines/l3_router.stf"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("compile the P4 source again"));
+}
+
+#[test]
+fn ir_text_is_a_program_too() {
+    let output = heddle(&["compile", "pipelines/ai_leaf.p4", "--emit", "ir"]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let (_folder, path) = written("leaf.ir", &String::from_utf8_lossy(&output.stdout));
+    let output = heddle(&["stf", &path, "pipelines/ai_leaf.stf"]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+}
+
+#[test]
+fn a_script_that_does_not_hold_exits_with_one() {
+    let (_folder, path) = written("wrong.stf", "packet 1 00000000000b00000000000a0800\nexpect 1 00\n");
+    let output = heddle(&["stf", "pipelines/l2_switch.p4", &path]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("does not hold"), "{}", stderr(&output));
+    let (_folder, path) = written("broken.stf", "packet one 00\n");
+    let output = heddle(&["stf", "pipelines/l2_switch.p4", &path]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("line 1"), "{}", stderr(&output));
+}
+
+#[test]
+fn runtime_file_errors_name_table_field_and_value_wanted() {
+    let cases = [
+        (r#"{"table_entries": [{"table": "dmca", "action_name": "flood"}]}"#, "dmac"),
+        (r#"{"table_entries": [{"table": "dmac", "match": {"src": 1}, "action_name": "flood"}]}"#, "hdr.ethernet.dst"),
+        (
+            r#"{"table_entries": [{"table": "dmac", "match": {"hdr.ethernet.dst": "x"}, "action_name": "flood"}]}"#,
+            "48-bit",
+        ),
+        (
+            r#"{"table_entries": [{"table": "dmac", "match": {"hdr.ethernet.dst": 1}, "action_name": "forward",
+                "action_params": {"port": 512}}]}"#,
+            "0 to 511",
+        ),
+        (r#"{"table_entrys": []}"#, "table_entrys"),
+        ("{", "line 1"),
+    ];
+    for (text, wanted) in cases {
+        let (_folder, path) = written("tables.json", text);
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let out = folder.path().join("out");
+        let pcap = top().join("tests/cases/pcap/two.pcap");
+        let output = heddle(&[
+            "replay",
+            "pipelines/l2_switch.p4",
+            "-i",
+            &format!("1@{}", pcap.display()),
+            "--out-dir",
+            &out.to_string_lossy(),
+            "--tables",
+            &path,
+        ]);
+        assert_eq!(output.status.code(), Some(1), "{text}");
+        assert!(stderr(&output).contains(wanted), "{text}\n{}", stderr(&output));
+        assert!(!out.exists(), "something was done before the mistake was found");
+    }
+}
+
+#[test]
+fn replay_learns_and_writes_captures() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let out = folder.path().to_string_lossy().into_owned();
+    let output = heddle(&[
+        "replay", "pipelines/l2_switch.p4", "-i", "1@tests/cases/pcap/two.pcap", "-p", "2", "-p", "3",
+        "--out-dir", &out,
+    ]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    // Two packets from A to B, unknown: both are flooded to the two other ports.
+    for (port, packets) in [(1, 0), (2, 2), (3, 2)] {
+        let bytes = std::fs::read(folder.path().join(format!("{port}.pcap"))).expect("it was written");
+        assert_eq!((bytes.len() - 24) / (16 + 60), packets, "port {port}");
+    }
+}
+
+#[test]
+fn port_mistakes_name_the_remedy() {
+    let cases: &[(&[&str], i32, &str)] = &[
+        (&["-i", "veth1"], 2, "PORT@"),
+        (&["-i", "one@veth1"], 2, "one@veth1"),
+        (&["-i", "1@a", "-i", "1@b"], 2, "port 1"),
+        (&["-i", "1@lo", "-i", "2@lo"], 2, "lo"),
+        (&["-i", "1@hdlnone0"], 3, "hdlnone0"),
+        (&["-i", "4294967296@lo"], 2, "4294967296"),
+    ];
+    for (options, status, wanted) in cases {
+        let mut args = vec!["run", "pipelines/l2_switch.p4", "--seconds", "0"];
+        args.extend(*options);
+        let output = heddle(&args);
+        assert_eq!(output.status.code(), Some(*status), "{options:?}\n{}", stderr(&output));
+        assert!(stderr(&output).contains(wanted), "{options:?}\n{}", stderr(&output));
+    }
+}
+
+#[test]
+fn bench_and_demo_report_json() {
+    let output = heddle(&["bench", "pipelines/l2_switch.p4", "--seconds", "0.05", "--json"]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let figures: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    assert!(figures["interp_ns_per_packet"].as_f64().is_some_and(|ns| ns > 0.0), "{figures}");
+
+    let output = heddle(&["demo", "--megabytes", "1", "--json"]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let figures: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    for side in ["ecmp", "queue_pair"] {
+        assert_eq!(figures[side]["dropped"], 0, "{side}");
+        assert_eq!(figures[side]["uplinks"].as_array().map(Vec::len), Some(16));
+    }
+    let imbalance = |side: &str| figures[side]["imbalance"].as_f64().unwrap_or(f64::NAN);
+    assert!(imbalance("queue_pair") < imbalance("ecmp"), "{figures}");
+    let again = heddle(&["demo", "--megabytes", "1", "--json"]);
+    assert_eq!(output.stdout, again.stdout, "the same seed gives the same figures");
+}
+
+#[test]
+fn explain_and_completions() {
+    let output = heddle(&["explain", "--list"]);
+    assert_eq!(output.status.code(), Some(0));
+    let list = String::from_utf8_lossy(&output.stdout).into_owned();
+    let codes: Vec<&str> = list.lines().filter_map(|line| line.split_whitespace().next()).collect();
+    assert!(codes.len() > 50, "{list}");
+    for code in codes {
+        assert_eq!(heddle(&["explain", code]).status.code(), Some(0), "{code}");
+    }
+    assert_eq!(heddle(&["explain", "E9999"]).status.code(), Some(2));
+    for shell in ["bash", "zsh", "fish"] {
+        assert!(heddle(&["completions", shell]).stdout.len() > 1_000);
+    }
+}

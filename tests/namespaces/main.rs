@@ -1,0 +1,265 @@
+//! `heddle run` between real hosts: network namespaces, veth and TAP, the kernel's own TCP, tshark and scapy.
+//!
+//! Needs root and the tools it names. Without them every test is reported as ignored, with the reason.
+
+mod host;
+mod roce;
+mod switch;
+
+use std::process::ExitCode;
+
+use host::{Host, Link, run};
+use libtest_mimic::{Arguments, Failed, Trial};
+use switch::{Switch, pipelines};
+
+type Test = fn() -> Result<(), Failed>;
+
+const TESTS: &[(&str, Test)] = &[
+    ("l2_switch_between_veths", l2_switch_between_veths),
+    ("l2_switch_with_two_workers", l2_switch_with_two_workers),
+    ("l2_switch_between_taps", l2_switch_between_taps),
+    ("l3_router_between_veths", l3_router_between_veths),
+    ("l3_router_between_taps", l3_router_between_taps),
+    ("roce_through_the_router", roce::through_the_router),
+    ("roce_through_the_leaf", roce::through_the_leaf),
+    ("interface_disappears", interface_disappears),
+    ("interface_is_left_as_found", interface_is_left_as_found),
+];
+
+fn main() -> ExitCode {
+    let arguments = Arguments::from_args();
+    let missing = host::missing();
+    if let Some(reason) = &missing {
+        eprintln!("namespace tests are skipped: {reason}");
+    }
+    let trials = TESTS
+        .iter()
+        .map(|(name, test)| {
+            let test = *test;
+            Trial::test(*name, move || test()).with_ignored_flag(missing.is_some())
+        })
+        .collect();
+    // One at a time: two switches and four iperfs on two cores would test the scheduler, not us.
+    let arguments = Arguments { test_threads: Some(1), ..arguments };
+    libtest_mimic::run(&arguments, trials).exit_code()
+}
+
+/// Everything that two hosts on one subnet, or behind one router, expect of the network between them.
+fn exercise(a: &Host, b: &Host) -> Result<(), Failed> {
+    a.ping(b.ipv4(), &[])?;
+    b.ping(a.ipv4(), &[])?;
+    // Jumbo, not to be fragmented: 8,972 bytes of payload make a 9,000-byte packet.
+    a.ping(b.ipv4(), &["-M", "do", "-s", "8972"])?;
+    a.ping(b.ipv6(), &[])?;
+    b.ping(a.ipv6(), &["-M", "do", "-s", "8952"])?;
+
+    let server = b.iperf_server()?;
+    let up = a.iperf(b.ipv4(), &["-n", "64M"])?;
+    assert_moved(&up, 64 << 20)?;
+    let down = a.iperf(b.ipv4(), &["-n", "64M", "-R"])?;
+    assert_moved(&down, 64 << 20)?;
+    let v6 = a.iperf(b.ipv6(), &["-n", "16M"])?;
+    assert_moved(&v6, 16 << 20)?;
+    let udp = a.iperf(b.ipv4(), &["-u", "-b", "20M", "-l", "1400", "-n", "2M"])?;
+    let lost = udp["end"]["sum"]["lost_percent"].as_f64().unwrap_or(100.0);
+    if lost > 2.0 {
+        return Err(format!("UDP at 20 Mb/s lost {lost}%").into());
+    }
+    drop(server);
+    Ok(())
+}
+
+fn assert_moved(report: &serde_json::Value, bytes: u64) -> Result<(), Failed> {
+    let moved = report["end"]["sum_received"]["bytes"].as_u64().unwrap_or(0);
+    // What is in flight when the sender stops is not reported as received.
+    if moved < bytes / 10 * 9 {
+        return Err(format!("iperf3 moved {moved} of {bytes} bytes: {report}").into());
+    }
+    Ok(())
+}
+
+fn l2_switch_between_veths() -> Result<(), Failed> {
+    let (a, b) = (Host::new("10.7.0.1/24", "fd07::1/64")?, Host::new("10.7.0.2/24", "fd07::2/64")?);
+    let (la, lb) = (Link::veth(&a, 9_000)?, Link::veth(&b, 9_000)?);
+    let switch = Switch::start(
+        &pipelines().join("l2_switch.p4"),
+        &["-i", &format!("1@{}", la.outer), "-i", &format!("2@{}", lb.outer)],
+    )?;
+    exercise(&a, &b)?;
+    switch.stop()
+}
+
+fn l2_switch_with_two_workers() -> Result<(), Failed> {
+    let (a, b) = (Host::new("10.7.0.1/24", "fd07::1/64")?, Host::new("10.7.0.2/24", "fd07::2/64")?);
+    let (la, lb) = (Link::veth(&a, 9_000)?, Link::veth(&b, 9_000)?);
+    let switch = Switch::start(
+        &pipelines().join("l2_switch.p4"),
+        &["--workers", "2", "-i", &format!("1@{}", la.outer), "-i", &format!("2@{}", lb.outer)],
+    )?;
+    exercise(&a, &b)?;
+    switch.stop()
+}
+
+fn l2_switch_between_taps() -> Result<(), Failed> {
+    let (a, b) = (Host::new("10.7.0.1/24", "fd07::1/64")?, Host::new("10.7.0.2/24", "fd07::2/64")?);
+    let (ta, tb) = (host::unique("t"), host::unique("t"));
+    let switch = Switch::start(
+        &pipelines().join("l2_switch.p4"),
+        &["-i", &format!("1@tap:{ta}"), "-i", &format!("2@tap:{tb}")],
+    )?;
+    a.adopt(&ta, 9_000)?;
+    b.adopt(&tb, 9_000)?;
+    exercise(&a, &b)?;
+    switch.stop()
+}
+
+const ROUTER_A: &str = "02:00:00:00:aa:01";
+const ROUTER_B: &str = "02:00:00:00:aa:02";
+
+/// Routes between 10.7.1.0/24 at port 1 and 10.7.2.0/24 at port 2; the router is .254 and ::fe.
+fn router_tables(a: &Host, b: &Host) -> Result<tempfile::NamedTempFile, Failed> {
+    let via = |port: u32, own: &str, next: &str| {
+        serde_json::json!([{ "action_name": "via", "action_params": { "port": port, "own": own, "next": next } }])
+    };
+    let entry = |table: &str, key: &str, value: serde_json::Value, action: &str, params: serde_json::Value| {
+        serde_json::json!({ "table": table, "match": { key: value }, "action_name": action, "action_params": params })
+    };
+    let mut entries = Vec::new();
+    for (n, own, host) in [(1u32, ROUTER_A, a), (2, ROUTER_B, b)] {
+        let group = serde_json::json!({ "group": n });
+        entries.push(entry(
+            "ipv4_route",
+            "hdr.ipv4.dst",
+            serde_json::json!([format!("10.7.{n}.0"), 24]),
+            "to_group",
+            group.clone(),
+        ));
+        entries.push(entry(
+            "ipv6_route",
+            "hdr.ipv6.dst",
+            serde_json::json!([format!("fd07:{n}::"), 64]),
+            "to_group",
+            group,
+        ));
+        entries.push(serde_json::json!({
+            "table": "next_hop",
+            "match": { "meta.group": n },
+            "action_selector": via(n, own, &host.mac()?),
+        }));
+        entries.push(entry(
+            "local_ipv4",
+            "hdr.arp.target_ip",
+            format!("10.7.{n}.254").into(),
+            "answer_arp",
+            serde_json::json!({ "mac": own }),
+        ));
+        entries.push(entry(
+            "local_ipv6",
+            "hdr.neighbour.target",
+            format!("fd07:{n}::fe").into(),
+            "answer_solicitation",
+            serde_json::json!({ "mac": own }),
+        ));
+    }
+    host::temporary(&serde_json::json!({ "table_entries": entries }).to_string())
+}
+
+/// Two hosts on different subnets with default routes to the router.
+pub(crate) fn routed_hosts() -> Result<(Host, Host), Failed> {
+    Ok((Host::new("10.7.1.1/24", "fd07:1::1/64")?, Host::new("10.7.2.1/24", "fd07:2::1/64")?))
+}
+
+pub(crate) fn default_routes(a: &Host, b: &Host) -> Result<(), Failed> {
+    for (n, host) in [(1, a), (2, b)] {
+        host.exec(&["ip", "route", "add", "default", "via", &format!("10.7.{n}.254")])?;
+        host.exec(&["ip", "-6", "route", "add", "default", "via", &format!("fd07:{n}::fe")])?;
+    }
+    Ok(())
+}
+
+fn l3_router_between_veths() -> Result<(), Failed> {
+    let (a, b) = routed_hosts()?;
+    let (la, lb) = (Link::veth(&a, 9_000)?, Link::veth(&b, 9_000)?);
+    default_routes(&a, &b)?;
+    let tables = router_tables(&a, &b)?;
+    let switch = Switch::start(
+        &pipelines().join("l3_router.p4"),
+        &[
+            "-i",
+            &format!("1@{}", la.outer),
+            "-i",
+            &format!("2@{}", lb.outer),
+            "--tables",
+            &tables.path().to_string_lossy(),
+        ],
+    )?;
+    exercise(&a, &b)?;
+    switch.stop()
+}
+
+fn l3_router_between_taps() -> Result<(), Failed> {
+    let (a, b) = routed_hosts()?;
+    let (ta, tb) = (host::unique("t"), host::unique("t"));
+    // The tables name the hosts' addresses, so the interfaces have to have them before the switch starts.
+    for (host, tap, mac) in [(&a, &ta, "02:00:00:00:bb:01"), (&b, &tb, "02:00:00:00:bb:02")] {
+        run(&["ip", "tuntap", "add", "dev", tap, "mode", "tap", "multi_queue"])?;
+        run(&["ip", "link", "set", tap, "address", mac])?;
+        host.remember(tap, mac);
+    }
+    let tables = router_tables(&a, &b)?;
+    let switch = Switch::start(
+        &pipelines().join("l3_router.p4"),
+        &[
+            "-i",
+            &format!("1@tap:{ta}"),
+            "-i",
+            &format!("2@tap:{tb}"),
+            "--tables",
+            &tables.path().to_string_lossy(),
+        ],
+    )?;
+    a.adopt(&ta, 9_000)?;
+    b.adopt(&tb, 9_000)?;
+    default_routes(&a, &b)?;
+    exercise(&a, &b)?;
+    switch.stop()
+}
+
+fn interface_disappears() -> Result<(), Failed> {
+    let (a, b) = (Host::new("10.7.0.1/24", "fd07::1/64")?, Host::new("10.7.0.2/24", "fd07::2/64")?);
+    let c = Host::new("10.7.0.3/24", "fd07::3/64")?;
+    let (la, lb, lc) = (Link::veth(&a, 1_500)?, Link::veth(&b, 1_500)?, Link::veth(&c, 1_500)?);
+    let switch = Switch::start(
+        &pipelines().join("l2_switch.p4"),
+        &[
+            "-i",
+            &format!("1@{}", la.outer),
+            "-i",
+            &format!("2@{}", lb.outer),
+            "-i",
+            &format!("3@{}", lc.outer),
+        ],
+    )?;
+    c.ping(a.ipv4(), &[])?;
+    run(&["ip", "link", "del", &lc.outer])?;
+    // The others go on as if nothing had happened.
+    a.ping(b.ipv4(), &["-c", "5"])?;
+    let log = switch.stop_with_log()?;
+    if !log.contains(&lc.outer) || !log.contains("gone") {
+        return Err(format!("the vanished interface {} is not reported:\n{log}", lc.outer).into());
+    }
+    Ok(())
+}
+
+fn interface_is_left_as_found() -> Result<(), Failed> {
+    let a = Host::new("10.7.0.1/24", "fd07::1/64")?;
+    let link = Link::veth(&a, 1_500)?;
+    let before = (link.flags()?, link.offloads()?);
+    let switch = Switch::start(&pipelines().join("l2_switch.p4"), &["-i", &format!("1@{}", link.outer)])?;
+    switch.stop()?;
+    let after = (link.flags()?, link.offloads()?);
+    if before != after {
+        return Err(format!("before {before:?}\nafter {after:?}").into());
+    }
+    Ok(())
+}

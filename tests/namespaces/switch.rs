@@ -1,0 +1,72 @@
+//! A running `heddle`.
+
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStderr, Command, Stdio};
+
+use libtest_mimic::Failed;
+
+use crate::host::run;
+
+/// The shipped programs.
+pub(crate) fn pipelines() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../pipelines")
+}
+
+/// A `heddle run` that forwards.
+pub(crate) struct Switch {
+    child: Child,
+    stderr: BufReader<ChildStderr>,
+    log: String,
+}
+
+impl Switch {
+    /// Starts it and waits until it says that it is running.
+    pub(crate) fn start(program: &Path, options: &[&str]) -> Result<Switch, Failed> {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_heddle"))
+            .arg("run")
+            .arg(program)
+            .args(options)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()?;
+        let stderr = child.stderr.take().ok_or("standard error is not piped")?;
+        let mut switch = Switch { child, stderr: BufReader::new(stderr), log: String::new() };
+        loop {
+            let mut line = String::new();
+            if switch.stderr.read_line(&mut line)? == 0 {
+                return Err(format!("heddle ended before it ran:\n{}", switch.log).into());
+            }
+            switch.log.push_str(&line);
+            if line.starts_with("running") {
+                return Ok(switch);
+            }
+        }
+    }
+
+    /// Ends it as a user would, by SIGINT, and checks that it ends well and with a summary.
+    pub(crate) fn stop(self) -> Result<(), Failed> {
+        self.stop_with_log().map(drop)
+    }
+
+    /// Likewise; gives everything it wrote.
+    pub(crate) fn stop_with_log(mut self) -> Result<String, Failed> {
+        run(&["kill", "-INT", &self.child.id().to_string()])?;
+        let mut rest = String::new();
+        self.stderr.read_to_string(&mut rest)?;
+        self.log.push_str(&rest);
+        let status = self.child.wait()?;
+        if !status.success() || !rest.contains("received") {
+            return Err(format!("heddle ended with {status}:\n{}", self.log).into());
+        }
+        Ok(std::mem::take(&mut self.log))
+    }
+}
+
+impl Drop for Switch {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

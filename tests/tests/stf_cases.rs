@@ -1,0 +1,50 @@
+//! Every `.stf` script under `tests/cases/stf` and `pipelines`, against the program beside it.
+//!
+//! Each case also shows that the runner can tell right from wrong: with one expected digit changed, it has to
+//! fail.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use heddle_exec::Interpreter;
+use heddle_p4::{CompileOptions, DiskFiles};
+use heddle_runtime::stf::{Command, Script, run};
+
+fn case(stf: &Path) -> datatest_stable::Result<()> {
+    let script = Script::parse(&std::fs::read_to_string(stf)?)?;
+    let p4 = stf.with_extension("p4");
+    let compilation = heddle_p4::compile(&DiskFiles, &p4.to_string_lossy(), &CompileOptions::default());
+    let Some(output) = compilation.output else {
+        return Err(compilation.diagnostics.render(&compilation.source_map, heddle_p4::diag::Style::Plain).into());
+    };
+    let executor = Arc::new(Interpreter::new(output.verified));
+    let outcome = run(executor.clone(), &script)?;
+    if let Some(failure) = outcome.failures.first() {
+        return Err(format!("{}: {failure}", stf.display()).into());
+    }
+
+    if let Some(wrong) = with_a_wrong_digit(&script) {
+        if run(executor, &wrong)?.failures.is_empty() {
+            return Err("with one expected digit changed the script holds all the same".into());
+        }
+    }
+    Ok(())
+}
+
+fn with_a_wrong_digit(script: &Script) -> Option<Script> {
+    let mut script = script.clone();
+    for line in script.lines.iter_mut().rev() {
+        if let Command::Expect { pattern: Some(pattern), .. } = &mut line.command
+            && let Some(nibble) = pattern.iter_mut().rev().find_map(Option::as_mut)
+        {
+            *nibble ^= 1;
+            return Some(script);
+        }
+    }
+    None
+}
+
+datatest_stable::harness! {
+    { test = case, root = "cases/stf", pattern = r"\.stf$" },
+    { test = case, root = "../pipelines", pattern = r"\.stf$" },
+}
