@@ -108,7 +108,10 @@ fn a_script_that_does_not_hold_exits_with_one() {
 fn runtime_file_errors_name_table_field_and_value_wanted() {
     let cases = [
         (r#"{"table_entries": [{"table": "dmca", "action_name": "flood"}]}"#, "dmac"),
-        (r#"{"table_entries": [{"table": "dmac", "match": {"src": 1}, "action_name": "flood"}]}"#, "hdr.ethernet.dst"),
+        (
+            r#"{"table_entries": [{"table": "dmac", "match": {"src": 1}, "action_name": "flood"}]}"#,
+            "hdr.ethernet.dst",
+        ),
         (
             r#"{"table_entries": [{"table": "dmac", "match": {"hdr.ethernet.dst": "x"}, "action_name": "flood"}]}"#,
             "48-bit",
@@ -147,8 +150,16 @@ fn replay_learns_and_writes_captures() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let out = folder.path().to_string_lossy().into_owned();
     let output = heddle(&[
-        "replay", "pipelines/l2_switch.p4", "-i", "1@tests/cases/pcap/two.pcap", "-p", "2", "-p", "3",
-        "--out-dir", &out,
+        "replay",
+        "pipelines/l2_switch.p4",
+        "-i",
+        "1@tests/cases/pcap/two.pcap",
+        "-p",
+        "2",
+        "-p",
+        "3",
+        "--out-dir",
+        &out,
     ]);
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
     // Two packets from A to B, unknown: both are flooded to the two other ports.

@@ -208,9 +208,9 @@ impl Drop for Background {
 
 /// One byte at a time, so that nothing behind the line is taken.
 fn read_until(pipe: &mut impl std::io::Read, text: &str) -> Result<(), Failed> {
-    let mut seen = Vec::new();
-    for byte in pipe.bytes() {
-        seen.push(byte?);
+    let (mut seen, mut byte) = (Vec::new(), [0]);
+    while pipe.read(&mut byte)? == 1 {
+        seen.push(byte[0]);
         if seen.ends_with(text.as_bytes()) {
             return Ok(());
         }

@@ -61,8 +61,21 @@ fn send_and_compare(a: &Host, b: &Host, gateway: &str, new_src: &str, new_dst: &
     let capture_path = capture.path().to_string_lossy();
     let filter = format!("udp dst port 4791 and dst host {dst}");
     let mut tcpdump = b.spawn(&[
-        "timeout", "60", "tcpdump", "-U", "-n", "-i", &b.interface(), "-c", &count, "-w", &capture_path,
-        "--immediate-mode", "-B", "32768", &filter,
+        "timeout",
+        "60",
+        "tcpdump",
+        "-U",
+        "-n",
+        "-i",
+        &b.interface(),
+        "-c",
+        &count,
+        "-w",
+        &capture_path,
+        "--immediate-mode",
+        "-B",
+        "32768",
+        &filter,
     ])?;
     tcpdump.wait_for_stderr("listening on")?;
     a.exec(&["python3", &script, "send", &a.interface(), &a.mac()?, gateway, src, dst])?;
@@ -72,8 +85,20 @@ fn send_and_compare(a: &Host, b: &Host, gateway: &str, new_src: &str, new_dst: &
     run(&["python3", &script, "compare", &capture_path, &wanted_path])?;
 
     let dissected = run(&[
-        "tshark", "-r", &capture_path, "-o", "ip.check_checksum:TRUE", "-T", "fields", "-e",
-        "infiniband.bth.opcode", "-e", "infiniband.bth.destqp", "-e", "ip.checksum.status", "-e",
+        "tshark",
+        "-r",
+        &capture_path,
+        "-o",
+        "ip.check_checksum:TRUE",
+        "-T",
+        "fields",
+        "-e",
+        "infiniband.bth.opcode",
+        "-e",
+        "infiniband.bth.destqp",
+        "-e",
+        "ip.checksum.status",
+        "-e",
         "_ws.malformed",
     ])?;
     for (index, line) in dissected.lines().enumerate() {

@@ -12,7 +12,7 @@ import struct
 import sys
 
 from scapy.all import Ether, IP, UDP, Raw, conf, rdpcap, sendp
-from scapy.contrib.roce import AETH, BTH, CNPPadding, cnp
+from scapy.contrib.roce import AETH, BTH, cnp
 
 conf.verb = 0
 
@@ -26,6 +26,7 @@ def packets(src_mac, dst_mac, src_ip, dst_ip, ttl):
     def reth(length):
         return Raw(struct.pack("!QII", 0x7F00DEADBEEF0000, 0x1234, length))
 
+    immediate = Raw(struct.pack("!I", 0x01020304))
     psn = 0
     for qp in (0x11, 0x12, 0xABCDEF):
         for size in (0, 1, 64, 1024, 4096, 8192):
@@ -33,7 +34,7 @@ def packets(src_mac, dst_mac, src_ip, dst_ip, ttl):
             data = Raw(bytes((psn + i) & 0xFF for i in range(size)))
             pad = -size % 4
             for opcode, head in ((0x06, reth(size * 4)), (0x07, None), (0x08, None), (0x0A, reth(size)),
-                                 (0x0D, AETH(syndrome=0, msn=psn)), (0x64, None)):
+                                 (0x0D, AETH(syndrome=0, msn=psn)), (0x0B, reth(size) / immediate)):
                 packet = base(ecn % 4) / BTH(opcode=opcode, pkey=0xFFFF, dqpn=qp, psn=psn, padcount=pad)
                 if head is not None:
                     packet = packet / head

@@ -15,7 +15,10 @@ fn case(stf: &Path) -> datatest_stable::Result<()> {
     let p4 = stf.with_extension("p4");
     let compilation = heddle_p4::compile(&DiskFiles, &p4.to_string_lossy(), &CompileOptions::default());
     let Some(output) = compilation.output else {
-        return Err(compilation.diagnostics.render(&compilation.source_map, heddle_p4::diag::Style::Plain).into());
+        return Err(compilation
+            .diagnostics
+            .render(&compilation.source_map, heddle_p4::diag::Style::Plain)
+            .into());
     };
     let executor = Arc::new(Interpreter::new(output.verified));
     let outcome = run(executor.clone(), &script)?;

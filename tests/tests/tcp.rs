@@ -200,7 +200,14 @@ fn through_the_learning_switch() {
 
 fn routes(family: &str) -> String {
     let (route, key, prefix, local, local_key, answer) = match family {
-        "v4" => ("ipv4_route", "hdr.ipv4.dst", ["10.0.1.0", "10.0.2.0"], "local_ipv4", "hdr.arp.target_ip", "answer_arp"),
+        "v4" => (
+            "ipv4_route",
+            "hdr.ipv4.dst",
+            ["10.0.1.0", "10.0.2.0"],
+            "local_ipv4",
+            "hdr.arp.target_ip",
+            "answer_arp",
+        ),
         _ => (
             "ipv6_route",
             "hdr.ipv6.dst",
@@ -220,8 +227,10 @@ fn routes(family: &str) -> String {
         let own = format!("02:00:00:00:aa:0{port}");
         entries.push(serde_json::json!({ "table": route, "match": { key: [prefix[side], len] },
             "action_name": "to_group", "action_params": { "group": port } }));
-        entries.push(serde_json::json!({ "table": "next_hop", "match": { "meta.group": port }, "action_name": "via",
-            "action_params": { "port": port, "own": own, "next": format!("02:00:00:00:00:0{port}") } }));
+        entries.push(
+            serde_json::json!({ "table": "next_hop", "match": { "meta.group": port }, "action_name": "via",
+            "action_params": { "port": port, "own": own, "next": format!("02:00:00:00:00:0{port}") } }),
+        );
         entries.push(serde_json::json!({ "table": local, "match": { local_key: gateways[side] },
             "action_name": answer, "action_params": { "mac": own } }));
     }

@@ -75,12 +75,8 @@ fn crate_arrows_point_one_way() {
 #[test]
 fn every_licence_is_one_that_deny_toml_allows() {
     let deny: toml::Table = read(&top().join("deny.toml")).parse().expect("deny.toml is TOML");
-    let allowed: BTreeSet<&str> = deny["licenses"]["allow"]
-        .as_array()
-        .into_iter()
-        .flatten()
-        .filter_map(toml::Value::as_str)
-        .collect();
+    let allowed: BTreeSet<&str> =
+        deny["licenses"]["allow"].as_array().into_iter().flatten().filter_map(toml::Value::as_str).collect();
     for package in packages(&metadata()) {
         let licence = text(&package["license"]).replace('/', " OR ");
         let any = licence
@@ -137,7 +133,8 @@ fn every_shipped_pipeline_has_a_script() {
 #[test]
 fn every_dependency_has_a_word_on_why() {
     let manifest = read(&top().join("Cargo.toml"));
-    let (_, dependencies) = manifest.split_once("[workspace.dependencies]").expect("a section of dependencies");
+    let (_, dependencies) =
+        manifest.split_once("[workspace.dependencies]").expect("a section of dependencies");
     let dependencies = dependencies.split("\n[").next().unwrap_or_default();
     let mut explained = false;
     for line in dependencies.lines() {

@@ -18,9 +18,8 @@ pub(crate) enum Exit {
 impl Exit {
     /// The status for an error that ended a command.
     pub(crate) fn of_error(error: &anyhow::Error) -> Exit {
-        let system = error.chain().any(|cause| {
-            cause.is::<std::io::Error>() || cause.is::<heddle_ports::OpenError>()
-        });
+        let system =
+            error.chain().any(|cause| cause.is::<std::io::Error>() || cause.is::<heddle_ports::OpenError>());
         match error.downcast_ref::<UsageError>() {
             Some(_) => Exit::Usage,
             None if system => Exit::System,

@@ -66,8 +66,8 @@ pub(crate) struct Artifact {
     pub(crate) heddle_artifact: u32,
     /// What made it.
     pub(crate) compiler: String,
-    /// The pipeline.
-    pub(crate) program: heddle_ir::Program,
+    /// The pipeline, as IR text: deep nesting is no trouble there, as it is in JSON.
+    pub(crate) program: String,
     /// What controllers need to know.
     pub(crate) p4info: serde_json::Value,
 }
@@ -85,18 +85,30 @@ pub(crate) struct Refused {
 
 /// Compiles P4 source, printing its diagnostics to standard error.
 pub(crate) fn compile(path: &Path, options: &SourceOptions) -> anyhow::Result<Compilation> {
-    let compilation = compile_quietly(path, options)?;
-    let style = if output::stderr_is_coloured() { Style::Coloured } else { Style::Plain };
-    eprint!("{}", compilation.diagnostics.render(&compilation.source_map, style));
+    let compilation = compile_with(path, options, false)?;
+    print_diagnostics(&compilation);
     Ok(compilation)
 }
 
-/// Compiles P4 source, leaving its diagnostics to the caller.
-pub(crate) fn compile_quietly(path: &Path, options: &SourceOptions) -> anyhow::Result<Compilation> {
+/// Checks P4 source, leaving its diagnostics to the caller. A program without a pipeline of a known architecture is
+/// checked as P4-16 only.
+pub(crate) fn check(path: &Path, options: &SourceOptions) -> anyhow::Result<Compilation> {
+    compile_with(path, options, true)
+}
+
+fn compile_with(path: &Path, options: &SourceOptions, language_only: bool) -> anyhow::Result<Compilation> {
     let name = path.to_string_lossy();
     // Opening it here tells a missing file from a faulty program.
     std::fs::File::open(path).with_context(|| format!("{name}: cannot be read"))?;
-    Ok(heddle_p4::compile(&DiskFiles, &name, &options.compile_options(path)))
+    let mut compile_options = options.compile_options(path);
+    compile_options.lower.language_only = language_only;
+    Ok(heddle_p4::compile(&DiskFiles, &name, &compile_options))
+}
+
+/// Prints a compilation's diagnostics to standard error.
+pub(crate) fn print_diagnostics(compilation: &Compilation) {
+    let style = if output::stderr_is_coloured() { Style::Coloured } else { Style::Plain };
+    eprint!("{}", compilation.diagnostics.render(&compilation.source_map, style));
 }
 
 /// Loads a program from source, artifact or IR text.
@@ -135,7 +147,9 @@ fn load_artifact(name: &str, bytes: &[u8]) -> anyhow::Result<Loaded> {
             ),
         });
     }
-    Ok(Loaded { verified: verify(name, artifact.program)? })
+    let program =
+        heddle_ir::text::parse(&artifact.program).with_context(|| format!("{name}: its pipeline"))?;
+    Ok(Loaded { verified: verify(name, program)? })
 }
 
 fn verify(name: &str, program: heddle_ir::Program) -> anyhow::Result<Verified> {

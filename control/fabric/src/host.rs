@@ -6,9 +6,7 @@
 
 use std::collections::HashMap;
 
-use crate::frame::{
-    Frame, HostId, Received, SYNDROME_ACK, SYNDROME_NAK_SEQUENCE, opcode, udp_src_port,
-};
+use crate::frame::{Frame, HostId, Received, SYNDROME_ACK, SYNDROME_NAK_SEQUENCE, opcode, udp_src_port};
 
 /// What hosts do alike.
 #[derive(Clone, Copy, Debug)]
@@ -94,7 +92,13 @@ impl Host {
     }
 
     /// Opens the sending side of a connection; gives its number at this host.
-    pub(crate) fn connect(&mut self, dst: HostId, local_qp: u32, remote_qp: u32, message_bytes: u32) -> usize {
+    pub(crate) fn connect(
+        &mut self,
+        dst: HostId,
+        local_qp: u32,
+        remote_qp: u32,
+        message_bytes: u32,
+    ) -> usize {
         let index = self.senders.len();
         self.by_local_qp.insert(local_qp, index);
         self.senders.push(Sender {
@@ -142,7 +146,8 @@ impl Host {
                 sender.next = sender.acknowledged;
                 sender.last_progress_ns = now_ns;
             }
-            if sender.next >= sender.posted || sender.next - sender.acknowledged >= self.config.window_packets {
+            if sender.next >= sender.posted || sender.next - sender.acknowledged >= self.config.window_packets
+            {
                 continue;
             }
             self.turn = index + 1;

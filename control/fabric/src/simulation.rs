@@ -201,10 +201,16 @@ impl<'s> Simulation<'s> {
         for leaf in 0..topology.leaves {
             let program = programs.leaf.program();
             let state = State::new(program, 1)?;
-            let tables =
-                topology.leaf_tables(leaf, &scenario.jobs, spreading, scenario.ecn_threshold_packets, program)?;
+            let tables = topology.leaf_tables(
+                leaf,
+                &scenario.jobs,
+                spreading,
+                scenario.ecn_threshold_packets,
+                program,
+            )?;
             state.write(&tables)?;
-            let hosts = (0..topology.hosts_per_leaf).map(|i| End::Host(HostId(leaf * topology.hosts_per_leaf + i)));
+            let hosts =
+                (0..topology.hosts_per_leaf).map(|i| End::Host(HostId(leaf * topology.hosts_per_leaf + i)));
             let spines =
                 (0..topology.spines).map(|s| End::Switch { switch: topology.leaves + s, port: leaf });
             let ends = hosts.chain(spines).collect();
@@ -496,7 +502,8 @@ impl Node {
 fn check(scenario: &Scenario) -> Result<(), RunError> {
     let wrong = |what: String| Err(RunError::Scenario(what));
     let topology = &scenario.topology;
-    if topology.leaves == 0 || topology.spines == 0 || topology.hosts_per_leaf == 0 || topology.rate_bps == 0 {
+    if topology.leaves == 0 || topology.spines == 0 || topology.hosts_per_leaf == 0 || topology.rate_bps == 0
+    {
         return wrong("a fabric needs leaves, spines, hosts and a rate".into());
     }
     if topology.leaves > 250 || topology.hosts_per_leaf + topology.spines > 500 {
@@ -505,7 +512,10 @@ fn check(scenario: &Scenario) -> Result<(), RunError> {
     let mut used = vec![None; topology.hosts()];
     for job in &scenario.jobs {
         if job.ranks.len() < 2 || job.queue_pairs == 0 || job.bytes == 0 || job.id == 0 {
-            return wrong(format!("job {} needs two ranks, a queue pair, bytes to reduce and a number", job.name));
+            return wrong(format!(
+                "job {} needs two ranks, a queue pair, bytes to reduce and a number",
+                job.name
+            ));
         }
         if job.message_bytes() > u64::from(u32::MAX / 2) {
             return wrong(format!("job {}: a message has at most 2 GiB; use more queue pairs", job.name));

@@ -130,7 +130,11 @@ impl Topology {
     }
 }
 
-fn tables(entries: Vec<Value>, ecn_threshold_packets: u32, program: &Program) -> Result<Vec<Update>, FileError> {
+fn tables(
+    entries: Vec<Value>,
+    ecn_threshold_packets: u32,
+    program: &Program,
+) -> Result<Vec<Update>, FileError> {
     let file = json!({
         "table_entries": entries,
         "register_entries": [{ "register": "ecn_threshold", "index": 0, "value": ecn_threshold_packets }],

@@ -1,5 +1,7 @@
 //! Source text to verified pipeline, all stages in a row.
 
+use heddle_ir::verify::Rule;
+
 use crate::check::check;
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::lower::{LowerOptions, codes, lower};
@@ -62,8 +64,15 @@ pub fn compile(files: &dyn Files, main: &str, options: &CompileOptions) -> Compi
                     Ok(verified) => Some(Output { verified, p4info: lowered.p4info }),
                     Err(violations) => {
                         for violation in violations {
-                            let message = format!("the pipeline made is malformed: {violation}");
-                            diagnostics.emit(Diagnostic::error(codes::INTERNAL, Span::default(), message));
+                            let (code, message) = match violation.rule {
+                                Rule::Limit => {
+                                    (codes::TOO_LARGE, format!("the pipeline is too large: {violation}"))
+                                }
+                                _ => {
+                                    (codes::INTERNAL, format!("the pipeline made is malformed: {violation}"))
+                                }
+                            };
+                            diagnostics.emit(Diagnostic::error(code, Span::default(), message));
                         }
                         None
                     }

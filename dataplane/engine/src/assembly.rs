@@ -10,14 +10,13 @@ use arc_swap::ArcSwap;
 use crossbeam::channel::{Receiver, Sender, bounded};
 use heddle_packet::PortId;
 use heddle_ports::{Port, PortDescription, Queue};
-use rtrb::RingBuffer;
 
 use crate::config::{Config, PortConfig, QUEUES_MAX};
 use crate::core::{Core, Parts, Route, Shared};
 use crate::event::{Command, DigestMessage, Event, Injection, PacketIn};
-use crate::job::Transfer;
 use crate::pipeline::{Pipeline, Published, is_drained};
 use crate::port_map::{PORTS_MAX, PortMap};
+use crate::ring::ring;
 use crate::stats::{Stats, WorkerCells};
 
 /// Why a switch cannot be set up as asked.
@@ -160,9 +159,9 @@ pub(crate) fn assemble(
         for (to, rings_in) in rings_in.iter_mut().enumerate() {
             let needed = routes[from].contains(&Route::Worker(to));
             rings_out.push(needed.then(|| {
-                let (ring, end) = RingBuffer::<Transfer>::new(config.ring_packets.max(1));
-                rings_in.push(end);
-                ring
+                let (ring_out, ring_in) = ring(config.ring_packets.max(1));
+                rings_in.push(ring_in);
+                ring_out
             }));
         }
     }

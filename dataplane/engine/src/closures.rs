@@ -79,3 +79,61 @@ pub(crate) fn clone_of(work: &Work, parent: usize, session: u32, origin: Origin,
     };
     context.clones.push(PacketClone { parent, session, work: clone });
 }
+
+/// Ingress and egress that take every way there is. Those that do not come back are a program that may run in
+/// batches, and the core relies on what the program says of itself.
+pub(crate) fn every_way(comes_back: bool, says_so: bool) -> Arc<Closures> {
+    closures(
+        says_so,
+        move |work, position, context| {
+            let first = work.intrinsics.origin == Origin::Normal;
+            let bytes = work.packet.bytes();
+            let (kind, queue) = (bytes[0], u32::from(bytes[2] % 3));
+            work.verdict = match kind {
+                0 | 1 => Verdict::Drop(DropReason::IngressDrop),
+                2 => Verdict::Replicate { group: 1, queue },
+                3 => Verdict::Replicate { group: 2, queue },
+                4 => Verdict::Replicate { group: 3, queue },
+                5 => Verdict::Enqueue { port: 42, queue },
+                6 if comes_back && first => Verdict::Resubmit,
+                7 => {
+                    clone_of(work, position, 1, Origin::CloneOfReceived, context);
+                    Verdict::Enqueue { port: 2, queue }
+                }
+                8 => {
+                    clone_of(work, position, 9, Origin::CloneOfReceived, context);
+                    Verdict::Enqueue { port: 3, queue }
+                }
+                kind => Verdict::Enqueue { port: 1 + u32::from(kind % 3), queue },
+            };
+        },
+        move |work, position, context| {
+            let intrinsics = work.intrinsics;
+            let depth = intrinsics.dequeue_depth as u8;
+            let kind = work.packet.bytes()[1];
+            // Everything that egress is told goes out with the packet.
+            work.packet.bytes_mut()[3] = intrinsics.enqueue_depth as u8;
+            work.packet.bytes_mut()[4] = depth;
+            work.packet.bytes_mut()[5] = intrinsics.replication_id as u8;
+            work.packet.bytes_mut()[6] = intrinsics.queue_id as u8;
+            work.packet.bytes_mut()[7] = (intrinsics.enqueue_time_ns / 16) as u8;
+            work.verdict = match kind {
+                0 | 1 => Verdict::Drop(DropReason::EgressDrop),
+                2 | 3 if comes_back && intrinsics.origin != Origin::CloneOfSent => {
+                    work.packet.bytes_mut()[1] = 9;
+                    work.packet.bytes_mut()[0] = 2 + kind;
+                    Verdict::Recirculate
+                }
+                4 if comes_back && intrinsics.origin != Origin::CloneOfSent => {
+                    clone_of(work, position, 1, Origin::CloneOfSent, context);
+                    Verdict::Transmit
+                }
+                5 => {
+                    work.truncate_bytes = Some(u32::from(depth) * 30);
+                    Verdict::Transmit
+                }
+                _ => Verdict::Transmit,
+            };
+        },
+    )
+}

@@ -24,7 +24,7 @@ pub struct Config {
     pub batch_packets: usize,
     /// Packets between egress and the port; beyond them the scheduler holds the rest.
     pub transmit_packets: usize,
-    /// The scheduler of every port that [`Config::ports`] does not name.
+    /// The scheduler of every port that [`Config::ports`] does not name, other than the controller's.
     pub port_default: PortConfig,
     /// Schedulers of single ports. A number that no port has is refused at start.
     pub ports: Vec<(PortId, PortConfig)>,
@@ -93,7 +93,9 @@ impl Config {
     /// The scheduler of a port.
     pub(crate) fn port(&self, id: PortId) -> PortConfig {
         let named = self.ports.iter().rev().find(|(named, _)| *named == id);
-        named.map_or(self.port_default, |(_, config)| *config)
+        let is_controller = self.controller.is_some_and(|controller| controller.port == id);
+        let default = if is_controller { PortConfig::default() } else { self.port_default };
+        named.map_or(default, |(_, config)| *config)
     }
 }
 

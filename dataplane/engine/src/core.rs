@@ -20,6 +20,7 @@
 mod egress;
 mod ingress;
 mod replication;
+mod reports;
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -27,22 +28,20 @@ use std::os::fd::RawFd;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use bytes::Bytes;
 use crossbeam::channel::{Receiver, Sender};
 use heddle_exec::trace::TraceSink;
 use heddle_exec::{Clone as PacketClone, Context, DigestBuffer, Entry, Frame, FramePool, Work};
-use heddle_ir::Bits;
 use heddle_packet::{Packet, Pool};
 use heddle_ports::{Queue, QueueError};
 use heddle_state::Snapshot;
-use rtrb::{Consumer, Producer};
 
 use crate::config::Config;
 use crate::event::{Command, DigestMessage, Event, Injection, PacketIn};
-use crate::job::{Facts, Job, Transfer};
+use crate::job::{Facts, Job};
 use crate::pipeline::{Pipeline, Published};
 use crate::port_map::PortMap;
 use crate::reason::Reason;
+use crate::ring::{RingIn, RingOut};
 use crate::stats::{PortCells, WorkerCells};
 
 use self::egress::Egress;
@@ -50,9 +49,6 @@ use self::egress::Egress;
 /// Packets that leave queues, and passes that are made again, in one step at most. What is left waits for the
 /// next step: only a program that multiplies packets without end meets this.
 const STEP_BUDGET: usize = 65_536;
-
-/// Steps without progress, or steps at all, between two looks at what the kernel lost.
-const MISSED_STEPS: u64 = 1_024;
 
 /// What a step did, and when it wants to be followed by another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,8 +91,8 @@ pub(crate) struct Parts {
     /// By position of the port.
     pub(crate) routes: Vec<Route>,
     /// By worker; none to itself.
-    pub(crate) rings_out: Vec<Option<Producer<Transfer>>>,
-    pub(crate) rings_in: Vec<Consumer<Transfer>>,
+    pub(crate) rings_out: Vec<Option<RingOut>>,
+    pub(crate) rings_in: Vec<RingIn>,
     pub(crate) commands: Receiver<Command>,
     /// Of one worker only.
     pub(crate) injections: Option<Receiver<Injection>>,
@@ -110,8 +106,8 @@ pub(crate) struct Core {
     routes: Vec<Route>,
     /// By position of the port; none where another worker sends.
     egress: Vec<Option<Egress>>,
-    rings_out: Vec<Option<Producer<Transfer>>>,
-    rings_in: Vec<Consumer<Transfer>>,
+    rings_out: Vec<Option<RingOut>>,
+    rings_in: Vec<RingIn>,
     /// Workers to whom this step pushed something.
     to_wake: Vec<bool>,
     commands: Receiver<Command>,
@@ -294,6 +290,7 @@ impl Core {
         self.moved = 0;
 
         self.take_commands();
+        self.exchange_spares();
         self.retry_transmit(&run);
         self.serve_backlog(&run);
         self.run_loops(&run);
@@ -334,6 +331,7 @@ impl Core {
 
     /// Offers a packet to ingress, as if it had arrived by the port and at the time that it says.
     pub(crate) fn inject(&mut self, packet: Packet) {
+        self.port_cells(self.ingress_position(&packet)).injected.add(1);
         self.injected.push_back(packet);
     }
 
@@ -353,7 +351,7 @@ impl Core {
         self.held() == 0
             && self.queues.iter().all(|of| of.queue.as_ref().is_none_or(|queue| queue.is_exhausted()))
             && self.injections.as_ref().is_none_or(Receiver::is_empty)
-            && self.rings_in.iter().all(Consumer::is_empty)
+            && self.rings_in.iter().all(RingIn::is_empty)
     }
 
     /// Descriptors that poll readable when there is something to receive. None if a queue has no descriptor,
@@ -384,18 +382,23 @@ impl Core {
         for (position, egress) in self.egress.iter_mut().enumerate() {
             lost[position] += egress.as_mut().map_or(0, |egress| egress.discard() as u64);
         }
-        let waiting = self.injected.drain(..).inspect(|_| ()).chain(self.incoming.drain(..));
+        let waiting = self.injected.drain(..).chain(self.incoming.drain(..));
         let looping = self.loops.drain(..).map(|job| job.work.packet);
         for packet in waiting.chain(looping) {
             lost[self.shared.ports.position(packet.ingress_port.0).unwrap_or(fallback)] += 1;
         }
         for ring in &mut self.rings_in {
-            while let Ok(transfer) = ring.pop() {
+            while let Some(transfer) = ring.pop() {
                 lost[usize::from(transfer.port)] += 1;
             }
         }
         for (position, count) in lost.into_iter().enumerate() {
-            self.port_cells(position).drops[Reason::Shutdown.index()].add(count);
+            let cells = self.port_cells(position);
+            cells.drops[Reason::Shutdown.index()].add(count);
+            for queue in &cells.queues {
+                queue.depth_packets.set(0);
+                queue.depth_bytes.set(0);
+            }
         }
     }
 
@@ -433,12 +436,6 @@ impl Core {
         self.frames(generation).give(frame);
     }
 
-    fn tell(&self, event: Event) {
-        if self.shared.events.try_send(event).is_err() {
-            self.cells().events_lost.add(1);
-        }
-    }
-
     /// Runs an entry point over a batch of one generation. False, and nothing was done, if that pipeline is gone.
     fn execute(
         &mut self,
@@ -469,65 +466,8 @@ impl Core {
         true
     }
 
-    /// Sends the digests of the last run to the control side. These allocate: they leave the packet path.
-    fn deliver_digests(&mut self, run: &Run<'_, '_>, running: &Running<'_>) {
-        if self.digests.messages.is_empty() {
-            return;
-        }
-        let program = running.pipeline.executor.program();
-        let mut start = 0;
-        for &(digest, end) in &self.digests.messages {
-            let words = self.digests.words.get(start..end).unwrap_or_default();
-            start = end;
-            if self.shared.digests.is_full() {
-                self.cells().digests_lost.add(1);
-                continue;
-            }
-            let mut rest = words;
-            let fields =
-                program.digests.get(digest).map(|digest| digest.fields.as_slice()).unwrap_or_default();
-            let values = fields.iter().map(|&(_, width)| {
-                let limbs = width.div_ceil(64).max(1) as usize;
-                let (value, after) = rest.split_at(limbs.min(rest.len()));
-                rest = after;
-                Bits::from_limbs(width, value)
-            });
-            let message = DigestMessage { digest, values: values.collect(), time_ns: run.now_ns };
-            if self.shared.digests.try_send(message).is_err() {
-                self.cells().digests_lost.add(1);
-            }
-        }
-        self.digests.messages.clear();
-        self.digests.words.clear();
-    }
-
-    /// Hands a packet to the control plane, or counts it as lost.
-    fn deliver(&mut self, run: &Run<'_, '_>, position: usize, packet: Packet) {
-        let wire_len = packet.wire_len;
-        let sent = !self.shared.packet_ins.is_full()
-            && self
-                .shared
-                .packet_ins
-                .try_send(PacketIn {
-                    bytes: Bytes::copy_from_slice(packet.bytes()),
-                    wire_len,
-                    ingress_port: packet.ingress_port,
-                    arrival_ns: packet.arrival_ns,
-                    time_ns: run.now_ns,
-                })
-                .is_ok();
-        if !sent {
-            self.lose_packet(position, Reason::ControllerFull, packet);
-            return;
-        }
-        let cells = self.port_cells(position);
-        cells.tx_packets.add(1);
-        cells.tx_bytes.add(wire_len as u64);
-        self.pool.give(packet);
-    }
-
     /// Takes a port that failed out of service: what waits for it is lost, the others go on.
-    fn detach(&mut self, run: &Run<'_, '_>, position: usize, error: &QueueError) {
+    fn detach(&mut self, position: usize, error: &QueueError) {
         for of in self.queues.iter_mut().filter(|of| of.port == position) {
             of.queue = None;
         }
@@ -540,12 +480,26 @@ impl Core {
                 queue.depth_bytes.set(0);
             }
         }
+        self.take_down(position, &error.to_string());
+    }
+
+    /// Tells everybody that a port works no more, once.
+    fn take_down(&self, position: usize, error: &str) {
         let Some(port) = self.shared.ports.ports().get(position) else { return };
         if port.take_down() {
-            for running in [Some(&run.current), run.retiring.as_ref()].into_iter().flatten() {
-                running.pipeline.state.set_port_up(port.id.0, false);
+            let published = self.shared.published.load();
+            for pipeline in [Some(&published.current), published.retiring.as_ref()].into_iter().flatten() {
+                pipeline.state.set_port_up(port.id.0, false);
             }
-            self.tell(Event::PortGone { port: port.id, error: error.to_string() });
+            self.tell(Event::PortGone { port: port.id, error: error.to_owned() });
+        }
+    }
+
+    /// Lets go of all ports, for a worker that cannot go on.
+    pub(crate) fn abandon_ports(&mut self, error: &str) {
+        for index in 0..self.queues.len() {
+            self.queues[index].queue = None;
+            self.take_down(self.queues[index].port, error);
         }
     }
 
@@ -562,46 +516,6 @@ impl Core {
         let waiting = !self.loops.is_empty() || !self.incoming.is_empty() || self.budget == 0;
         let at_once = waiting.then_some(now_ns);
         arrivals.chain(scheduled).chain(blocked).chain(at_once).map(|due_ns| due_ns.max(now_ns)).min()
-    }
-
-    /// What readers of the statistics want to know of a worker and no packet tells.
-    fn report(&mut self, run: &Run<'_, '_>) {
-        let cells = &self.shared.cells[self.worker];
-        cells.steps.add(1);
-        if self.moved == 0 || cells.steps.get().is_multiple_of(MISSED_STEPS) {
-            for of in &mut self.queues {
-                let Some(queue) = &of.queue else { continue };
-                let stats = queue.stats();
-                let port = &cells.ports[of.port];
-                port.rx_missed.add(stats.rx_missed.saturating_sub(of.missed));
-                port.rx_invalid.add(stats.rx_invalid.saturating_sub(of.invalid));
-                (of.missed, of.invalid) = (stats.rx_missed, stats.rx_invalid);
-            }
-        }
-        if self.moved == 0 {
-            cells.exhausted.set(u64::from(self.is_exhausted()));
-        } else {
-            cells.exhausted.set(0);
-        }
-        if run.retiring.is_some() {
-            let old = self.holds_before(run.current.generation);
-            cells.oldest_generation.set(run.current.generation - u64::from(old));
-        }
-        let cells = self.cells();
-        for (cell, count) in cells.ring_received.iter().zip(self.transferred) {
-            if count > 0 {
-                cell.add(count);
-            }
-        }
-        self.transferred = [0; 2];
-    }
-
-    /// Whether any packet waits that another pipeline than the current one began.
-    fn holds_before(&self, generation: u64) -> bool {
-        self.loops.iter().any(|job| job.facts.generation < generation)
-            || self.backlog.iter().any(|&position| {
-                self.egress[position].as_ref().is_some_and(|egress| egress.holds_before(generation))
-            })
     }
 }
 

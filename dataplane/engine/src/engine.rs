@@ -33,7 +33,7 @@ use crate::worker_loop::WorkerLoop;
 pub struct Engine {
     control: Control,
     common: Arc<Common>,
-    threads: Vec<JoinHandle<()>>,
+    threads: Vec<JoinHandle<Core>>,
     /// Held while a pipeline is replaced; on the control side only.
     replacing: Mutex<()>,
 }
@@ -196,9 +196,11 @@ impl Engine {
     fn halt(&mut self) {
         self.common.stop.store(true, Ordering::Release);
         self.common.notify_all();
-        for thread in self.threads.drain(..) {
-            // A panic has been caught and told within the thread.
-            let _ = thread.join();
+        // A panic has been caught and told within the thread.
+        let cores: Vec<Core> = self.threads.drain(..).filter_map(|thread| thread.join().ok()).collect();
+        // Only now that no worker hands packets to another any more is what they hold all there is.
+        for mut core in cores {
+            core.shut_down();
         }
         self.control.detach_ports();
     }
@@ -210,8 +212,8 @@ impl Drop for Engine {
     }
 }
 
-/// The life of a worker's thread.
-fn work(worker: usize, mut core: Core, common: &Common, shared: &Shared, pin: bool, spin_ns: u64) {
+/// The life of a worker's thread. What it holds in the end comes back.
+fn work(worker: usize, mut core: Core, common: &Common, shared: &Shared, pin: bool, spin_ns: u64) -> Core {
     let tell = |event| {
         // Full: there is nobody left to tell.
         let _ = shared.events.try_send(event);
@@ -227,11 +229,12 @@ fn work(worker: usize, mut core: Core, common: &Common, shared: &Shared, pin: bo
     }
     let run = catch_unwind(AssertUnwindSafe(|| {
         WorkerLoop::new(worker, common, spin_ns).run(&mut core);
-        core.shut_down();
     }));
     if let Err(panic) = run {
         tell(Event::WorkerPanicked { worker, message: panic_message(panic.as_ref()) });
+        core.abandon_ports("its worker panicked");
     }
+    core
 }
 
 fn panic_message(panic: &(dyn Any + Send)) -> String {

@@ -81,11 +81,11 @@ pub struct PacketIn {
 
 /// A packet that the control side puts into ingress as if it had arrived by a port.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Injection {
+pub(crate) struct Injection {
     /// The port. Need not exist.
-    pub ingress_port: PortId,
+    pub(crate) ingress_port: PortId,
     /// Its bytes.
-    pub bytes: Bytes,
+    pub(crate) bytes: Bytes,
 }
 
 /// What the control side asks of a worker.

@@ -2,7 +2,8 @@
 //!
 //! Invariant: a job's frame was made by the pipeline of its generation, and only that one ever runs it.
 
-use heddle_exec::Work;
+use heddle_exec::{Frame, Work};
+use heddle_packet::Packet;
 
 /// What the engine knows of a packet and the program does not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,4 +38,11 @@ pub(crate) struct Transfer {
     pub(crate) port: u16,
     /// Queue as decided, not yet cut to those that the port has.
     pub(crate) queue: u32,
+}
+
+/// Storage on its way back to a worker that gives away more packets than it gets.
+#[derive(Debug)]
+pub(crate) struct Spare {
+    pub(crate) packet: Packet,
+    pub(crate) frame: Option<Frame>,
 }

@@ -18,7 +18,7 @@ use crate::stats::{Cell, WorkerCells};
 
 /// A program ready to run on a switch: the executor and the state of this switch.
 #[derive(Clone)]
-pub struct Pipeline {
+pub(crate) struct Pipeline {
     pub(crate) executor: Arc<dyn Executor>,
     pub(crate) state: Arc<State>,
     /// Whether packets may go through the entry points in batches.
@@ -27,18 +27,13 @@ pub struct Pipeline {
 
 impl Pipeline {
     /// Puts an executor and a state of the same program together.
-    pub fn new(executor: Arc<dyn Executor>, state: Arc<State>) -> Self {
+    pub(crate) fn new(executor: Arc<dyn Executor>, state: Arc<State>) -> Self {
         let may_batch = may_batch(executor.program());
         Self { executor, state, may_batch }
     }
 
-    /// The executor.
-    pub fn executor(&self) -> &Arc<dyn Executor> {
-        &self.executor
-    }
-
     /// The state.
-    pub fn state(&self) -> &Arc<State> {
+    pub(crate) fn state(&self) -> &Arc<State> {
         &self.state
     }
 }

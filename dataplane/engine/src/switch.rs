@@ -146,10 +146,10 @@ impl Switch {
         // The channel is emptied by every step, and a switch has no other sender.
         let _ = self.control.commands[0].try_send(Command::Trace(sink));
     }
-}
 
-impl Drop for Switch {
-    fn drop(&mut self) {
+    /// Ends the switch: what is under way is counted as lost. The final numbers.
+    pub fn stop(mut self) -> Stats {
         self.core.shut_down();
+        self.stats()
     }
 }

@@ -216,7 +216,7 @@ fn frame(dst: u64, src: u64, kind: u16) -> Vec<u8> {
 #[test]
 fn it_floods_learns_and_forwards() {
     let mut rig = Rig::new(Config::default());
-    let (a, b) = (0x02_0000_0000_0a, 0x02_0000_0000_0b);
+    let (a, b) = (0x0200_0000_000a, 0x0200_0000_000b);
     let unknown = frame(b, a, 0x0800);
     rig.send(2, &unknown);
     rig.switch.run_until_quiet(5);

@@ -75,6 +75,11 @@ impl FramePool {
         }
     }
 
+    /// A frame with anything in it, if one is at hand.
+    pub fn spare(&mut self) -> Option<Frame> {
+        self.free.pop()
+    }
+
     /// Takes a frame back. Frames of another size (of a program since replaced) are dropped.
     pub fn give(&mut self, frame: Frame) {
         if frame.words.len() == self.words && self.free.len() < self.free.capacity().max(4_096) {

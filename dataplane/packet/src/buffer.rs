@@ -203,6 +203,11 @@ impl Pool {
         }
     }
 
+    /// A small empty packet, if one is at hand.
+    pub fn spare(&mut self) -> Option<Packet> {
+        self.small.pop()
+    }
+
     /// Takes a packet back.
     pub fn give(&mut self, mut packet: Packet) {
         packet.reset();

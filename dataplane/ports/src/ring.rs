@@ -94,7 +94,12 @@ impl Ring {
             )
         };
         if base == libc::MAP_FAILED {
-            return Err(io::Error::last_os_error());
+            let error = io::Error::last_os_error();
+            // Without its ring the socket queues frames as any other.
+            let none =
+                libc::tpacket_req { tp_block_size: 0, tp_block_nr: 0, tp_frame_size: 0, tp_frame_nr: 0 };
+            socket.set(libc::SOL_PACKET, libc::PACKET_RX_RING, &none)?;
+            return Err(error);
         }
         let base = NonNull::new(base.cast()).ok_or_else(|| io::Error::from_raw_os_error(libc::ENOMEM))?;
         Ok(Self { base, mapped_bytes, block_bytes, slot_bytes, slots_per_block, slots, next: 0 })

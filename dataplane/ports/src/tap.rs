@@ -35,6 +35,9 @@ const OFFLOADS: [libc::c_uint; 2] = [
     libc::TUN_F_CSUM | libc::TUN_F_TSO4 | libc::TUN_F_TSO6 | libc::TUN_F_TSO_ECN,
 ];
 
+/// MTU of a device that was moved to a namespace where it can't be asked: the most that IP can say.
+const FOREIGN_MTU_BYTES: usize = 65_535;
+
 /// What a TAP port is made of.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct TapOptions {
@@ -219,8 +222,7 @@ impl TapQueue {
     fn failure(&self, call: &'static str, source: io::Error) -> QueueError {
         let name = self.attachment.name.clone();
         match source.raw_os_error() {
-            // Removed, or set down (EIO).
-            Some(libc::EBADFD | libc::ENODEV | libc::EIO) => QueueError::Gone { name, source },
+            Some(libc::EBADFD | libc::ENODEV) => QueueError::Gone { name, source },
             _ => QueueError::System { name, call, source },
         }
     }
@@ -290,8 +292,9 @@ impl Queue for TapQueue {
     ) -> Result<usize, QueueError> {
         if now_ns.saturating_sub(self.mtu_checked_ns) >= MTU_INTERVAL_NS {
             self.mtu_checked_ns = now_ns;
-            // A failure means that the device is gone, which writing will tell.
-            self.mtu_bytes = mtu_bytes(&self.attachment.name).unwrap_or(self.mtu_bytes);
+            // A device that isn't found may live on in another namespace: its MTU can't be seen from here, and TAP
+            // takes frames of any size. If it is gone, writing will tell.
+            self.mtu_bytes = mtu_bytes(&self.attachment.name).unwrap_or(FOREIGN_MTU_BYTES);
         }
         let mut count = 0;
         while let Some(packet) = from.front() {
@@ -315,6 +318,13 @@ impl Queue for TapQueue {
                 }
                 Err(error) => match error.raw_os_error() {
                     Some(libc::EAGAIN | libc::ENOBUFS | libc::ENOMEM | libc::EINTR) => break,
+                    // Down: as on any wire that is cut, what is sent is lost, and what follows may not be.
+                    Some(libc::EIO) => {
+                        for packet in from.drain(..segments) {
+                            self.stats.tx_refused += 1;
+                            pool.give(packet);
+                        }
+                    }
                     // Too short for an Ethernet header; segments that are joined are not.
                     Some(libc::EINVAL) if segments == 1 => {
                         self.stats.tx_refused += 1;

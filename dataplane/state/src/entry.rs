@@ -1,22 +1,20 @@
-#![allow(unsafe_code)] // One allocation of variable length per entry, reached by a thin pointer.
+#![allow(unsafe_code)] // One block of variable length per entry, reached by a thin pointer.
 //! A table's entry: what it matches, what it does and which generations see it, in one piece of memory.
 //!
-//! Header, key and arguments follow each other, so that an entry with a short key and little data is one cache
-//! line; what only the writer looks at comes last.
+//! Header, key, arguments and insertion number follow each other in words, so that an entry with a short key and
+//! little data is one cache line; the pointer to what few entries have comes last, and only where there is any.
 //!
 //! Invariant: all of an entry but its [`Span`] is fixed when it is made.
 
-use std::alloc::{Layout, LayoutError, alloc, dealloc, handle_alloc_error};
 use std::marker::PhantomData;
 use std::ptr::NonNull;
 
 use crate::index::{Filed, hash_words};
 use crate::profile::{GroupCell, MemberCell, OneShot};
-use crate::reclaim::{Held, Later};
+use crate::reclaim::Held;
+use crate::slab::Slab;
 use crate::version::Span;
 
-/// A cache line.
-const LINE_BYTES: usize = 64;
 /// Words that keys and arguments may take each.
 pub(crate) const WORDS_MAX: usize = u16::MAX as usize / 2;
 
@@ -42,6 +40,22 @@ pub(crate) enum TargetRef<'a> {
     Group(&'a GroupCell),
 }
 
+/// How [`Header::target`] is to be read.
+#[derive(Clone, Copy)]
+enum Kind {
+    Action,
+    Member,
+    Group,
+}
+
+/// The object of a [`Target`], told apart by a [`Kind`] that needs less room elsewhere.
+#[derive(Clone, Copy)]
+union TargetWord {
+    action: u16,
+    member: Held<MemberCell>,
+    group: Held<GroupCell>,
+}
+
 /// The fixed part.
 #[repr(C)]
 pub(crate) struct Header {
@@ -54,14 +68,10 @@ pub(crate) struct Header {
     filed_words: u16,
     key_words: u16,
     arg_words: u16,
-    target: Target,
-}
-
-/// What only the writer looks at.
-struct Tail {
-    /// Insertion order.
-    sequence: u64,
-    cold: Option<Box<Cold>>,
+    kind: Kind,
+    /// Whether a pointer to a [`Cold`] follows.
+    has_cold: bool,
+    target: TargetWord,
 }
 
 /// What few entries have.
@@ -113,31 +123,38 @@ impl PartialEq for EntryRef<'_> {
     }
 }
 
-/// Where the words and the tail are, and the whole.
-fn layout(words: usize) -> (Layout, usize, usize) {
-    let extended = || {
-        let (layout, words_at) = Layout::new::<Header>().extend(Layout::array::<u64>(words)?)?;
-        let (layout, tail_at) = layout.extend(Layout::new::<Tail>())?;
-        // Aligned to a line, so that the part that readers want begins with it.
-        Ok::<_, LayoutError>((layout.align_to(LINE_BYTES)?.pad_to_align(), words_at, tail_at))
-    };
-    // Cannot fail for so few words.
-    extended().unwrap_or_else(|_| handle_alloc_error(Layout::new::<Header>()))
+/// Words of the header. The key's words follow, then those of the arguments, then the insertion number, then the
+/// pointer to what few entries have.
+const HEADER_WORDS: usize = size_of::<Header>() / size_of::<u64>();
+const _: () = assert!(size_of::<Header>() == 40 && align_of::<Header>() == align_of::<u64>());
+const _: () = assert!(size_of::<*mut Cold>() <= size_of::<u64>());
+
+impl Header {
+    fn data_words(&self) -> usize {
+        usize::from(self.key_words) + usize::from(self.arg_words)
+    }
+
+    /// Size of the whole entry.
+    fn bytes(&self) -> usize {
+        (HEADER_WORDS + self.data_words() + 1 + usize::from(self.has_cold)) * size_of::<u64>()
+    }
 }
 
-/// Offset of the words, as [`layout`] computes it.
-const WORDS_AT: usize = size_of::<Header>();
-const _: () = assert!(size_of::<Header>() % align_of::<u64>() == 0 && align_of::<Header>() == align_of::<u64>());
-
 impl<'a> EntryRef<'a> {
-    /// Puts an entry on the heap. At most [`WORDS_MAX`] words each of key and arguments.
-    pub(crate) fn new(new: NewEntry<'_>) -> EntryRef<'a> {
-        debug_assert!(new.key.len() <= WORDS_MAX && new.args.len() <= WORDS_MAX && new.filed_words <= new.key.len());
-        let (layout, words_at, tail_at) = layout(new.key.len() + new.args.len());
+    /// Makes an entry. At most [`WORDS_MAX`] words each of key and arguments.
+    pub(crate) fn new(slab: &mut Slab, new: NewEntry<'_>) -> EntryRef<'a> {
+        debug_assert!(
+            new.key.len() <= WORDS_MAX && new.args.len() <= WORDS_MAX && new.filed_words <= new.key.len()
+        );
         let has_cold = new.cold.idle_timeout_ns != 0
             || !new.cold.metadata.is_empty()
             || new.cold.is_const
             || new.cold.one_shot.is_some();
+        let (kind, target) = match new.target {
+            Target::Action(action) => (Kind::Action, TargetWord { action }),
+            Target::Member(member) => (Kind::Member, TargetWord { member }),
+            Target::Group(group) => (Kind::Group, TargetWord { group }),
+        };
         let header = Header {
             span: Span::from(new.first),
             rank: new.rank,
@@ -145,21 +162,25 @@ impl<'a> EntryRef<'a> {
             filed_words: new.filed_words as u16,
             key_words: new.key.len() as u16,
             arg_words: new.args.len() as u16,
-            target: new.target,
+            kind,
+            has_cold,
+            target,
         };
-        let tail = Tail { sequence: new.sequence, cold: has_cold.then(|| Box::new(new.cold)) };
-        // SAFETY: the layout holds at least the header.
-        let start = unsafe { alloc(layout) };
-        let Some(entry) = NonNull::new(start) else { handle_alloc_error(layout) };
-        // SAFETY: `layout` has room for the header, then the words, then the tail, at these aligned offsets.
+        let block = slab.allocate(header.bytes());
+        // SAFETY: the block has room for all of this in words, and is aligned to a line.
         unsafe {
-            entry.cast::<Header>().write(header);
-            let words = entry.add(words_at).cast::<u64>();
-            words.copy_from_nonoverlapping(NonNull::from(new.key).cast(), new.key.len());
-            words.add(new.key.len()).copy_from_nonoverlapping(NonNull::from(new.args).cast(), new.args.len());
-            entry.add(tail_at).cast::<Tail>().write(tail);
+            block.cast::<Header>().write(header);
+            let key = block.cast::<u64>().add(HEADER_WORDS);
+            key.copy_from_nonoverlapping(NonNull::from(new.key).cast(), new.key.len());
+            let args = key.add(new.key.len());
+            args.copy_from_nonoverlapping(NonNull::from(new.args).cast(), new.args.len());
+            let sequence = args.add(new.args.len());
+            sequence.write(new.sequence);
+            if has_cold {
+                sequence.add(1).cast::<*mut Cold>().write(Box::into_raw(Box::new(new.cold)));
+            }
         }
-        EntryRef { entry: entry.cast(), there: PhantomData }
+        EntryRef { entry: block.cast(), there: PhantomData }
     }
 
     /// The entry that [`EntryRef::as_non_null`] gave.
@@ -190,17 +211,26 @@ impl<'a> EntryRef<'a> {
         unsafe { self.entry.as_ref() }
     }
 
+    /// The words after the header.
     #[inline]
-    fn words(self, from: usize, len: usize) -> &'a [u64] {
-        // SAFETY: callers stay within the key and argument words that `new` has written at this offset.
-        unsafe { std::slice::from_raw_parts(self.entry.as_ptr().cast::<u8>().add(WORDS_AT).cast::<u64>().add(from), len) }
+    fn word(self, at: usize) -> NonNull<u64> {
+        // SAFETY: callers stay within the words that `new` has written.
+        unsafe { self.entry.cast::<u64>().add(HEADER_WORDS + at) }
     }
 
-    fn tail(self) -> &'a Tail {
+    #[inline]
+    fn words(self, from: usize, len: usize) -> &'a [u64] {
+        // SAFETY: callers stay within the key and argument words that `new` has written.
+        unsafe { std::slice::from_raw_parts(self.word(from).as_ptr(), len) }
+    }
+
+    fn cold_ptr(self) -> Option<NonNull<Cold>> {
         let header = self.header();
-        let (_, _, tail_at) = layout(usize::from(header.key_words) + usize::from(header.arg_words));
-        // SAFETY: `new` has written the tail at this offset.
-        unsafe { self.entry.byte_add(tail_at).cast::<Tail>().as_ref() }
+        if !header.has_cold {
+            return None;
+        }
+        // SAFETY: `new` has written the pointer there if `has_cold` says so.
+        NonNull::new(unsafe { self.word(header.data_words() + 1).cast::<*mut Cold>().read() })
     }
 
     /// Who sees it.
@@ -224,12 +254,15 @@ impl<'a> EntryRef<'a> {
     /// What it does.
     #[inline]
     pub(crate) fn target(self) -> TargetRef<'a> {
-        match self.header().target {
-            Target::Action(position) => TargetRef::Action(position),
-            // SAFETY: members and groups are freed after the entries that point to them.
-            Target::Member(member) => TargetRef::Member(unsafe { member.get() }),
-            // SAFETY: as above.
-            Target::Group(group) => TargetRef::Group(unsafe { group.get() }),
+        let header = self.header();
+        // SAFETY: `new` has written the variant that the kind says. Members and groups are freed after the entries
+        // that point to them.
+        unsafe {
+            match header.kind {
+                Kind::Action => TargetRef::Action(header.target.action),
+                Kind::Member => TargetRef::Member(header.target.member.get()),
+                Kind::Group => TargetRef::Group(header.target.group.get()),
+            }
         }
     }
 
@@ -254,39 +287,37 @@ impl<'a> EntryRef<'a> {
 
     /// Insertion order: the smaller was first.
     pub(crate) fn sequence(self) -> u64 {
-        self.tail().sequence
+        // SAFETY: `new` has written it there.
+        unsafe { self.word(self.header().data_words()).read() }
     }
 
     /// What few entries have.
     pub(crate) fn cold(self) -> Option<&'a Cold> {
-        self.tail().cold.as_deref()
+        // SAFETY: it belongs to the entry, which is there during `'a`.
+        self.cold_ptr().map(|cold| unsafe { cold.as_ref() })
+    }
+
+    /// Frees what the entry points to, but not the entry: before its slab is dropped.
+    ///
+    /// # Safety
+    /// Nobody can reach it any more but to look at its key, and this is called once.
+    pub(crate) unsafe fn drop_cold(self) {
+        if let Some(cold) = self.cold_ptr() {
+            // SAFETY: `new` has made it from a box, and it is dropped once.
+            drop(unsafe { Box::from_raw(cold.as_ptr()) });
+        }
     }
 
     /// Frees it.
     ///
     /// # Safety
-    /// Nobody can reach it any more, and it is freed once.
-    pub(crate) unsafe fn free(self) {
-        let header = self.header();
-        let (layout, _, tail_at) = layout(usize::from(header.key_words) + usize::from(header.arg_words));
-        // SAFETY: `new` has written the tail there, and it is dropped once. The header needs no drop.
-        unsafe { self.entry.byte_add(tail_at).cast::<Tail>().drop_in_place() };
-        // SAFETY: `new` has allocated it with the same layout.
-        unsafe { dealloc(self.entry.as_ptr().cast(), layout) };
-    }
-
-    /// Frees it when its ticket is due.
-    pub(crate) fn into_later(self) -> Later {
-        /// # Safety
-        /// As for [`Later::new`].
-        unsafe fn run(entry: *mut (), _: *mut (), _: usize, _: &mut Vec<Later>) {
-            if let Some(entry) = NonNull::new(entry.cast::<Header>()) {
-                // SAFETY: run once, after every reader that could reach the entry is gone.
-                unsafe { EntryRef::from_non_null(entry).free() }
-            }
-        }
-        // SAFETY: `run` frees, once, this entry.
-        unsafe { Later::new(self.entry.as_ptr().cast(), std::ptr::null_mut(), 0, run) }
+    /// Nobody can reach it any more, and it is freed once, to the slab that it was made with.
+    pub(crate) unsafe fn free(self, slab: &mut Slab) {
+        let bytes = self.header().bytes();
+        // SAFETY: nobody can reach it, by the caller's promise.
+        unsafe { self.drop_cold() };
+        // SAFETY: `new` has allocated it with as many bytes. The header needs no drop.
+        unsafe { slab.free(self.entry.cast(), bytes) };
     }
 }
 

@@ -30,11 +30,11 @@ pub enum StateError {
     /// The system has no memory left for an array.
     #[error("no memory for the {bytes} bytes of {kind} `{name}`; declare it smaller, or run fewer workers")]
     NoMemory {
-        /// `counter`, `meter` or `register`.
+        /// `counter`, `meter`, `register` or `table`.
         kind: &'static str,
         /// Its control-plane name.
         name: String,
-        /// Memory it takes.
+        /// Memory it takes; for a table, what is attached to its first entries.
         bytes: u64,
     },
     /// A table's keys or an action's data are wider than an entry can be.
@@ -246,7 +246,9 @@ pub enum UpdateError {
         kind: &'static str,
     },
     /// A priority where it would mean nothing.
-    #[error("an entry of table `{table}` has no priority, since no two of its entries can overlap undecided; leave it out")]
+    #[error(
+        "an entry of table `{table}` has no priority, since no two of its entries can overlap undecided; leave it out"
+    )]
     UnwantedPriority {
         /// The table.
         table: String,

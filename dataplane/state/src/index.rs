@@ -12,13 +12,18 @@
 //! Invariant: a pointer that was in the set before a reader's probe began, and is not removed until it ends, is
 //! found by it. A set does not own what it points to.
 
+#[cfg(all(test, loom))]
+mod model;
+#[cfg(all(test, not(loom)))]
+mod tests;
+
 use std::marker::PhantomData;
 use std::ptr::{NonNull, null_mut};
 
 use crossbeam::utils::CachePadded;
 
 #[cfg(not(loom))]
-use crate::memory::{Zeroed, free_zeroed, zeroed};
+use crate::memory::{Zeroed, free_zeroed, prefer_huge_pages, zeroed};
 use crate::reclaim::{Held, Later};
 use crate::sync::{AtomicPtr, AtomicU64, AtomicUsize, Ordering};
 
@@ -82,7 +87,10 @@ impl<N> Bucket<N> {
 
     /// Writer: the pointers, with their lanes.
     fn nodes(&self) -> impl Iterator<Item = (usize, NonNull<N>)> + '_ {
-        self.lanes.iter().enumerate().filter_map(|(i, l)| NonNull::new(l.load(Ordering::Relaxed)).map(|n| (i, n)))
+        self.lanes
+            .iter()
+            .enumerate()
+            .filter_map(|(i, l)| NonNull::new(l.load(Ordering::Relaxed)).map(|n| (i, n)))
     }
 }
 
@@ -93,7 +101,11 @@ unsafe impl<N> Zeroed for Bucket<N> {}
 /// Empty buckets, in memory that is not touched before it is used.
 #[cfg(not(loom))]
 fn allocate_segment<N>(len: usize) -> NonNull<Bucket<N>> {
-    zeroed(len).unwrap_or_else(|_| std::alloc::handle_alloc_error(std::alloc::Layout::new::<Bucket<N>>()))
+    let fail = |_| std::alloc::handle_alloc_error(std::alloc::Layout::new::<Bucket<N>>());
+    let start = zeroed::<Bucket<N>>(len).unwrap_or_else(fail);
+    // Keys are spread over all buckets, so a segment is dense once it is used.
+    prefer_huge_pages(start.cast(), len * size_of::<Bucket<N>>());
+    start
 }
 
 /// # Safety
@@ -192,7 +204,8 @@ impl<N: Filed> Index<N> {
         loop {
             let differences = bucket.tags.load(Ordering::Acquire) ^ wanted;
             // The high bit of every byte that is zero, and of some above one that is: those cost a comparison.
-            let mut equal = differences.wrapping_sub(0x0101_0101_0101_0101) & !differences & 0x8080_8080_8080_8080;
+            let mut equal =
+                differences.wrapping_sub(0x0101_0101_0101_0101) & !differences & 0x8080_8080_8080_8080;
             equal &= LANE_BYTES;
             while equal != 0 {
                 let lane = equal.trailing_zeros() as usize / 8;
@@ -211,19 +224,6 @@ impl<N: Filed> Index<N> {
             // SAFETY: an overflow bucket is freed only after the snapshots that could reach it are gone.
             bucket = unsafe { &*overflow };
         }
-    }
-
-    /// Fetches the bucket that [`Index::find`] will look at.
-    #[inline]
-    pub(crate) fn prefetch(&self, hash: u64) {
-        let bucket: *const Bucket<N> = self.bucket(home(hash, self.buckets.load(Ordering::Acquire)));
-        #[cfg(target_arch = "x86_64")]
-        // SAFETY: prefetching has no effect that a program could observe, and SSE is part of x86-64.
-        unsafe {
-            std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T0 }>(bucket.cast());
-        }
-        #[cfg(not(target_arch = "x86_64"))]
-        let _ = bucket;
     }
 
     #[inline]
@@ -324,7 +324,9 @@ impl<N: Filed> Index<N> {
             }
         }
         self.unchain(source, later);
-        self.writer.unclean.store(self.writer.unclean.load(Ordering::Relaxed).saturating_sub(1), Ordering::Relaxed);
+        self.writer
+            .unclean
+            .store(self.writer.unclean.load(Ordering::Relaxed).saturating_sub(1), Ordering::Relaxed);
     }
 
     /// Removes a pointer. Only the writer calls this, once no snapshot may find the pointer any more.
@@ -415,265 +417,4 @@ fn fold(a: u64, b: u64) -> u64 {
 #[inline]
 pub(crate) fn hash_words(words: impl Iterator<Item = u64>) -> u64 {
     words.fold(0x2d35_8dcc_aa6c_78a5, |hash, word| fold(hash ^ word, 0x8bb8_4b93_962e_acc9))
-}
-
-#[cfg(all(test, not(loom)))]
-mod tests {
-    use std::collections::HashMap;
-
-    use proptest::prelude::*;
-
-    use super::*;
-
-    struct Node(u64);
-
-    impl Filed for Node {
-        unsafe fn hash(this: NonNull<Node>) -> u64 {
-            // SAFETY: the tests free a node after it was removed and its readers are done.
-            unsafe { this.as_ref() }.0
-        }
-    }
-
-    /// Hashes that meet in buckets, or in tags, or are wholly equal.
-    fn hash() -> impl Strategy<Value = u64> {
-        (0u64..64, 0u64..3).prop_map(|(low, high)| low | high << 56)
-    }
-
-    #[derive(Clone, Debug)]
-    enum Step {
-        Insert(u64),
-        Remove(usize),
-        /// What waits is due, so many things of it.
-        Due(usize),
-    }
-
-    proptest! {
-        #[test]
-        fn finds_what_is_in_it_at_every_step(
-            steps in proptest::collection::vec(
-                prop_oneof![
-                    4 => hash().prop_map(Step::Insert),
-                    2 => any::<usize>().prop_map(Step::Remove),
-                    2 => (0usize..8).prop_map(Step::Due),
-                ],
-                1..300,
-            ),
-        ) {
-            let index = Index::<Node>::new();
-            let mut here: Vec<Held<Node>> = Vec::new();
-            let mut waiting: std::collections::VecDeque<Later> = std::collections::VecDeque::new();
-            let mut later = Vec::new();
-            for step in steps {
-                match step {
-                    Step::Insert(hash) => {
-                        let node = Held::new(Node(hash));
-                        // SAFETY: freed below, after it was removed.
-                        unsafe { index.insert(node.as_non_null(), &mut later) };
-                        here.push(node);
-                    }
-                    Step::Remove(n) if !here.is_empty() => {
-                        let node = here.swap_remove(n % here.len());
-                        index.remove(node.as_non_null(), &mut later);
-                        later.push(node.into_later());
-                    }
-                    Step::Remove(_) => {}
-                    Step::Due(count) => {
-                        for due in (0..count).filter_map(|_| waiting.pop_front()) {
-                            // SAFETY: there are no readers.
-                            unsafe { due.run(&mut later) }
-                        }
-                    }
-                }
-                waiting.extend(later.drain(..));
-                prop_assert_eq!(index.len(), here.len());
-                for node in &here {
-                    // SAFETY: it is in the set.
-                    let hash = unsafe { node.get() }.0;
-                    let found = index.find(hash, |found| found == node.as_non_null());
-                    prop_assert_eq!(found, Some(node.as_non_null()));
-                }
-                let mut seen: HashMap<NonNull<Node>, usize> = HashMap::new();
-                index.for_each(|node| *seen.entry(node).or_insert(0) += 1);
-                prop_assert_eq!(seen.len(), here.len());
-                prop_assert!(here.iter().all(|node| seen.get(&node.as_non_null()) == Some(&1)));
-            }
-            while let Some(due) = waiting.pop_front() {
-                // SAFETY: there are no readers.
-                unsafe { due.run(&mut later) }
-                waiting.extend(later.drain(..));
-            }
-            // SAFETY: the set is not used any more.
-            here.into_iter().for_each(|node| unsafe { node.free() });
-        }
-
-        #[test]
-        fn buckets_have_a_place_and_a_parent(bucket in 0usize..1 << 28, hash: u64) {
-            let (segment, offset) = place(bucket);
-            prop_assert!(segment < SEGMENTS && offset < segment_len(segment));
-            // The bucket of a hash is the same as before the last one was added, or the last one.
-            let buckets = bucket.max(BUCKETS_MIN);
-            let (before, after) = (home(hash, buckets), home(hash, buckets + 1));
-            prop_assert!(after == before || after == buckets && parent(buckets) == Some(before));
-        }
-    }
-
-    #[test]
-    fn segments_follow_each_other() {
-        let places: Vec<_> = (0..64).map(place).collect();
-        let expected: Vec<_> = (0..5).flat_map(|s| (0..segment_len(s)).map(move |o| (s, o))).collect();
-        assert_eq!(places, expected);
-    }
-}
-
-/// `RUSTFLAGS="--cfg loom" cargo test -p heddle-state --lib --release loom`
-#[cfg(all(test, loom))]
-mod loom_tests {
-    use loom::sync::Arc;
-    use loom::sync::atomic::fence;
-    use loom::thread;
-
-    use super::*;
-
-    struct Node(u64);
-
-    impl Filed for Node {
-        unsafe fn hash(this: NonNull<Node>) -> u64 {
-            // SAFETY: the models free no node before all threads are done.
-            unsafe { this.as_ref() }.0
-        }
-    }
-
-    /// Nodes that live as long as the process: a model is run many times, and few of them are made.
-    fn node(hash: u64) -> Held<Node> {
-        Held::new(Node(hash))
-    }
-
-    fn insert(index: &Index<Node>, node: Held<Node>, later: &mut Vec<Later>) {
-        // SAFETY: nodes are freed when all threads are done.
-        unsafe { index.insert(node.as_non_null(), later) }
-    }
-
-    fn finds(index: &Index<Node>, node: Held<Node>, hash: u64) -> bool {
-        index.find(hash, |found| found == node.as_non_null()).is_some()
-    }
-
-    fn free(nodes: &[Held<Node>]) {
-        // SAFETY: all threads are done.
-        nodes.iter().for_each(|node| unsafe { node.free() });
-    }
-
-    /// What the reclaimer guarantees, in small: what is due runs only if no reader was pinned before it was retired.
-    #[derive(Default)]
-    struct Pinned(AtomicUsize);
-
-    impl Pinned {
-        fn during(&self, read: impl FnOnce()) {
-            self.0.store(1, Ordering::Relaxed);
-            fence(Ordering::SeqCst);
-            read();
-            self.0.store(0, Ordering::Release);
-        }
-
-        fn run_if_due(&self, later: &mut Vec<Later>) {
-            fence(Ordering::SeqCst);
-            if self.0.load(Ordering::Acquire) == 0 {
-                let mut more = Vec::new();
-                for due in later.drain(..) {
-                    // SAFETY: no reader was pinned when it was retired.
-                    unsafe { due.run(&mut more) }
-                }
-                *later = more;
-            }
-        }
-    }
-
-    /// A stable pointer is found while its bucket is split and cleaned.
-    #[test]
-    fn loom_growth_loses_nothing() {
-        loom::model(|| {
-            // With two buckets both are in the first; with three, the first one is in the third.
-            let (moves, stays, new) = (node(0b10), node(0b100), node(0b1));
-            let index = Arc::new(Index::<Node>::new());
-            let pinned = Arc::new(Pinned::default());
-            let mut later = Vec::new();
-            insert(&index, moves, &mut later);
-            insert(&index, stays, &mut later);
-            assert!(later.is_empty());
-            let reader = {
-                let (index, pinned) = (Arc::clone(&index), Arc::clone(&pinned));
-                thread::spawn(move || {
-                    pinned.during(|| {
-                        assert!(finds(&index, moves, 0b10));
-                        assert!(finds(&index, stays, 0b100));
-                    });
-                })
-            };
-            insert(&index, new, &mut later);
-            assert_eq!(later.len(), 1, "one bucket was split");
-            pinned.run_if_due(&mut later);
-            reader.join().expect("the reader");
-            pinned.run_if_due(&mut later);
-            assert!(finds(&index, moves, 0b10) && finds(&index, stays, 0b100) && finds(&index, new, 0b1));
-            drop(index);
-            free(&[moves, stays, new]);
-        });
-    }
-
-    /// A reader of the generation that a writer published finds what was filed before, in every index.
-    #[test]
-    fn loom_generations_are_published_whole() {
-        loom::model(|| {
-            let (a, b) = (node(1), node(3));
-            let indices = Arc::new([Index::<Node>::new(), Index::<Node>::new()]);
-            let generation = Arc::new(AtomicU64::new(0));
-            let reader = {
-                let (indices, generation) = (Arc::clone(&indices), Arc::clone(&generation));
-                thread::spawn(move || {
-                    if generation.load(Ordering::Acquire) == 1 {
-                        assert!(finds(&indices[0], a, 1));
-                        assert!(finds(&indices[1], b, 3));
-                    }
-                })
-            };
-            let mut later = Vec::new();
-            insert(&indices[0], a, &mut later);
-            insert(&indices[1], b, &mut later);
-            generation.store(1, Ordering::Release);
-            reader.join().expect("the reader");
-            drop(indices);
-            free(&[a, b]);
-        });
-    }
-
-    /// A stable pointer is found while others of its bucket come and go, an overflow bucket included.
-    #[test]
-    fn loom_neighbours_come_and_go() {
-        loom::model(|| {
-            let index = Arc::new(Index::<Node>::new());
-            let pinned = Arc::new(Pinned::default());
-            let mut later = Vec::new();
-            // All in one bucket, whatever their number; the last one overflows.
-            let filed: Vec<Held<Node>> = (0..=LANES as u64).map(|_| node(1 << 20)).collect();
-            filed.iter().for_each(|node| insert(&index, *node, &mut later));
-            while !later.is_empty() {
-                pinned.run_if_due(&mut later);
-            }
-            let stable = filed[1];
-            let reader = {
-                let (index, pinned) = (Arc::clone(&index), Arc::clone(&pinned));
-                thread::spawn(move || pinned.during(|| assert!(finds(&index, stable, 1 << 20))))
-            };
-            // The overflow bucket goes, and the lane before the stable one is filled anew.
-            index.remove(filed[LANES].as_non_null(), &mut later);
-            pinned.run_if_due(&mut later);
-            index.remove(filed[0].as_non_null(), &mut later);
-            insert(&index, filed[0], &mut later);
-            reader.join().expect("the reader");
-            while !later.is_empty() {
-                pinned.run_if_due(&mut later);
-            }
-            drop(index);
-            free(&filed);
-        });
-    }
 }

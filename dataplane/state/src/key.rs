@@ -129,7 +129,11 @@ impl KeyLayout {
     pub(crate) fn of_value_set(value_set: &ValueSet) -> KeyLayout {
         let keys = value_set.keys.iter().map(|(name, width, kind)| (name.as_str(), *width, *kind));
         KeyLayout::new("value set", &value_set.control.name, keys, |parts| {
-            if parts.iter().all(|p| p.kind == MatchKind::Exact) { Precedence::Unique } else { Precedence::Any }
+            if parts.iter().all(|p| p.kind == MatchKind::Exact) {
+                Precedence::Unique
+            } else {
+                Precedence::Any
+            }
         })
     }
 
@@ -158,7 +162,9 @@ impl KeyLayout {
     #[inline]
     pub(crate) fn in_ranges(&self, key: &[u64], mut bounds: &[u64]) -> bool {
         for (at, words) in &self.ranges {
-            let (Some((low, rest)), Some(value)) = (bounds.split_at_checked(*words), key.get(*at..at + words)) else {
+            let (Some((low, rest)), Some(value)) =
+                (bounds.split_at_checked(*words), key.get(*at..at + words))
+            else {
                 return false;
             };
             let Some((high, rest)) = rest.split_at_checked(*words) else { return false };
@@ -202,7 +208,9 @@ impl KeyLayout {
                         (Bits::zero(part.width), Bits::ones(part.width))
                     }
                 };
-                bounds.extend((0..part.words).map(|i| low.limb(i)).chain((0..part.words).map(|i| high.limb(i))));
+                bounds.extend(
+                    (0..part.words).map(|i| low.limb(i)).chain((0..part.words).map(|i| high.limb(i))),
+                );
             }
             mask.extend((0..part.words).map(|i| part_mask.limb(i)));
             key.extend((0..part.words).map(|i| value.limb(i) & part_mask.limb(i)));
@@ -220,7 +228,8 @@ impl KeyLayout {
                 let needs = |p: &&KeyPart| {
                     matches!(p.kind, MatchKind::Ternary | MatchKind::Range | MatchKind::Optional)
                 };
-                let (key, kind) = self.parts.iter().find(needs).map_or(("", MatchKind::Ternary), |p| (&p.name, p.kind));
+                let (key, kind) =
+                    self.parts.iter().find(needs).map_or(("", MatchKind::Ternary), |p| (&p.name, p.kind));
                 Err(UpdateError::MissingPriority {
                     table: self.owner.clone(),
                     key: key.to_string(),
@@ -258,7 +267,11 @@ impl KeyLayout {
             |mask| UpdateError::NotCanonical { table: self.owner.clone(), key: part.name.clone(), mask };
         match (part.kind, m) {
             (
-                MatchKind::Exact | MatchKind::Lpm | MatchKind::Ternary | MatchKind::Range | MatchKind::Optional,
+                MatchKind::Exact
+                | MatchKind::Lpm
+                | MatchKind::Ternary
+                | MatchKind::Range
+                | MatchKind::Optional,
                 KeyMatch::Exact(value),
             ) => {
                 check(value)?;
@@ -292,7 +305,10 @@ impl KeyLayout {
                 check(low)?;
                 check(high)?;
                 if low.cmp_unsigned(high).is_gt() {
-                    return Err(UpdateError::EmptyRange { table: self.owner.clone(), key: part.name.clone() });
+                    return Err(UpdateError::EmptyRange {
+                        table: self.owner.clone(),
+                        key: part.name.clone(),
+                    });
                 }
                 // Every value of the range begins with what its bounds begin with.
                 let mask = Bits::mask_prefix(width, low.xor(high).leading_zeros());
@@ -343,7 +359,11 @@ impl KeyLayout {
                     let (high, rest) = rest.split_at(part.words.min(rest.len()));
                     bounds = rest;
                     let (low, high) = (Bits::from_limbs(part.width, low), Bits::from_limbs(part.width, high));
-                    if low.is_zero() && high.is_ones() { KeyMatch::Any } else { KeyMatch::Range { low, high } }
+                    if low.is_zero() && high.is_ones() {
+                        KeyMatch::Any
+                    } else {
+                        KeyMatch::Range { low, high }
+                    }
                 }
             });
         }

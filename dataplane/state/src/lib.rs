@@ -20,6 +20,7 @@ mod read;
 mod reclaim;
 mod register;
 mod replication;
+mod slab;
 mod slots;
 mod snapshot;
 mod space;
@@ -41,7 +42,7 @@ pub use register::{AtomicSection, AtomicSet};
 pub use snapshot::Snapshot;
 pub use state::State;
 pub use update::{
-    ActionSpec, BackupReplica, CloneSession, CounterValue, DirectOf, EntryAction, EntryKey, EntrySpec, GroupMember,
-    GroupSpec, MemberSpec, MulticastGroup, OneShotMember, Replica, Update,
+    ActionSpec, BackupReplica, CloneSession, CounterValue, DirectOf, EntryAction, EntryKey, EntrySpec,
+    GroupMember, GroupSpec, MemberSpec, MulticastGroup, OneShotMember, Replica, Update,
 };
 pub use view::{DefaultView, EntryView, IdleEntry};

@@ -1,4 +1,4 @@
-#![allow(unsafe_code)] // Zeroed allocations of atomics, which the standard library only offers unsafely.
+#![allow(unsafe_code)] // Zeroed allocations of atomics, and advice to the system about them.
 //! Arrays of atomics, zeroed by the system, so that a large one costs memory only where it is used.
 //!
 //! Invariant: an [`Array`] never moves and never shares a cache line with another allocation.
@@ -62,6 +62,25 @@ pub(crate) unsafe fn free_zeroed<T: Zeroed>(cells: NonNull<T>, len: usize) {
         // SAFETY: allocated by `zeroed` with this very layout.
         unsafe { dealloc(base, layout) }
     }
+}
+
+/// What the system can map as one where memory is dense.
+pub(crate) const HUGE_PAGE_BYTES: usize = 2 << 20;
+
+/// Asks for huge pages under the part of a block that has room for them, if any. Only a hint.
+pub(crate) fn prefer_huge_pages(start: NonNull<u8>, bytes: usize) {
+    #[cfg(target_os = "linux")]
+    {
+        let skip = start.addr().get().next_multiple_of(HUGE_PAGE_BYTES) - start.addr().get();
+        let whole = bytes.saturating_sub(skip) / HUGE_PAGE_BYTES * HUGE_PAGE_BYTES;
+        if whole > 0 {
+            // SAFETY: the range is within the caller's block, and the advice changes no contents. That it may not
+            // be taken is no error.
+            unsafe { libc::madvise(start.as_ptr().add(skip).cast(), whole, libc::MADV_HUGEPAGE) };
+        }
+    }
+    #[cfg(not(target_os = "linux"))]
+    let _ = (start, bytes);
 }
 
 /// A fixed number of cells, all zero at first.
@@ -143,7 +162,7 @@ mod tests {
         let mut budget = Budget::new(100);
         assert_eq!(budget.take(10, 8), Ok(()));
         assert_eq!(budget.take(3, 8), Err((104, 100)));
-        assert_eq!(budget.take(u64::MAX, u64::MAX).is_err(), true);
+        assert!(budget.take(u64::MAX, u64::MAX).is_err());
         assert_eq!(budget.take(2, 8), Ok(()));
     }
 }

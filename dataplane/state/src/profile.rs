@@ -83,8 +83,10 @@ impl GroupVersion {
     /// A hash whose member's port fails is spread over the others; no other hash moves.
     pub(crate) fn pick(&self, generation: u64, hash: u64) -> Option<&ActionData> {
         let at = hash.checked_rem(self.total)?;
-        let index = if self.sums.is_empty() { at as usize } else { self.sums.partition_point(|sum| *sum <= at) };
-        let picked = self.picks.get(index).filter(|pick| pick.is_up()).or_else(|| self.pick_up(hash / self.total));
+        let index =
+            if self.sums.is_empty() { at as usize } else { self.sums.partition_point(|sum| *sum <= at) };
+        let picked =
+            self.picks.get(index).filter(|pick| pick.is_up()).or_else(|| self.pick_up(hash / self.total));
         // SAFETY: members outlive the groups that point to them.
         picked.map(|pick| unsafe { pick.member.get() }.versions.get(generation))
     }

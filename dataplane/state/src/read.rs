@@ -13,8 +13,8 @@ use crate::meter::MeterConfig;
 use crate::profile::ActionData;
 use crate::state::State;
 use crate::update::{
-    ActionSpec, CloneSession, CounterValue, DirectOf, EntryAction, EntryKey, EntrySpec, GroupSpec, MemberSpec,
-    MulticastGroup,
+    ActionSpec, CloneSession, CounterValue, DirectOf, EntryAction, EntryKey, EntrySpec, GroupSpec,
+    MemberSpec, MulticastGroup,
 };
 use crate::view::{DefaultView, EntryView, IdleEntry};
 use crate::write::Writer;
@@ -51,7 +51,12 @@ impl State {
         views.into_iter().map(|(_, view)| view).collect()
     }
 
-    fn for_each_entry<'a>(&'a self, writer: &Writer, table: TableId, mut f: impl FnMut(&[u64], EntryRef<'a>)) {
+    fn for_each_entry<'a>(
+        &'a self,
+        writer: &Writer,
+        table: TableId,
+        mut f: impl FnMut(&[u64], EntryRef<'a>),
+    ) {
         let number = table.as_u32() as usize;
         let Some((table, writer)) = self.tables.get(number).zip(writer.tables.get(number)) else { return };
         let generation = self.published();
@@ -69,7 +74,11 @@ impl State {
         Ok(self.view(key.table, &mask, entry))
     }
 
-    fn find_entry<'a>(&'a self, writer: &Writer, key: &EntryKey) -> Result<(Box<[u64]>, EntryRef<'a>), UpdateError> {
+    fn find_entry<'a>(
+        &'a self,
+        writer: &Writer,
+        key: &EntryKey,
+    ) -> Result<(Box<[u64]>, EntryRef<'a>), UpdateError> {
         let number = key.table.as_u32() as usize;
         let Some((table, writer)) = self.tables.get(number).zip(writer.tables.get(number)) else {
             return Err(UpdateError::UnknownObject { kind: "table", number: key.table.as_u32() });
@@ -77,9 +86,9 @@ impl State {
         let encoded = table.space.layout().encode(&key.matches, key.priority)?;
         match table.space.find_same(&writer.space, self.published(), &encoded) {
             Some(entry) => Ok((encoded.mask, entry)),
-            None => {
-                Err(UpdateError::NotFound { what: format!("such an entry of table `{}`", table.space.layout().owner()) })
-            }
+            None => Err(UpdateError::NotFound {
+                what: format!("such an entry of table `{}`", table.space.layout().owner()),
+            }),
         }
     }
 
@@ -89,7 +98,11 @@ impl State {
             return EntryKey { table: id, matches: Vec::new(), priority: None };
         };
         let layout = table.space.layout();
-        EntryKey { table: id, matches: layout.decode(mask, entry.key()), priority: layout.priority(entry.rank()) }
+        EntryKey {
+            table: id,
+            matches: layout.decode(mask, entry.key()),
+            priority: layout.priority(entry.rank()),
+        }
     }
 
     fn view(&self, id: TableId, mask: &[u64], entry: EntryRef<'_>) -> EntryView {
@@ -98,7 +111,8 @@ impl State {
         let action = match entry.target() {
             TargetRef::Action(position) => {
                 let listed = self.program.tables.get(id).and_then(|t| t.actions.get(usize::from(position)));
-                let action = listed.map_or(heddle_ir::ActionId::from_u32(u32::MAX - 1), |listed| listed.action);
+                let action =
+                    listed.map_or(heddle_ir::ActionId::from_u32(u32::MAX - 1), |listed| listed.action);
                 EntryAction::Action(action_spec(&self.program, action, entry.args()))
             }
             TargetRef::Member(member) => EntryAction::Member(member.number),
@@ -155,7 +169,10 @@ impl State {
                 if idle_ns >= cold.idle_timeout_ns {
                     let key = self.entry_key(id, mask, entry);
                     let (idle_timeout_ns, metadata) = (cold.idle_timeout_ns, cold.metadata.clone());
-                    idle.push(((id, entry.sequence()), IdleEntry { key, idle_timeout_ns, idle_ns, metadata }));
+                    idle.push((
+                        (id, entry.sequence()),
+                        IdleEntry { key, idle_timeout_ns, idle_ns, metadata },
+                    ));
                 }
             });
         }
@@ -229,7 +246,10 @@ impl State {
             return Err(UpdateError::UnknownObject { kind: "table", number: id.as_u32() });
         };
         let Some(counter) = &table.counter else {
-            return Err(UpdateError::NoDirect { table: table.space.layout().owner().to_string(), kind: "counter" });
+            return Err(UpdateError::NoDirect {
+                table: table.space.layout().owner().to_string(),
+                kind: "counter",
+            });
         };
         match of {
             DirectOf::Default(_) => Ok(counter.value(0)),

@@ -167,7 +167,11 @@ impl<R> Reclaimer<R> {
     /// The oldest retired thing, if its ticket is due.
     pub(crate) fn next_due(&mut self) -> Option<R> {
         let (ticket, _) = self.waiting.front()?;
-        if *ticket <= self.due.load(Ordering::Acquire) { self.waiting.pop_front().map(|(_, r)| r) } else { None }
+        if *ticket <= self.due.load(Ordering::Acquire) {
+            self.waiting.pop_front().map(|(_, r)| r)
+        } else {
+            None
+        }
     }
 
     /// All retired things in order, due or not: for when there are no readers.

@@ -51,7 +51,6 @@ impl Register {
         self.size
     }
 
-
     /// The bits of a limb that belong to the value.
     #[inline]
     fn limb_mask(&self, limb: usize) -> u64 {
@@ -202,10 +201,18 @@ pub struct AtomicSection<'s> {
 
 impl<'s> AtomicSection<'s> {
     /// Waits until no other section holds a register of the set. Counts one wait if there was any.
-    pub(crate) fn enter(registers: &'s [Register], set: &'s AtomicSet, waits: &AtomicU64) -> AtomicSection<'s> {
+    pub(crate) fn enter(
+        registers: &'s [Register],
+        set: &'s AtomicSet,
+        waits: &AtomicU64,
+    ) -> AtomicSection<'s> {
         let mut waited = false;
         for register in set.registers.iter().filter_map(|id| registers.get(id.as_u32() as usize)) {
-            while register.section.compare_exchange_weak(false, true, Ordering::Acquire, Ordering::Relaxed).is_err() {
+            while register
+                .section
+                .compare_exchange_weak(false, true, Ordering::Acquire, Ordering::Relaxed)
+                .is_err()
+            {
                 if register.section.load(Ordering::Relaxed) {
                     waited = true;
                     std::hint::spin_loop();

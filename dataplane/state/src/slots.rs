@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicPtr, Ordering};
 use crate::memory::{NoMemory, Zeroed, free_zeroed, zeroed};
 
 /// Cells of the first segment; each after it has twice as many.
-const FIRST: usize = 64;
+pub(crate) const FIRST: usize = 64;
 /// Enough for a cell, or a pair, per 32-bit slot.
 const SEGMENTS: usize = 28;
 

@@ -151,7 +151,12 @@ impl Space {
     }
 
     /// The same entry, if a generation sees it. Only under the writer's lock.
-    pub(crate) fn find_same(&self, writer: &SpaceWriter, generation: u64, same: &Encoded) -> Option<EntryRef<'_>> {
+    pub(crate) fn find_same(
+        &self,
+        writer: &SpaceWriter,
+        generation: u64,
+        same: &Encoded,
+    ) -> Option<EntryRef<'_>> {
         let index = self.index(writer, &same.mask)?;
         let hash = hash_words(same.key.iter().copied().take(self.layout.words()));
         let found = index.find(hash, |entry| {
@@ -173,7 +178,13 @@ impl Space {
     }
 
     /// Files an entry that the next generation sees.
-    pub(crate) fn insert(&self, writer: &mut SpaceWriter, mask: &[u64], entry: EntryRef<'_>, later: &mut Vec<Later>) {
+    pub(crate) fn insert(
+        &self,
+        writer: &mut SpaceWriter,
+        mask: &[u64],
+        entry: EntryRef<'_>,
+        later: &mut Vec<Later>,
+    ) {
         let index = match &self.search {
             // SAFETY: the index is freed when this is dropped.
             Search::Hash(index) => unsafe { index.get() },
@@ -194,7 +205,13 @@ impl Space {
     }
 
     /// Takes an entry out once no snapshot can see it.
-    pub(crate) fn remove(&self, writer: &mut SpaceWriter, mask: &[u64], entry: EntryRef<'_>, later: &mut Vec<Later>) {
+    pub(crate) fn remove(
+        &self,
+        writer: &mut SpaceWriter,
+        mask: &[u64],
+        entry: EntryRef<'_>,
+        later: &mut Vec<Later>,
+    ) {
         match &self.search {
             // SAFETY: the index is freed when this is dropped.
             Search::Hash(index) => unsafe { index.get() }.remove(entry.as_non_null(), later),
@@ -229,7 +246,9 @@ impl Space {
         });
         let mut order: Vec<(&Box<[u64]>, &TupleRecord)> = writer.tuples.iter().collect();
         // By mask as well, so that the order does not depend on the map's.
-        order.sort_unstable_by(|(a_mask, a), (b_mask, b)| b.bound().cmp(&a.bound()).then_with(|| b_mask.cmp(a_mask)));
+        order.sort_unstable_by(|(a_mask, a), (b_mask, b)| {
+            b.bound().cmp(&a.bound()).then_with(|| b_mask.cmp(a_mask))
+        });
         let probes = Probes {
             probes: order.iter().map(|(_, r)| Probe { bound: r.bound(), tuple: r.tuple }).collect(),
             masks: order.iter().flat_map(|(mask, _)| mask.iter().copied()).collect(),
@@ -290,24 +309,21 @@ impl SpaceWriter {
     }
 }
 
-/// Frees entries, tuples and probes.
+/// Frees tuples and probes, and what entries point to. The entries themselves go with their slab, which is dropped
+/// later.
 impl Drop for Space {
     fn drop(&mut self) {
-        let free_entries = |index: &Index<Header>| {
-            // SAFETY: `&mut self`: no reader is left; each entry is visited once, and the index does not look at
-            // it again.
-            let mut entries = Vec::with_capacity(index.len());
-            index.for_each(|entry| entries.push(entry));
-            for entry in entries {
-                // SAFETY: as above.
-                unsafe { EntryRef::from_non_null(entry).free() }
-            }
+        let drop_entries = |index: &Index<Header>| {
+            index.for_each(|entry| {
+                // SAFETY: `&mut self`: no reader is left; each entry is visited once.
+                unsafe { EntryRef::from_non_null(entry).drop_cold() }
+            });
         };
         match &mut self.search {
             Search::Hash(index) => {
                 // SAFETY: freed here and nowhere else.
                 unsafe {
-                    free_entries(index.get());
+                    drop_entries(index.get());
                     index.free();
                 }
             }
@@ -316,7 +332,7 @@ impl Drop for Space {
                 // SAFETY: published probes are freed by their replacement or here.
                 for probe in &unsafe { probes.get() }.probes {
                     // SAFETY: every tuple is listed once.
-                    free_entries(unsafe { &probe.tuple.get().index });
+                    drop_entries(unsafe { &probe.tuple.get().index });
                     // SAFETY: as above; its readers are gone.
                     unsafe { probe.tuple.free() }
                 }

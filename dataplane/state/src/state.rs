@@ -52,13 +52,17 @@ pub struct State {
     section_waits: CachePadded<AtomicU64>,
     /// Ports that groups watch or that were said to be down. Not locked by readers.
     ports: Mutex<HashMap<u32, Arc<PortStatus>>>,
+    /// Last, since what it owns is looked at when the tables are dropped.
     writer: Mutex<Writer>,
 }
 
 impl std::fmt::Debug for State {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let generation = self.generation.load(Ordering::Relaxed);
-        f.debug_struct("State").field("program", &self.program).field("generation", &generation).finish_non_exhaustive()
+        f.debug_struct("State")
+            .field("program", &self.program)
+            .field("generation", &generation)
+            .finish_non_exhaustive()
     }
 }
 
@@ -194,6 +198,8 @@ impl Drop for State {
         );
         // No snapshot can be left, since it would borrow this.
         writer.reclaim_all(self);
+        // The tables look at their entries once more when they are dropped, and the writer holds those.
+        *self.writer.get_mut().unwrap_or_else(PoisonError::into_inner) = writer;
     }
 }
 
@@ -212,7 +218,8 @@ impl State {
     /// runs nothing.
     #[inline]
     pub fn lookup<'s>(&'s self, snapshot: &'s Snapshot<'_>, table: TableId, key: &[u64]) -> Found<'s> {
-        let nothing = Found { hit: false, action: None, args: &[], entry: EntryHandle::default_of(table), group: None };
+        let nothing =
+            Found { hit: false, action: None, args: &[], entry: EntryHandle::default_of(table), group: None };
         let Some(this) = self.tables.get(table.as_u32() as usize) else { return nothing };
         if key.len() != this.space.layout().words() {
             return nothing;
@@ -220,7 +227,11 @@ impl State {
         let generation = snapshot.generation_of(self);
         let Some(entry) = this.space.find(generation, key) else {
             let default = this.default.get(generation);
-            return Found { action: Some(usize::from(default.position)), args: &default.data.args, ..nothing };
+            return Found {
+                action: Some(usize::from(default.position)),
+                args: &default.data.args,
+                ..nothing
+            };
         };
         let found = Found { hit: true, entry: EntryHandle { table, slot: entry.slot() }, ..nothing };
         match entry.target() {
@@ -243,11 +254,14 @@ impl State {
     /// down, runs nothing.
     #[inline]
     pub fn select<'s>(&'s self, snapshot: &'s Snapshot<'_>, found: Found<'s>, hash: u64) -> Found<'s> {
-        let (Some(group), Some(table)) = (found.group, self.tables.get(found.entry.table.as_u32() as usize)) else {
+        let (Some(group), Some(table)) = (found.group, self.tables.get(found.entry.table.as_u32() as usize))
+        else {
             return found;
         };
         match group.pick(snapshot.generation_of(self), hash) {
-            Some(data) => Found { action: table.position(data.action), args: &data.args, group: None, ..found },
+            Some(data) => {
+                Found { action: table.position(data.action), args: &data.args, group: None, ..found }
+            }
             None => Found { action: None, args: &[], group: None, ..found },
         }
     }
@@ -265,14 +279,22 @@ impl State {
     /// Counts a packet in the direct counter of an entry. Does nothing if its table has none.
     #[inline]
     pub fn count_direct(&self, worker: usize, entry: EntryHandle, bytes: u64) {
-        if let Some(counter) = self.tables.get(entry.table.as_u32() as usize).and_then(|t| t.counter.as_ref()) {
+        if let Some(counter) = self.tables.get(entry.table.as_u32() as usize).and_then(|t| t.counter.as_ref())
+        {
             counter.count(worker, entry.slot, bytes);
         }
     }
 
     /// Meters a packet in a cell of an indirect meter. Out of range or unconfigured gives green.
     #[inline]
-    pub fn meter(&self, snapshot: &Snapshot<'_>, meter: MeterId, index: u64, bytes: u64, now_ns: u64) -> Color {
+    pub fn meter(
+        &self,
+        snapshot: &Snapshot<'_>,
+        meter: MeterId,
+        index: u64,
+        bytes: u64,
+        now_ns: u64,
+    ) -> Color {
         // Every snapshot keeps every configuration.
         let _ = snapshot;
         match self.meters.get(meter.as_u32() as usize) {
@@ -283,7 +305,13 @@ impl State {
 
     /// Meters a packet in the direct meter of an entry. Unconfigured, or a table without one, gives green.
     #[inline]
-    pub fn meter_direct(&self, snapshot: &Snapshot<'_>, entry: EntryHandle, bytes: u64, now_ns: u64) -> Color {
+    pub fn meter_direct(
+        &self,
+        snapshot: &Snapshot<'_>,
+        entry: EntryHandle,
+        bytes: u64,
+        now_ns: u64,
+    ) -> Color {
         let _ = snapshot;
         match self.tables.get(entry.table.as_u32() as usize).and_then(|t| t.meter.as_ref()) {
             Some(meter) => meter.meter(entry.slot, bytes, now_ns),

@@ -13,7 +13,7 @@ use crate::key::KeyLayout;
 use crate::memory::NoMemory;
 use crate::meter::DirectMeter;
 use crate::profile::ActionData;
-use crate::slots::Slots;
+use crate::slots::{FIRST as FIRST_SLOTS, Slots};
 use crate::space::{Space, SpaceWriter};
 use crate::version::Versioned;
 
@@ -51,7 +51,11 @@ pub(crate) struct TableWriter {
 
 impl Table {
     /// A table as the program declares it, without its entries.
-    pub(crate) fn new(program: &Program, id: TableId, workers: usize) -> Result<(Table, TableWriter), StateError> {
+    pub(crate) fn new(
+        program: &Program,
+        id: TableId,
+        workers: usize,
+    ) -> Result<(Table, TableWriter), StateError> {
         let declared = &program.tables[id];
         let name = || declared.control.name.clone();
         if declared.actions.len() >= usize::from(NOT_LISTED) {
@@ -69,7 +73,8 @@ impl Table {
         }
         let default = declared_default(program, id)
             .map_err(|error| StateError::DeclaredDefault { table: name(), error })?;
-        let counter = declared.direct_counter.map(|id| DirectCounter::new(program.counters[id].unit, workers));
+        let counter =
+            declared.direct_counter.map(|id| DirectCounter::new(program.counters[id].unit, workers));
         let meter = declared.direct_meter.map(|id| DirectMeter::new(program.meters[id].unit));
         let table = Table {
             space: Space::new(KeyLayout::of_table(declared)),
@@ -79,8 +84,10 @@ impl Table {
             meter,
             hits: declared.idle_timeout.then(Slots::new),
         };
-        let no_memory = |_| StateError::NoMemory { kind: "table", name: name(), bytes: 0 };
-        table.ensure_slot(0).map_err(no_memory)?;
+        table.ensure_slot(0).map_err(|_| {
+            let bytes = FIRST_SLOTS as u64 * (workers as u64 + 2) * 16;
+            StateError::NoMemory { kind: "table", name: name(), bytes }
+        })?;
         // What the program declares itself always has room. A size of 0 is none given.
         let capacity = match declared.size {
             0 => 0,

@@ -72,7 +72,11 @@ impl<T> Versioned<T> {
             // SAFETY: the newest version is never null, and an older one that this generation asks for is freed
             // only after the snapshots that can ask for it are gone.
             let this = unsafe { &*version };
-            let older = if this.first <= generation { std::ptr::null_mut() } else { this.older.load(Ordering::Acquire) };
+            let older = if this.first <= generation {
+                std::ptr::null_mut()
+            } else {
+                this.older.load(Ordering::Acquire)
+            };
             if older.is_null() {
                 return &this.value;
             }

@@ -19,6 +19,7 @@ use crate::error::{UpdateError, WriteError};
 use crate::profile::{GroupRecord, MemberRecord, ProfileWriter};
 use crate::reclaim::{Later, Reclaimer};
 use crate::replication::{Listed, NumbersWriter};
+use crate::slab::Slab;
 use crate::space::{Space, SpaceWriter};
 use crate::state::State;
 use crate::table::{Table, TableWriter};
@@ -40,6 +41,8 @@ pub(crate) struct Writer {
     pub(crate) multicast_groups: NumbersWriter<MulticastGroup>,
     pub(crate) clone_sessions: NumbersWriter<CloneSession>,
     reclaimer: Reclaimer<Retired>,
+    /// Where entries are. Dropped after the tables, since this is.
+    slab: Slab,
     /// Spaces whose tuples may have changed since they were published.
     touched: Vec<Owner>,
 }
@@ -53,7 +56,14 @@ pub(crate) enum Owner {
 
 /// Waits until no snapshot can see it.
 enum Retired {
-    Entry { owner: Owner, filed: Filing, entry: EntryRef<'static>, frees_slot: bool },
+    Entry {
+        owner: Owner,
+        filed: Filing,
+        entry: EntryRef<'static>,
+        frees_slot: bool,
+    },
+    /// An entry that was taken out.
+    Block(EntryRef<'static>),
     Later(Later),
 }
 
@@ -106,6 +116,7 @@ impl Writer {
             multicast_groups: NumbersWriter::new(),
             clone_sessions: NumbersWriter::new(),
             reclaimer: Reclaimer::new(),
+            slab: Slab::new(),
             touched: Vec::new(),
         }
     }
@@ -150,8 +161,10 @@ impl Writer {
                     later.extend(table.meter.as_ref().and_then(|meter| meter.configure(entry.slot(), None)));
                     writer.give_slot(entry.slot());
                 }
-                later.push(entry.into_later());
+                self.reclaimer.retire(Retired::Block(entry));
             }
+            // SAFETY: the readers that could have reached it before it was taken out are gone.
+            Retired::Block(entry) => unsafe { entry.free(&mut self.slab) },
         }
         self.retire(later);
     }
@@ -182,9 +195,15 @@ impl Writer {
     }
 
     /// The entries of an owner.
-    pub(crate) fn space<'a>(&'a mut self, state: &'a State, owner: Owner) -> Option<(&'a Space, &'a mut SpaceWriter)> {
+    pub(crate) fn space<'a>(
+        &'a mut self,
+        state: &'a State,
+        owner: Owner,
+    ) -> Option<(&'a Space, &'a mut SpaceWriter)> {
         match owner {
-            Owner::Table(id) => self.table(state, id).map(|(table, writer)| (&table.space, &mut writer.space)),
+            Owner::Table(id) => {
+                self.table(state, id).map(|(table, writer)| (&table.space, &mut writer.space))
+            }
             Owner::ValueSet(id) => {
                 let index = id.as_u32() as usize;
                 Some((state.value_sets.get(index)?, self.value_sets.get_mut(index)?))
@@ -364,7 +383,8 @@ impl<'a> Transaction<'a> {
                 self.writer.reclaimer.retire(Retired::Entry { owner, filed, entry, frees_slot });
             }
             Change::DefaultPushed(id) => {
-                self.later.extend(self.state.tables.get(id.as_u32() as usize).map(|table| table.default.trim()));
+                self.later
+                    .extend(self.state.tables.get(id.as_u32() as usize).map(|table| table.default.trim()));
             }
             Change::MemberPushed(profile, id) => {
                 let trim = self.writer.member(profile, id).map(|record| record.cell().versions.trim());
@@ -410,7 +430,8 @@ impl<'a> Transaction<'a> {
                 self.writer.count_entry(&state.program, owner, entry, true);
             }
             Change::DefaultPushed(id) => {
-                self.later.extend(state.tables.get(id.as_u32() as usize).and_then(|table| table.default.pop()));
+                self.later
+                    .extend(state.tables.get(id.as_u32() as usize).and_then(|table| table.default.pop()));
             }
             Change::MemberCreated(profile, id) => {
                 let record = self.writer.profile(profile).and_then(|p| p.members.remove(&id));

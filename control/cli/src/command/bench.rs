@@ -135,7 +135,8 @@ fn script(options: &Options) -> anyhow::Result<Script> {
     if options.script.is_none() && !path.exists() {
         return Ok(Script { lines: Vec::new() });
     }
-    let text = std::fs::read_to_string(&path).with_context(|| format!("{}: cannot be read", path.display()))?;
+    let text =
+        std::fs::read_to_string(&path).with_context(|| format!("{}: cannot be read", path.display()))?;
     Script::parse(&text).with_context(|| path.display().to_string())
 }
 

@@ -31,25 +31,25 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<Exit> {
     let mut exit = Exit::Success;
     let mut json = Vec::new();
     for path in &options.programs {
-        let compilation = if options.json {
-            let compilation = program::compile_quietly(path, &options.source)?;
+        let compilation = program::check(path, &options.source)?;
+        if options.json {
             match compilation.diagnostics.to_json(&compilation.source_map) {
                 serde_json::Value::Array(found) => json.extend(found),
                 other => json.push(other),
             }
-            compilation
         } else {
-            program::compile(path, &options.source)?
-        };
-        if compilation.output.is_none() {
+            program::print_diagnostics(&compilation);
+        }
+        if compilation.diagnostics.has_errors() {
             exit = Exit::Failure;
         }
         if !options.json {
             let (errors, warnings) =
                 (compilation.diagnostics.error_count(), compilation.diagnostics.warning_count());
-            let verdict = match compilation.output {
-                Some(_) => "compiles".to_owned(),
-                None => format!("does not compile: {}", output::count(errors as u64, "error")),
+            let verdict = match (errors, &compilation.output) {
+                (0, Some(_)) => "compiles".to_owned(),
+                (0, None) => "is right as P4-16".to_owned(),
+                (n, _) => format!("does not compile: {}", output::count(n as u64, "error")),
             };
             let warnings = match warnings {
                 0 => String::new(),

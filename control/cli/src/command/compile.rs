@@ -60,7 +60,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<Exit> {
         let artifact = Artifact {
             heddle_artifact: ARTIFACT_VERSION,
             compiler: format!("heddle {}", env!("CARGO_PKG_VERSION")),
-            program: output.verified.program().clone(),
+            program: heddle_ir::text::print(&output.verified),
             p4info: output.p4info.to_json(),
         };
         write(path, &serde_json::to_string(&artifact)?)?;

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use anyhow::{Context as _, bail};
 use clap::Args;
 use heddle_exec::{Executor, Interpreter};
-use heddle_fabric::{HostId, Job, Programs, Progress, Report, Scenario, Spreading, Topology, run as run_fabric};
+use heddle_fabric::{
+    HostId, Job, Programs, Progress, Report, Scenario, Spreading, Topology, run as run_fabric,
+};
 use heddle_p4::diag::Style;
 use heddle_p4::{CompileOptions, Files};
 use serde_json::json;
@@ -69,7 +71,8 @@ fn compile(path: &str) -> anyhow::Result<Arc<dyn Executor>> {
 }
 
 pub(crate) fn run(options: &Options) -> anyhow::Result<Exit> {
-    let programs = Programs { leaf: compile("pipelines/ai_leaf.p4")?, spine: compile("pipelines/ai_spine.p4")? };
+    let programs =
+        Programs { leaf: compile("pipelines/ai_leaf.p4")?, spine: compile("pipelines/ai_spine.p4")? };
     let scenario = scenario(options);
     let mut reports = Vec::new();
     for spreading in [Spreading::FiveTuple, Spreading::QueuePair] {

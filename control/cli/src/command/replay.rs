@@ -86,10 +86,8 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<Exit> {
         port.set_time_base(base_ns);
         Box::new(port) as Box<dyn Port>
     });
-    let config = Config {
-        port_default: PortConfig { queues: 8, ..PortConfig::default() },
-        ..Config::default()
-    };
+    let config =
+        Config { port_default: PortConfig { queues: 8, ..PortConfig::default() }, ..Config::default() };
     let mut switch = Switch::new(config, Arc::clone(&executor), Arc::clone(&state), ports.collect())?;
     if options.trace {
         switch.set_trace(Some(StderrTrace::boxed(executor.program())));

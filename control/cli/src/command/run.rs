@@ -149,13 +149,16 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<Exit> {
 fn specs(given: &[String]) -> anyhow::Result<Vec<PortSpec>> {
     let mut specs: Vec<PortSpec> = Vec::new();
     for text in given {
-        let spec: PortSpec = PortSpec::parse(text, BareName::Interface)
-            .map_err(|error| UsageError(format!("-i {error}")))?;
+        let spec: PortSpec =
+            PortSpec::parse(text, BareName::Interface).map_err(|error| UsageError(format!("-i {error}")))?;
         if let Some(earlier) = specs.iter().find(|s| s.id == spec.id) {
             bail!(UsageError(format!("-i {text}: port {} is {} already", spec.id, earlier.name)));
         }
         if specs.iter().any(|s| s.name == spec.name) {
-            bail!(UsageError(format!("-i {text}: {} is a port already; an interface can be one only", spec.name)));
+            bail!(UsageError(format!(
+                "-i {text}: {} is a port already; an interface can be one only",
+                spec.name
+            )));
         }
         specs.push(spec);
     }
@@ -224,11 +227,8 @@ pub(crate) fn summary(verb: &str, stats: &Stats) -> String {
             port.rx_packets, port.rx_bytes, port.tx_packets, port.tx_bytes
         );
         if port.rx_missed + port.rx_invalid > 0 {
-            let _ = writeln!(
-                text,
-                "    {} missed by the kernel, {} not usable",
-                port.rx_missed, port.rx_invalid
-            );
+            let _ =
+                writeln!(text, "    {} missed by the kernel, {} not usable", port.rx_missed, port.rx_invalid);
         }
     }
     for (reason, count) in stats.drops.iter().filter(|(_, count)| *count > 0) {

@@ -15,7 +15,9 @@ use std::sync::Arc;
 use heddle_ir as ir;
 
 use crate::hir::{self, Property};
-use crate::lower::{CValue, ExternCall, ExternObject, InstId, InstKind, Location, Lower, Lowerer, Properties, Value};
+use crate::lower::{
+    CValue, ExternCall, ExternObject, InstId, InstKind, Location, Lower, Lowerer, Properties, Value,
+};
 
 /// An architecture.
 pub(crate) struct Architecture {
@@ -25,6 +27,8 @@ pub(crate) struct Architecture {
     pub(crate) package: &'static str,
     /// Whether an action that updates a register does so before another packet gets at it.
     pub(crate) actions_are_atomic: bool,
+    /// The annotation by which constant entries are ranked, the smallest first.
+    pub(crate) entry_rank: Option<&'static str>,
     /// Its extern objects.
     pub(crate) objects: &'static [Object],
     /// Its extern functions.

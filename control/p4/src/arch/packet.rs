@@ -1,11 +1,13 @@
 //! What `core.p4` declares: `packet_in`, `packet_out`, `verify`, `static_assert`.
 
 use heddle_ir as ir;
-use heddle_ir::{Bits, Expr, HeaderRef, Intrinsic, Place, Stmt};
+use heddle_ir::{Bits, Expr as IrExpr, HeaderRef, Intrinsic, Place, Stmt};
 
 use super::{Function, Object};
+use crate::hir::{Expr, ExprKind};
 use crate::lower::{
-    Actual, ExternCall, ExternObject, HeaderValue, InstId, LValue, Location, Lower, Lowerer, Value, fold, konst,
+    Actual, ExternCall, ExternObject, HeaderValue, InstId, LValue, Location, Lower, Lowerer, Value, fold,
+    konst,
 };
 use crate::source::Span;
 
@@ -44,8 +46,8 @@ fn stateless(_: &mut Lowerer<'_>, _: InstId) -> Lower<ExternObject> {
 fn extract(l: &mut Lowerer<'_>, call: &ExternCall<'_>) -> Lower<Value> {
     let span = call.span;
     let target = call.args.first().and_then(|a| a.expr.as_ref());
-    let next = match target.map(|e| &e.kind) {
-        Some(crate::hir::ExprKind::StackNext(of)) => match l.try_location(of)? {
+    let next = match target.and_then(next_of) {
+        Some(of) => match l.try_location(of)? {
             Some(Location::Stack(stack)) => Some(stack),
             _ => None,
         },
@@ -79,13 +81,35 @@ fn extract(l: &mut Lowerer<'_>, call: &ExternCall<'_>) -> Lower<Value> {
         (Some(_), None) => Some(konst(32, 0)),
         (None, _) => None,
     };
+    check_bytes(l, ty, span)?;
     l.emit(Stmt::Extract { header, varbit_bits });
     if let Some(stack) = next {
         let next = Place::Var(stack.next);
-        let more = fold::binary(ir::BinaryOp::Add, Expr::Read(next.clone()), konst(32, 1));
+        let more = fold::binary(ir::BinaryOp::Add, IrExpr::Read(next.clone()), konst(32, 1));
         l.emit(Stmt::Assign(next, more));
     }
     Ok(Value::Void)
+}
+
+/// The stack whose `next` a path goes through, as in `hdr.stack.next` or `hdr.unions.next.member`.
+fn next_of(path: &Expr) -> Option<&Expr> {
+    match &path.kind {
+        ExprKind::StackNext(of) => Some(of),
+        ExprKind::Field(of, _) => next_of(of),
+        _ => None,
+    }
+}
+
+/// Packets are bytes, and so is what is taken from them or put into them.
+fn check_bytes(l: &mut Lowerer<'_>, ty: ir::HeaderTypeId, span: Span) -> Lower<()> {
+    let header = &l.ir.header_types[ty];
+    let bits = header.fixed_width();
+    if bits % 8 != 0 {
+        let what =
+            format!("a header on the wire of {bits} bits, which are not whole bytes (`{}`),", header.name);
+        return l.unsupported(span, what);
+    }
+    Ok(())
 }
 
 fn lookahead(l: &mut Lowerer<'_>, call: &ExternCall<'_>) -> Lower<Value> {
@@ -107,7 +131,7 @@ fn advance(l: &mut Lowerer<'_>, call: &ExternCall<'_>) -> Lower<Value> {
 }
 
 fn length(_: &mut Lowerer<'_>, _: &ExternCall<'_>) -> Lower<Value> {
-    Ok(Value::Scalar(Expr::Intrinsic(Intrinsic::PacketLength)))
+    Ok(Value::Scalar(IrExpr::Intrinsic(Intrinsic::PacketLength)))
 }
 
 /// P4-16, data emission: all headers of a value in order.
@@ -128,7 +152,10 @@ fn emit(l: &mut Lowerer<'_>, call: &ExternCall<'_>) -> Lower<Value> {
 
 fn emit_location(l: &mut Lowerer<'_>, location: &Location, span: Span) -> Lower<()> {
     match location {
-        Location::Header(header, _) => l.emit(Stmt::Emit(header.clone())),
+        Location::Header(header, ty) => {
+            check_bytes(l, *ty, span)?;
+            l.emit(Stmt::Emit(header.clone()));
+        }
         Location::Struct(parts) | Location::Union(parts) => {
             for part in parts.iter() {
                 emit_location(l, part, span)?;
@@ -146,8 +173,12 @@ fn emit_location(l: &mut Lowerer<'_>, location: &Location, span: Span) -> Lower<
 
 fn emit_value(l: &mut Lowerer<'_>, value: Value, span: Span) -> Lower<()> {
     match value {
-        Value::Header(HeaderValue::Copy(header), _) => l.emit(Stmt::Emit(header)),
+        Value::Header(HeaderValue::Copy(header), ty) => {
+            check_bytes(l, ty, span)?;
+            l.emit(Stmt::Emit(header));
+        }
         Value::Header(value @ HeaderValue::Fields(_), ty) => {
+            check_bytes(l, ty, span)?;
             let name = l.local_name("emitted");
             let header = HeaderRef::One(l.ir.headers.push(ir::Header { name, ty, union: None }));
             l.store(&Location::Header(header.clone(), ty), Value::Header(value, ty), span)?;
@@ -170,7 +201,7 @@ fn verify(l: &mut Lowerer<'_>, call: &ExternCall<'_>) -> Lower<Value> {
     let actuals = l.actuals(call.args)?;
     let cond = l.scalar_arg(actuals.first(), call.span)?;
     let error = l.scalar_arg(actuals.get(1), call.span)?;
-    if cond != Expr::Const(Bits::bool(true)) {
+    if cond != IrExpr::Const(Bits::bool(true)) {
         l.emit(Stmt::Verify { cond, error });
     }
     Ok(Value::Void)
@@ -178,7 +209,7 @@ fn verify(l: &mut Lowerer<'_>, call: &ExternCall<'_>) -> Lower<Value> {
 
 /// Checked when the program was.
 fn static_assert(_: &mut Lowerer<'_>, _: &ExternCall<'_>) -> Lower<Value> {
-    Ok(Value::Scalar(Expr::Const(Bits::bool(true))))
+    Ok(Value::Scalar(IrExpr::Const(Bits::bool(true))))
 }
 
 /// The whole location that an argument is, if it is one.

@@ -76,10 +76,6 @@ impl Lowerer<'_> {
     pub(crate) fn pack(&mut self, value: Value, span: Span) -> Lower<Expr> {
         let mut flat = Vec::new();
         self.flatten(value, span, &mut flat)?;
-        let mut all = Expr::Const(Bits::zero(0));
-        for expr in flat {
-            all = fold::binary(BinaryOp::Concat, all, expr);
-        }
-        Ok(all)
+        Ok(fold::balanced(BinaryOp::Concat, flat, Expr::Const(Bits::zero(0))))
     }
 }

@@ -23,15 +23,16 @@ use std::sync::Arc;
 
 use heddle_ir as ir;
 use heddle_ir::{
-    BinaryOp, Bits, Callee, Decision, DropReason, Expr, Intrinsic, MirrorSource, Origin, Place, PreserveId, Stmt,
-    VarId,
+    BinaryOp, Bits, Callee, Decision, DropReason, Expr, Intrinsic, MirrorSource, Origin, Place, PreserveId,
+    Stmt, VarId,
 };
 
-use super::v1model_externs::{FUNCTIONS, OBJECTS, PROPERTIES};
 use super::Architecture;
+use super::v1model_externs::{FUNCTIONS, OBJECTS, PROPERTIES};
 use crate::hir::Ty;
 use crate::lower::{
-    Binding, CValue, InstId, InstKind, Location, Lower, Lowerer, Shape, annotation, annotation_ints, fold, konst,
+    Binding, CValue, InstId, InstKind, Location, Lower, Lowerer, Shape, annotation, annotation_ints, fold,
+    konst,
 };
 use crate::source::Span;
 
@@ -40,6 +41,7 @@ pub(super) static V1MODEL: Architecture = Architecture {
     name: "v1model",
     package: "V1Switch",
     actions_are_atomic: true,
+    entry_rank: Some("priority"),
     objects: OBJECTS,
     functions: FUNCTIONS,
     properties: PROPERTIES,
@@ -151,7 +153,13 @@ const REQUEST_WIDTH: u32 = 16;
 
 impl Lowerer<'_> {
     /// Makes a request that keeps these slots, and a session for a clone.
-    pub(super) fn request(&mut self, request: Request, keep: ir::Preserve, session: Option<Expr>, span: Span) -> Lower<()> {
+    pub(super) fn request(
+        &mut self,
+        request: Request,
+        keep: ir::Preserve,
+        session: Option<Expr>,
+        span: Span,
+    ) -> Lower<()> {
         let preserve = match self.ir.preserves.iter().find(|(_, p)| **p == keep) {
             Some((id, _)) => id,
             None => self.ir.preserves.push(keep),
@@ -203,7 +211,14 @@ impl Lowerer<'_> {
         keep
     }
 
-    fn collect_field_list(&self, location: &Location, ty: &Ty, index: u64, listed: bool, keep: &mut ir::Preserve) {
+    fn collect_field_list(
+        &self,
+        location: &Location,
+        ty: &Ty,
+        index: u64,
+        listed: bool,
+        keep: &mut ir::Preserve,
+    ) {
         if listed {
             return preserve_location(location, keep);
         }
@@ -225,6 +240,17 @@ impl Lowerer<'_> {
         let (location, names) = self.arch_state.intrinsic.as_ref()?;
         let index = names.iter().position(|n| &**n == name)?;
         self.field_of(location, index)
+    }
+
+    /// Whether a field of the standard metadata has a value.
+    fn standard_is(&self, name: &str, value: u128) -> Expr {
+        match self.standard(name) {
+            Some(Location::Scalar(place)) => {
+                let width = self.place_ty(&place).width();
+                fold::eq(Expr::Read(place), konst(width, value))
+            }
+            _ => Expr::Const(Bits::bool(value == 0)),
+        }
     }
 
     fn standard_read(&self, name: &str, width: u32) -> Expr {
@@ -275,7 +301,9 @@ pub(super) fn preserve_location(location: &Location, keep: &mut ir::Preserve) {
                 keep.headers.push(*id);
             }
         }
-        Location::Struct(parts) | Location::Union(parts) => parts.iter().for_each(|p| preserve_location(p, keep)),
+        Location::Struct(parts) | Location::Union(parts) => {
+            parts.iter().for_each(|p| preserve_location(p, keep))
+        }
         Location::Stack(stack) => {
             keep.vars.push(stack.next);
             stack.elements.iter().for_each(|e| preserve_location(e, keep));
@@ -474,12 +502,12 @@ fn after_ingress(l: &mut Lowerer<'_>, received: &ReceivedClones) {
     let group = l.standard_read("mcast_grp", 32);
     let spec = l.standard_read("egress_spec", 32);
     let unicast = vec![Stmt::If {
-        cond: fold::eq(spec.clone(), konst(32, DROP_PORT)),
+        cond: l.standard_is("egress_spec", DROP_PORT),
         then: vec![Stmt::Decide(Decision::Drop(DropReason::IngressDrop))],
         els: vec![Stmt::Decide(Decision::Enqueue { port: spec, queue: queue.clone() })],
     }];
     let forward = vec![Stmt::If {
-        cond: fold::not(fold::eq(group.clone(), konst(32, 0))),
+        cond: fold::not(l.standard_is("mcast_grp", 0)),
         then: vec![Stmt::Decide(Decision::Replicate { group, queue })],
         els: unicast,
     }];
@@ -558,11 +586,7 @@ fn after_egress(l: &mut Lowerer<'_>, headers: &Location, compute: Callee, depars
         |preserve| vec![Stmt::Decide(Decision::Recirculate(preserve))],
         vec![Stmt::Decide(Decision::Transmit)],
     ));
-    let spec = l.standard_read("egress_spec", 32);
-    l.emit(Stmt::If {
-        cond: fold::eq(spec, konst(32, DROP_PORT)),
-        then: vec![Stmt::Decide(Decision::Drop(DropReason::EgressDrop))],
-        els: kept,
-    });
+    let cond = l.standard_is("egress_spec", DROP_PORT);
+    l.emit(Stmt::If { cond, then: vec![Stmt::Decide(Decision::Drop(DropReason::EgressDrop))], els: kept });
     Ok(())
 }

@@ -10,8 +10,8 @@ use super::v1model::{DROP_PORT, Request, preserve_location};
 use super::{DigestUse, Function, Object, TableProperty};
 use crate::hir::{Arg, ExprKind, Property, Ty};
 use crate::lower::{
-    Actual, CValue, ExternCall, ExternObject, InstId, InstKind, Location, Lower, Lowerer, Properties, Shape, Value,
-    annotation, annotation_ints, annotation_string, codes, fold, konst,
+    Actual, CValue, ExternCall, ExternObject, InstId, InstKind, Location, Lower, Lowerer, Properties, Shape,
+    Value, annotation, annotation_ints, annotation_string, codes, fold, konst,
 };
 use crate::source::Span;
 
@@ -207,7 +207,10 @@ fn new_selector(l: &mut Lowerer<'_>, inst: InstId) -> Lower<ExternObject> {
     let name = member_arg(l, inst, 0)?;
     let algorithm = algorithm(l, &name, span)?;
     let (size, width) = (l.size_arg(inst, 1)?, l.size_arg(inst, 2)?);
-    let width = u32::try_from(width).unwrap_or(u32::MAX).min(64);
+    if !(1..=64).contains(&width) {
+        return l.unsupported(span, format!("a selector that uses {width} bits of hash"));
+    }
+    let width = width as u32;
     let decl = &l.hir.instances[l.insts[inst].hir].decl;
     let max_group_size = max_group_size(decl);
     let selector = Some(ir::Selector { algorithm, width, max_group_size });
@@ -278,7 +281,8 @@ fn read_register(l: &mut Lowerer<'_>, call: &ExternCall<'_>) -> Lower<Value> {
     let (inst, object) = object(l, call)?;
     let actuals = l.actuals(call.args)?;
     let index = l.scalar_arg(actuals.get(1), call.span)?;
-    let (ExternObject::Register(register), Some(ty)) = (object, l.insts[inst].type_args.first().cloned()) else {
+    let (ExternObject::Register(register), Some(ty)) = (object, l.insts[inst].type_args.first().cloned())
+    else {
         return l.unsupported(call.span, "reading this");
     };
     let width = l.ir.registers[register].width;
@@ -348,7 +352,9 @@ fn hash(l: &mut Lowerer<'_>, call: &ExternCall<'_>) -> Lower<Value> {
     let (base_width, max_width) = (l.expr_width(&base), l.expr_width(&max));
     let hash_width = match algorithm {
         HashAlgorithm::Crc32 | HashAlgorithm::Crc32Custom | HashAlgorithm::Random => 32,
-        HashAlgorithm::Crc16 | HashAlgorithm::Crc16Custom | HashAlgorithm::Csum16 | HashAlgorithm::Xor16 => 16,
+        HashAlgorithm::Crc16 | HashAlgorithm::Crc16Custom | HashAlgorithm::Csum16 | HashAlgorithm::Xor16 => {
+            16
+        }
         HashAlgorithm::Identity => 64,
     };
     let dst = l.temp(hash_width);
@@ -685,9 +691,11 @@ fn counters(l: &mut Lowerer<'_>, property: &Property, to: &mut Properties) -> Lo
         | ExternObject::Meter(_)
         | ExternObject::DirectMeter(..)
         | ExternObject::Register(_)
-        | ExternObject::Profile(_) => {
-            l.error(codes::INVALID_PROPERTY, property.value.span, "the counters of a table are a direct counter")
-        }
+        | ExternObject::Profile(_) => l.error(
+            codes::INVALID_PROPERTY,
+            property.value.span,
+            "the counters of a table are a direct counter",
+        ),
     }
 }
 

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use hashbrown::HashMap;
 
+use super::Checker;
 use super::codes::*;
 use super::constants::{Literal, literal};
-use super::Checker;
 use crate::diag::Diagnostic;
 use crate::hir::{Annotation, AnnotationBody, ExprKind, Ty};
 use crate::source::Span;
@@ -26,8 +26,10 @@ impl Checker<'_> {
         let mut seen: HashMap<&str, (bool, Span)> = HashMap::new();
         let mut checked = Vec::with_capacity(written.len());
         for annotation in written {
-            let is_structured =
-                matches!(annotation.body, ast::AnnotationBody::Expressions(_) | ast::AnnotationBody::Pairs(_));
+            let is_structured = matches!(
+                annotation.body,
+                ast::AnnotationBody::Expressions(_) | ast::AnnotationBody::Pairs(_)
+            );
             if let Some((was_structured, previous)) =
                 seen.insert(&annotation.name.name, (is_structured, annotation.span))
             {
@@ -48,8 +50,7 @@ impl Checker<'_> {
                 }
             }
             let body = self.annotation_body(annotation);
-            let annotation =
-                Annotation { name: annotation.name.name.clone(), body, span: annotation.span };
+            let annotation = Annotation { name: annotation.name.name.clone(), body, span: annotation.span };
             self.check_predefined(&annotation);
             checked.push(annotation);
         }
@@ -89,10 +90,8 @@ impl Checker<'_> {
     /// A value in a structured annotation: a constant string, `int` or `bool`.
     fn annotation_value(&mut self, written: &ast::Expr) -> crate::hir::Expr {
         let value = self.value(written);
-        let fits = matches!(
-            literal(&value),
-            Some(Literal::Bool(_) | Literal::Int(_) | Literal::String(_))
-        ) && matches!(value.ty, Ty::Bool | Ty::String | Ty::InfInt | Ty::Bit(_) | Ty::Int(_));
+        let fits = matches!(literal(&value), Some(Literal::Bool(_) | Literal::Int(_) | Literal::String(_)))
+            && matches!(value.ty, Ty::Bool | Ty::String | Ty::InfInt | Ty::Bit(_) | Ty::Int(_));
         if !fits && value.ty != Ty::Unknown {
             let shown = self.show(&value.ty);
             self.error(
@@ -108,8 +107,8 @@ impl Checker<'_> {
     /// Checks the form of the annotations that the specification defines.
     fn check_predefined(&mut self, annotation: &Annotation) {
         match &*annotation.name {
-            "hidden" | "optional" | "tableonly" | "defaultonly" | "pure" | "noSideEffects" | "atomic" | "likely"
-            | "unlikely" => {
+            "hidden" | "optional" | "tableonly" | "defaultonly" | "pure" | "noSideEffects" | "atomic"
+            | "likely" | "unlikely" => {
                 let is_empty = match &annotation.body {
                     AnnotationBody::Empty => true,
                     AnnotationBody::Unstructured(tokens) => tokens.is_empty(),
@@ -124,20 +123,24 @@ impl Checker<'_> {
                     );
                 }
             }
-            "name" | "deprecated" | "noWarn" => {
-                if single_string(annotation).is_none() && !matches!(&annotation.body, AnnotationBody::Expressions(values) if values.iter().any(|value| value.ty == Ty::Unknown)) {
-                    self.emit(
-                        Diagnostic::error(
-                            ANNOTATION,
-                            annotation.span,
-                            format!("the annotation `@{}` takes one string", annotation.name),
-                        )
-                        .help(format!("write `@{}(\"...\")`", annotation.name)),
-                    );
-                }
+            "name" | "deprecated" | "noWarn"
+                if single_string(annotation).is_none() && !is_broken(annotation) =>
+            {
+                self.emit(
+                    Diagnostic::error(
+                        ANNOTATION,
+                        annotation.span,
+                        format!("the annotation `@{}` takes one string", annotation.name),
+                    )
+                    .help(format!("write `@{}(\"...\")`", annotation.name)),
+                );
             }
             "pkginfo" if matches!(annotation.body, AnnotationBody::Empty) => {
-                self.error(ANNOTATION, annotation.span, "the annotation `@pkginfo` consists of keys and values");
+                self.error(
+                    ANNOTATION,
+                    annotation.span,
+                    "the annotation `@pkginfo` consists of keys and values",
+                );
             }
             "match" => {
                 let is_match_kind = match &annotation.body {
@@ -148,7 +151,11 @@ impl Checker<'_> {
                     _ => true,
                 };
                 if !is_match_kind {
-                    self.error(ANNOTATION, annotation.span, "the annotation `@match` takes the name of a match kind");
+                    self.error(
+                        ANNOTATION,
+                        annotation.span,
+                        "the annotation `@match` takes the name of a match kind",
+                    );
                 }
             }
             _ => {}
@@ -199,7 +206,11 @@ impl Checker<'_> {
     }
 
     /// Runs `body` with the warnings silenced that annotations name in `@noWarn`.
-    pub(super) fn silencing<R>(&mut self, written: &[ast::Annotation], body: impl FnOnce(&mut Self) -> R) -> R {
+    pub(super) fn silencing<R>(
+        &mut self,
+        written: &[ast::Annotation],
+        body: impl FnOnce(&mut Self) -> R,
+    ) -> R {
         let before = self.silenced.len();
         for annotation in written.iter().filter(|annotation| &*annotation.name.name == "noWarn") {
             if let ast::AnnotationBody::Unstructured(tokens) = &annotation.body
@@ -212,6 +223,14 @@ impl Checker<'_> {
         self.silenced.truncate(before);
         result
     }
+}
+
+/// Whether an error in it has been reported.
+fn is_broken(annotation: &Annotation) -> bool {
+    matches!(
+        &annotation.body,
+        AnnotationBody::Expressions(values) if values.iter().any(|value| value.ty == Ty::Unknown)
+    )
 }
 
 fn name_is_no_action(decl: &crate::hir::Decl) -> bool {
@@ -231,7 +250,8 @@ pub(super) fn single_string(annotation: &Annotation) -> Option<Arc<str>> {
             for (i, token) in tokens.iter().enumerate() {
                 match (i % 2, &token.kind) {
                     (0, AnnotationTokenKind::String) => text.push_str(&token.text),
-                    (1, AnnotationTokenKind::Punctuation) if &*token.text == "++" && i + 1 < tokens.len() => {}
+                    (1, AnnotationTokenKind::Punctuation) if &*token.text == "++" && i + 1 < tokens.len() => {
+                    }
                     _ => return None,
                 }
             }

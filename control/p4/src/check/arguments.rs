@@ -1,12 +1,12 @@
 //! Arguments: which parameter each one is for, their types, and the type arguments that follow from them (sections
 //! on calling convention and on method invocations and function calls).
 
+use super::Checker;
 use super::codes::*;
 use super::conversion::Wanted;
 use super::inference::{Fit, Inference, contains, firm, give_up, is_list, refresh, substitute};
 use super::signatures::{Parameter, Signature};
 use super::types::count;
-use super::Checker;
 use crate::diag::Diagnostic;
 use crate::hir::{Arg, Direction, Expr, Ty, TypeParamId};
 use crate::source::Span;
@@ -58,7 +58,10 @@ impl Checker<'_> {
         let mut bound: Vec<Option<&Argument>> = vec![None; signature.params.len()];
         let named = arguments.iter().filter(|argument| argument.name.is_some()).count();
         if named > 0 && named < arguments.len() {
-            let odd = arguments.iter().find(|argument| argument.name.is_none()).map_or(span, |argument| argument.span);
+            let odd = arguments
+                .iter()
+                .find(|argument| argument.name.is_none())
+                .map_or(span, |argument| argument.span);
             self.error(WRONG_ARGUMENTS, odd, "either all arguments are named or none is");
             return None;
         }
@@ -69,7 +72,8 @@ impl Checker<'_> {
                 Some(name) => match signature.params.iter().position(|param| param.name == name.name) {
                     Some(position) => position,
                     None => {
-                        let like = super::scopes::most_like(&name.name, signature.params.iter().map(|p| &p.name));
+                        let like =
+                            super::scopes::most_like(&name.name, signature.params.iter().map(|p| &p.name));
                         let mut diagnostic = Diagnostic::error(
                             WRONG_ARGUMENTS,
                             name.span,
@@ -77,7 +81,8 @@ impl Checker<'_> {
                         )
                         .label(signature.span, "declared here");
                         if let Some(like) = like {
-                            diagnostic = diagnostic.suggest(format!("did you mean `{like}`?"), name.span, &**like);
+                            diagnostic =
+                                diagnostic.suggest(format!("did you mean `{like}`?"), name.span, &**like);
                         }
                         self.emit(diagnostic);
                         return None;
@@ -93,7 +98,11 @@ impl Checker<'_> {
                             format!(
                                 "{callee} takes {}, and {} given",
                                 count(signature.params.len(), "argument"),
-                                if arguments.len() == 1 { "1 is".to_owned() } else { format!("{} are", arguments.len()) }
+                                if arguments.len() == 1 {
+                                    "1 is".to_owned()
+                                } else {
+                                    format!("{} are", arguments.len())
+                                }
                             ),
                         )
                         .label(signature.span, "declared here"),
@@ -221,7 +230,10 @@ impl Checker<'_> {
         if type_args.is_empty() && !params.is_empty() {
             for (param, ty) in signature.params.iter().zip(&types) {
                 let settled = inference.resolve(ty);
-                if matches!(ty, Ty::Infer(_)) && matches!(settled, Ty::String) && param.direction != Direction::None {
+                if matches!(ty, Ty::Infer(_))
+                    && matches!(settled, Ty::String)
+                    && param.direction != Direction::None
+                {
                     self.emit(
                         Diagnostic::error(
                             TYPE_NOT_ALLOWED,
@@ -368,7 +380,7 @@ impl Checker<'_> {
             }
             return false;
         }
-        if param.direction == Direction::None && manner != Manner::Action && !self.is_compile_time_known(value) {
+        if param.direction == Direction::None && manner != Manner::Action && !self.is_static_argument(value) {
             self.emit(
                 Diagnostic::error(
                     NOT_CONSTANT,
@@ -408,7 +420,10 @@ impl Checker<'_> {
                 Diagnostic::error(
                     CANNOT_INFER,
                     span,
-                    format!("nothing determines the type `{name}` of the {} `{}`", signature.what, signature.name),
+                    format!(
+                        "nothing determines the type `{name}` of the {} `{}`",
+                        signature.what, signature.name
+                    ),
                 )
                 .label(signature.span, "declared here")
                 .help(format!("write it: `{}<...>(...)`", signature.name)),

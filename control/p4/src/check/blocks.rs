@@ -15,8 +15,12 @@ impl Checker<'_> {
         if let (Some(first), Some(last)) = (type_params.first(), type_params.last()) {
             let span: Span = first.span.to(last.span);
             self.emit(
-                Diagnostic::error(GENERIC_DECLARATION, span, format!("a {what} with a body cannot be generic"))
-                    .help("use concrete types"),
+                Diagnostic::error(
+                    GENERIC_DECLARATION,
+                    span,
+                    format!("a {what} with a body cannot be generic"),
+                )
+                .help("use concrete types"),
             );
         }
     }

@@ -33,7 +33,13 @@ pub(super) enum Called {
 
 impl Checker<'_> {
     /// A call. Its type is [`Ty::Void`] if it returns nothing.
-    pub(super) fn call(&mut self, callee: &ast::Expr, type_args: &[TypeRef], args: &[Argument], span: Span) -> Expr {
+    pub(super) fn call(
+        &mut self,
+        callee: &ast::Expr,
+        type_args: &[TypeRef],
+        args: &[Argument],
+        span: Span,
+    ) -> Expr {
         match &callee.kind {
             ast::ExprKind::Paren(inner) => self.call(inner, type_args, args, span),
             ast::ExprKind::Name { dotted, name } => self.call_name(*dotted, name, type_args, args, span),
@@ -117,7 +123,8 @@ impl Checker<'_> {
                 )
                 .label(declared, "declared here");
                 if matches!(other, Entity::Table(_) | Entity::Instance(_)) {
-                    diagnostic = diagnostic.help(format!("call one of its methods, as in `{}.apply()`", name.name));
+                    diagnostic =
+                        diagnostic.help(format!("call one of its methods, as in `{}.apply()`", name.name));
                 }
                 self.emit(diagnostic);
                 self.check_unused_arguments(args);
@@ -127,7 +134,12 @@ impl Checker<'_> {
     }
 
     /// Which of several signatures arguments of this number or these names fit (section on extern objects).
-    pub(super) fn choose(&mut self, signatures: &[Arc<Signature>], name: &Ident, args: &[Argument]) -> Option<usize> {
+    pub(super) fn choose(
+        &mut self,
+        signatures: &[Arc<Signature>],
+        name: &Ident,
+        args: &[Argument],
+    ) -> Option<usize> {
         if signatures.len() == 1 {
             return Some(0);
         }
@@ -180,7 +192,8 @@ impl Checker<'_> {
         if is_extern && &*name.name == "verify" && !self.allows_verify() {
             self.error(CALL_NOT_ALLOWED, name.span, "`verify` can only be called in a parser");
         }
-        let Some(call) = self.check_call(signature, Outer::default(), type_args, args, Manner::Ordinary, span)
+        let Some(call) =
+            self.check_call(signature, Outer::default(), type_args, args, Manner::Ordinary, span)
         else {
             return self.broken(span);
         };
@@ -216,7 +229,8 @@ impl Checker<'_> {
     fn call_action(&mut self, id: ActionId, args: &[Argument], span: Span) -> Expr {
         self.may_call(Called::Action, span);
         let Some(signature) = self.actions[id].clone() else { return self.broken(span) };
-        let Some(call) = self.check_call(&signature, Outer::default(), &[], args, Manner::Action, span) else {
+        let Some(call) = self.check_call(&signature, Outer::default(), &[], args, Manner::Action, span)
+        else {
             return self.broken(span);
         };
         Expr {
@@ -249,7 +263,11 @@ impl Checker<'_> {
             Operand::Type(ty) => match (&ty, &*name.name) {
                 (Ty::Parser(_) | Ty::Control(_), "apply") => {
                     if !type_args.is_empty() {
-                        self.error(TYPE_ARGUMENT_COUNT, span, "parsers and controls with a body are not generic");
+                        self.error(
+                            TYPE_ARGUMENT_COUNT,
+                            span,
+                            "parsers and controls with a body are not generic",
+                        );
                     }
                     let Some(instance) = self.direct_instance(&ty, of.span) else {
                         self.check_unused_arguments(args);
@@ -307,7 +325,11 @@ impl Checker<'_> {
 
     fn apply_table(&mut self, id: crate::hir::TableId, name: &Ident, args: &[Argument], span: Span) -> Expr {
         if &*name.name != "apply" {
-            self.error(UNKNOWN_MEMBER, name.span, format!("a table has no method `{}`, only `apply`", name.name));
+            self.error(
+                UNKNOWN_MEMBER,
+                name.span,
+                format!("a table has no method `{}`, only `apply`", name.name),
+            );
             self.check_unused_arguments(args);
             return self.broken(span);
         }
@@ -347,11 +369,17 @@ impl Checker<'_> {
     pub(super) fn may_call(&mut self, called: Called, span: Span) -> bool {
         let place = self.around.place;
         if called == Called::Table && self.around.in_action_arguments {
-            self.error(CALL_NOT_ALLOWED, span, "no table can be applied in the arguments of an action of a table");
+            self.error(
+                CALL_NOT_ALLOWED,
+                span,
+                "no table can be applied in the arguments of an action of a table",
+            );
             return false;
         }
         let (what, allowed, hint) = match called {
-            Called::Parser => ("parsers", place == Place::ParserState, "parsers are applied in parser states"),
+            Called::Parser => {
+                ("parsers", place == Place::ParserState, "parsers are applied in parser states")
+            }
             Called::Control => {
                 ("controls", place == Place::ControlApply, "controls are applied in `apply` blocks")
             }
@@ -361,15 +389,23 @@ impl Checker<'_> {
                 matches!(place, Place::ControlApply | Place::Action),
                 "actions are called from `apply` blocks and from actions",
             ),
-            Called::Extern => {
-                ("extern functions and methods", place != Place::TopLevel, "there is nothing to run it at compile time")
+            Called::Extern => (
+                "extern functions and methods",
+                place != Place::TopLevel,
+                "there is nothing to run it at compile time",
+            ),
+            Called::Function => {
+                ("functions", place != Place::TopLevel, "there is nothing to run it at compile time")
             }
-            Called::Function => ("functions", place != Place::TopLevel, "there is nothing to run it at compile time"),
         };
         if !allowed {
             self.emit(
-                Diagnostic::error(CALL_NOT_ALLOWED, span, format!("{what} cannot be called from {}", place.name()))
-                    .note(hint),
+                Diagnostic::error(
+                    CALL_NOT_ALLOWED,
+                    span,
+                    format!("{what} cannot be called {}", place.name()),
+                )
+                .note(hint),
             );
         }
         allowed

@@ -9,9 +9,9 @@ use num_bigint::{BigInt, Sign};
 use num_integer::Integer;
 use num_traits::{One, ToPrimitive, Zero};
 
+use super::Checker;
 use super::annotations::has;
 use super::codes::*;
-use super::Checker;
 use crate::diag::Diagnostic;
 use crate::hir::{BinaryOp, Callee, Direction, EnumId, Expr, ExprKind, Ty, UnaryOp, VariableKind};
 use crate::source::Span;
@@ -73,6 +73,16 @@ impl Checker<'_> {
     /// Whether an expression is a compile-time known value: constants, and what is computed from constructor
     /// parameters.
     pub(super) fn is_compile_time_known(&self, expr: &Expr) -> bool {
+        self.is_known(expr, false)
+    }
+
+    /// Whether an expression can be passed where a compile-time known value is needed. The parameters of an action
+    /// that the control plane sets can be: to the data plane they are as good as constant.
+    pub(super) fn is_static_argument(&self, expr: &Expr) -> bool {
+        self.is_known(expr, true)
+    }
+
+    fn is_known(&self, expr: &Expr, with_action_data: bool) -> bool {
         // The left spine is walked, as chains of operators are long on that side.
         let mut expr = expr;
         loop {
@@ -82,7 +92,9 @@ impl Checker<'_> {
             expr = match &expr.kind {
                 ExprKind::Variable(id) => {
                     let kind = self.program.variables[*id].kind;
-                    return matches!(kind, VariableKind::ConstructorParam | VariableKind::Param(Direction::None));
+                    let is_static =
+                        matches!(kind, VariableKind::ConstructorParam | VariableKind::Param(Direction::None));
+                    return is_static && (with_action_data || !self.action_data.contains(id));
                 }
                 ExprKind::SizeOf(..) => return true,
                 // What depends on its arguments alone is known if they are.
@@ -92,7 +104,7 @@ impl Checker<'_> {
                         && call.args.iter().all(|arg| {
                             arg.direction != Direction::Out
                                 && arg.direction != Direction::InOut
-                                && arg.expr.as_ref().is_none_or(|expr| self.is_compile_time_known(expr))
+                                && arg.expr.as_ref().is_none_or(|expr| self.is_known(expr, with_action_data))
                         });
                 }
                 ExprKind::Field(of, _)
@@ -103,19 +115,19 @@ impl Checker<'_> {
                 ExprKind::Index(of, other)
                 | ExprKind::Binary(_, of, other)
                 | ExprKind::PlusSlice { of, low: other, .. } => {
-                    if !self.is_compile_time_known(other) {
+                    if !self.is_known(other, with_action_data) {
                         return false;
                     }
                     of
                 }
                 ExprKind::Conditional(cond, a, b) => {
-                    if !self.is_compile_time_known(a) || !self.is_compile_time_known(b) {
+                    if !self.is_known(a, with_action_data) || !self.is_known(b, with_action_data) {
                         return false;
                     }
                     cond
                 }
                 ExprKind::Aggregate(elements) => {
-                    return elements.iter().all(|element| self.is_compile_time_known(element));
+                    return elements.iter().all(|element| self.is_known(element, with_action_data));
                 }
                 _ => return false,
             }
@@ -150,7 +162,11 @@ impl Checker<'_> {
         };
         if !numeric {
             let shown = self.show(&expr.ty);
-            self.error(MISMATCHED_TYPES, expr.span, format!("{what} has to be a number, and this is `{shown}`"));
+            self.error(
+                MISMATCHED_TYPES,
+                expr.span,
+                format!("{what} has to be a number, and this is `{shown}`"),
+            );
             return None;
         }
         let value = self.int_value(expr);
@@ -165,10 +181,15 @@ impl Checker<'_> {
         if expr.ty == Ty::Unknown {
             return;
         }
-        let mut diagnostic =
-            Diagnostic::error(NOT_CONSTANT, expr.span, format!("{what} has to be a compile-time known value"));
+        let mut diagnostic = Diagnostic::error(
+            NOT_CONSTANT,
+            expr.span,
+            format!("{what} has to be a compile-time known value"),
+        );
         if self.is_compile_time_known(expr) {
-            diagnostic = diagnostic.note("constructor parameters are known only once the instance is made, which is too late here");
+            diagnostic = diagnostic.note(
+                "constructor parameters are known only once the instance is made, which is too late here",
+            );
         }
         self.emit(diagnostic);
     }
@@ -317,7 +338,8 @@ pub(super) fn constants_equal(a: &Expr, b: &Expr) -> Option<bool> {
             all
         }
         (ExprKind::InvalidHeader, ExprKind::InvalidHeader) => Some(true),
-        (ExprKind::InvalidHeader, ExprKind::Aggregate(_)) | (ExprKind::Aggregate(_), ExprKind::InvalidHeader)
+        (ExprKind::InvalidHeader, ExprKind::Aggregate(_))
+        | (ExprKind::Aggregate(_), ExprKind::InvalidHeader)
             if is_constant(a) && is_constant(b) =>
         {
             Some(false)

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use num_bigint::{BigInt, Sign};
 use num_traits::{One, Zero};
 
+use super::Checker;
 use super::codes::*;
 use super::constants::{Literal, fits, literal, wrap};
-use super::inference::{DOTS_FIELD, is_list};
+use super::inference::{DOTS_FIELD, Fit, Inference, is_list, substitute};
 use super::types::count;
-use super::Checker;
 use crate::diag::Diagnostic;
 use crate::hir::{BinaryOp, Expr, ExprKind, Ty, UnaryOp};
 use crate::source::Span;
@@ -22,6 +22,9 @@ pub(super) struct Wanted<'a> {
     /// Where it is declared.
     pub(super) declared: Span,
 }
+
+/// What an element of a list in braces has to be: its name, for messages, and its type.
+type Target = (String, Ty);
 
 impl Checker<'_> {
     /// The expression as a value of type `to`, implicit casts inserted. A misfit is reported.
@@ -47,7 +50,7 @@ impl Checker<'_> {
     pub(super) fn becomes_int(&self, expr: &Expr) -> bool {
         let is_number =
             matches!(expr.ty, Ty::Bit(_) | Ty::Int(_)) || self.enum_underlying(&expr.ty).is_some();
-        is_number && self.is_compile_time_known(expr)
+        is_number && self.is_static_argument(expr)
     }
 
     /// Reports that a value is not of the type that is needed, as precisely as the parts of the value allow.
@@ -65,8 +68,12 @@ impl Checker<'_> {
                 Err(message) => {
                     let shown = self.show(to);
                     self.emit(
-                        Diagnostic::error(MISMATCHED_TYPES, expr.span, format!("this does not fit `{shown}`: {message}"))
-                            .label(wanted.declared, format!("{} is declared here", wanted.what)),
+                        Diagnostic::error(
+                            MISMATCHED_TYPES,
+                            expr.span,
+                            format!("this does not fit `{shown}`: {message}"),
+                        )
+                        .label(wanted.declared, format!("{} is declared here", wanted.what)),
                     );
                     return;
                 }
@@ -84,10 +91,12 @@ impl Checker<'_> {
             diagnostic = diagnostic.help(format!("convert it with a cast: `({target})`"));
         } else if let (Ty::Bit(_), Ty::Int(w)) | (Ty::Int(_), Ty::Bit(w)) = (to, &expr.ty) {
             let middle = self.show(&if matches!(to, Ty::Bit(_)) { Ty::Bit(*w) } else { Ty::Int(*w) });
-            diagnostic = diagnostic
-                .help(format!("change sign and width one after the other: `({target})({middle})`"));
+            diagnostic =
+                diagnostic.help(format!("change sign and width one after the other: `({target})({middle})`"));
         } else if matches!((to, &expr.ty), (Ty::Bool, Ty::Bit(_) | Ty::Int(_) | Ty::InfInt)) {
             diagnostic = diagnostic.help("compare it, as in `x != 0`: numbers are not conditions in P4");
+        } else if matches!((to, &expr.ty), (Ty::Bool, Ty::ApplyResult(_))) {
+            diagnostic = diagnostic.help("`.hit` says whether an entry matched, as in `t.apply().hit`");
         } else if matches!((to, &expr.ty), (Ty::Block(..), Ty::Control(_) | Ty::Parser(_))) {
             diagnostic = self.explain_conformance(diagnostic, to, &expr.ty);
         }
@@ -102,7 +111,7 @@ impl Checker<'_> {
         if wanted.0 != given.0 {
             return diagnostic.note("one is a parser, the other a control");
         }
-        let (wanted, given) = (&wanted.1, &given.1);
+        let (args, wanted, given) = (wanted.2, wanted.1, given.1);
         if wanted.params.len() != given.params.len() {
             return diagnostic
                 .label(given.span, format!("has {}", count(given.params.len(), "parameter")))
@@ -114,18 +123,26 @@ impl Checker<'_> {
                     .label(b.span, "the direction of this parameter differs")
                     .label(a.span, "from that of this one");
             }
+            let ty = substitute(&a.ty, &wanted.type_params, &args);
+            if !self.unify(&mut Inference::default(), &ty, &b.ty, Fit::Exact) {
+                let (want, have) = (self.show(&ty), self.show(&b.ty));
+                return diagnostic
+                    .label(b.span, format!("this parameter is `{have}`"))
+                    .label(a.span, format!("and this one wants `{want}`"));
+            }
         }
         diagnostic.label(given.span, "has these parameters").label(wanted.span, "wants other ones")
     }
 
     /// What each element of a list in braces has to be, with its name; or why there can be no such list.
-    #[allow(clippy::type_complexity, reason = "read once, right above")]
-    fn targets(&self, expr: &Expr, to: &Ty) -> Option<Result<Vec<(String, Ty)>, String>> {
+    fn targets(&self, expr: &Expr, to: &Ty) -> Option<Result<Vec<Target>, String>> {
         let numbered = |types: &mut dyn Iterator<Item = Ty>| {
             types.enumerate().map(|(i, ty)| (format!("element {i}"), ty)).collect::<Vec<_>>()
         };
         let (targets, thing) = match (&expr.ty, to) {
-            (Ty::AnonymousStruct(given), Ty::Tuple(types)) if is_list(given) => (numbered(&mut types.iter().cloned()), "component"),
+            (Ty::AnonymousStruct(given), Ty::Tuple(types)) if is_list(given) => {
+                (numbered(&mut types.iter().cloned()), "component")
+            }
             (Ty::AnonymousStruct(given), Ty::List(element)) if is_list(given) => {
                 (numbered(&mut given.iter().map(|_| (**element).clone())), "element")
             }
@@ -172,11 +189,15 @@ impl Checker<'_> {
         let explicit = given.iter().filter(|(_, ty)| *ty != Ty::Dots).count();
         let has_dots = explicit < given.len();
         if explicit > targets.len() || (explicit < targets.len() && !has_dots) {
-            return Some(Err(format!("it has {}, and {} given", count(targets.len(), thing), match explicit {
-                0 => "none is".to_owned(),
-                1 => "1 is".to_owned(),
-                n => format!("{n} are"),
-            })));
+            return Some(Err(format!(
+                "it has {}, and {} given",
+                count(targets.len(), thing),
+                match explicit {
+                    0 => "none is".to_owned(),
+                    1 => "1 is".to_owned(),
+                    n => format!("{n} are"),
+                }
+            )));
         }
         Some(Ok(targets))
     }
@@ -189,9 +210,12 @@ impl Checker<'_> {
         let span = expr.span;
         let retyped = |kind| Expr { kind, ty: to.clone(), span };
         match (expr.kind, to) {
-            (ExprKind::Int(value), Ty::Bit(_) | Ty::Int(_)) => retyped(ExprKind::Int(self.truncate(&value, to, span))),
+            (ExprKind::Int(value), Ty::Bit(_) | Ty::Int(_)) => {
+                retyped(ExprKind::Int(self.truncate(&value, to, span)))
+            }
             (ExprKind::EnumMember(id, index), Ty::Bit(_) | Ty::Int(_)) => {
-                let value = self.program.types.enums[id].members.get(index).and_then(|(_, value)| value.clone());
+                let value =
+                    self.program.types.enums[id].members.get(index).and_then(|(_, value)| value.clone());
                 retyped(ExprKind::Int(value.unwrap_or_default()))
             }
             (ExprKind::Aggregate(elements), _) if matches!(expr.ty, Ty::AnonymousStruct(_)) => {
@@ -323,7 +347,9 @@ impl Checker<'_> {
             // All ones in `int<w>` is written `0xFF` as often as `-1`.
             let shown = self.show(ty);
             let message = match (ty, value.sign()) {
-                (Ty::Bit(_), Sign::Minus) => format!("the negative constant {value} becomes {wrapped} as `{shown}`"),
+                (Ty::Bit(_), Sign::Minus) => {
+                    format!("the negative constant {value} becomes {wrapped} as `{shown}`")
+                }
                 _ if value.bits() > 128 => format!("the constant is cut off to fit `{shown}`"),
                 _ => format!("the constant {value} does not fit `{shown}` and becomes {wrapped}"),
             };
@@ -356,7 +382,11 @@ impl Checker<'_> {
         if self.is_assignable(to, &expr.ty) {
             // A cast that is written says that bits may get lost.
             return match &expr.kind {
-                ExprKind::Int(value) => Expr { kind: ExprKind::Int(self.truncate(&value.clone(), to, span)), ty: to.clone(), span },
+                ExprKind::Int(value) => Expr {
+                    kind: ExprKind::Int(self.truncate(&value.clone(), to, span)),
+                    ty: to.clone(),
+                    span,
+                },
                 _ => Expr { span, ..self.convert(expr, to) },
             };
         }
@@ -368,6 +398,9 @@ impl Checker<'_> {
             let (from, target) = (self.show(&expr.ty), self.show(to));
             let mut diagnostic =
                 Diagnostic::error(INVALID_CAST, span, format!("`{from}` cannot be cast to `{target}`"));
+            if matches!((to, &expr.ty), (Ty::Bool, Ty::Bit(_) | Ty::Int(_))) {
+                diagnostic = diagnostic.help("compare it, as in `x != 0`");
+            }
             if let (Ty::Bit(_), Ty::Int(w)) | (Ty::Int(_), Ty::Bit(w)) = (to, &expr.ty) {
                 let middle = self.show(&if matches!(to, Ty::Bit(_)) { Ty::Bit(*w) } else { Ty::Int(*w) });
                 diagnostic = diagnostic
@@ -382,12 +415,22 @@ impl Checker<'_> {
 
     /// Whether casts to this type exist at all.
     fn is_cast_target(&self, to: &Ty) -> bool {
-        match to {
-            Ty::Bool | Ty::InfInt | Ty::Bit(_) | Ty::Int(_) | Ty::Enum(_) | Ty::New(_) => true,
-            Ty::Composite(..) | Ty::Stack(..) | Ty::List(_) | Ty::Tuple(_) => true,
-            Ty::Param(_) | Ty::String | Ty::Error => true,
-            _ => false,
-        }
+        matches!(
+            to,
+            Ty::Bool
+                | Ty::InfInt
+                | Ty::Bit(_)
+                | Ty::Int(_)
+                | Ty::Enum(_)
+                | Ty::New(_)
+                | Ty::Composite(..)
+                | Ty::Stack(..)
+                | Ty::List(_)
+                | Ty::Tuple(_)
+                | Ty::Param(_)
+                | Ty::String
+                | Ty::Error
+        )
     }
 
     /// Whether an explicit cast is legal (section on explicit casts); implicit ones are too.
@@ -494,7 +537,11 @@ impl Checker<'_> {
             let underlying = self.program.types.new_types[*id].underlying.clone();
             let inner = match expr.kind {
                 ExprKind::Cast(inner) if inner.ty == underlying => *inner,
-                kind => Expr { kind: ExprKind::Cast(Box::new(Expr { kind, ty: expr.ty, span })), ty: underlying, span },
+                kind => Expr {
+                    kind: ExprKind::Cast(Box::new(Expr { kind, ty: expr.ty, span })),
+                    ty: underlying,
+                    span,
+                },
             };
             return self.cast(inner, to, span);
         }
@@ -512,7 +559,11 @@ impl Checker<'_> {
         match (literal(&expr), to) {
             (Some(Literal::Int(value)), Ty::Bool) => {
                 if !value.is_zero() && !value.is_one() {
-                    self.error(INVALID_CAST, span, format!("only 0 and 1 can be cast to `bool`, and this is {value}"));
+                    self.error(
+                        INVALID_CAST,
+                        span,
+                        format!("only 0 and 1 can be cast to `bool`, and this is {value}"),
+                    );
                     return self.broken(span);
                 }
                 made(ExprKind::Bool(value.is_one()))

@@ -5,24 +5,30 @@ use std::sync::Arc;
 use hashbrown::HashMap;
 use num_bigint::BigInt;
 
+use super::Checker;
 use super::codes::*;
 use super::constants::{fits, is_constant};
 use super::conversion::Wanted;
 use super::parameters::{Owner, extern_params, signature};
 use super::scopes::{Entity, FunctionEntity, TypeEntity};
-use super::signatures::Signature;
-use super::statements::Flow;
+use super::signatures::{Parameter, Signature};
 use super::types::container_name;
-use super::{Checker, Place, Surroundings};
 use crate::diag::Diagnostic;
 use crate::hir::{
-    self, Action, ActionId, BlockType, Composite, Decl, Enum, ExternFunction, Field, Function, FunctionId,
-    NewType, Package, Ty, TypeParamId, VariableKind,
+    self, BlockType, Composite, Decl, Enum, ExternFunction, Field, NewType, Package, Ty, TypeParamId,
 };
 use crate::syntax::ast::{
-    self, BlockStmt, BlockTypeDecl, CompositeDecl, ConstDecl, DeclKind, EnumDecl, ExternDecl,
-    FunctionSignature, Ident, TypedefDecl, TypedefTarget,
+    self, BlockTypeDecl, CompositeDecl, ConstDecl, DeclKind, EnumDecl, ExternDecl, FunctionSignature, Ident,
+    TypedefDecl, TypedefTarget,
 };
+
+/// A checked function or method without body.
+struct Prototype {
+    decl: Decl,
+    type_params: Vec<TypeParamId>,
+    params: Vec<(Parameter, Decl)>,
+    ret: Ty,
+}
 
 /// The name that a declaration introduces, if it introduces one.
 pub(super) fn name_of(decl: &ast::Decl) -> Option<&Ident> {
@@ -67,7 +73,10 @@ impl Checker<'_> {
                     Diagnostic::error(
                         MISPLACED_STATEMENT,
                         decl.span,
-                        format!("the variable `{}` stands outside of any parser or control", variable.name.name),
+                        format!(
+                            "the variable `{}` stands outside of any parser or control",
+                            variable.name.name
+                        ),
                     )
                     .help("make it a `const`, or declare it where it is used"),
                 );
@@ -113,11 +122,7 @@ impl Checker<'_> {
                 self.value_set(value_set, annotations);
             }
             DeclKind::Table(table) => {
-                self.error(
-                    INSTANTIATION_NOT_ALLOWED,
-                    table.name.span,
-                    "tables are declared in controls",
-                );
+                self.error(INSTANTIATION_NOT_ALLOWED, table.name.span, "tables are declared in controls");
             }
         }
     }
@@ -127,12 +132,18 @@ impl Checker<'_> {
         let decl = self.decl(&written.name, annotations);
         self.note_deprecated(&decl);
         let ty = self.resolve_complete_type(&written.ty);
-        let is_instance =
-            matches!(ty, Ty::Parser(_) | Ty::Control(_) | Ty::Block(..) | Ty::Package(..) | Ty::Extern(..) | Ty::Void);
+        let is_instance = matches!(
+            ty,
+            Ty::Parser(_) | Ty::Control(_) | Ty::Block(..) | Ty::Package(..) | Ty::Extern(..) | Ty::Void
+        );
         let ty = match is_instance {
             true => {
                 let shown = self.show(&ty);
-                self.error(TYPE_NOT_ALLOWED, written.ty.span, format!("there are no constants of type `{shown}`"));
+                self.error(
+                    TYPE_NOT_ALLOWED,
+                    written.ty.span,
+                    format!("there are no constants of type `{shown}`"),
+                );
                 Ty::Unknown
             }
             false => ty,
@@ -145,7 +156,8 @@ impl Checker<'_> {
         if value.ty != Ty::Unknown && !is_known {
             self.not_constant(&value, "the value of a constant");
         }
-        let value = if value.ty == Ty::Unknown || !is_known { self.broken(written.value.span) } else { value };
+        let value =
+            if value.ty == Ty::Unknown || !is_known { self.broken(written.value.span) } else { value };
         let value = if value.ty == Ty::Unknown { hir::Expr { ty: Ty::Unknown, ..value } } else { value };
         self.declare(&written.name, Entity::Constant(Arc::new(value)));
     }
@@ -153,7 +165,11 @@ impl Checker<'_> {
     // Types
 
     /// `header`, `struct` or `header_union`.
-    pub(super) fn composite_declaration(&mut self, written: &CompositeDecl, annotations: &[ast::Annotation]) -> Ty {
+    pub(super) fn composite_declaration(
+        &mut self,
+        written: &CompositeDecl,
+        annotations: &[ast::Annotation],
+    ) -> Ty {
         let decl = self.decl(&written.name, annotations);
         self.note_deprecated(&decl);
         self.declare(&written.name, Entity::Open("a type"));
@@ -219,7 +235,8 @@ impl Checker<'_> {
             self.error(OUT_OF_RANGE, written.name.span, "an enum needs at least one member");
         }
         let is_broken = underlying == Some(Ty::Unknown) || written.members.is_empty();
-        let id = self.program.types.enums.push(Enum { decl, underlying: underlying.clone(), members: Vec::new() });
+        let id =
+            self.program.types.enums.push(Enum { decl, underlying: underlying.clone(), members: Vec::new() });
         let ty = Ty::Enum(id);
         self.scoped(|c| {
             for (name, value) in &written.members {
@@ -240,7 +257,10 @@ impl Checker<'_> {
                         c.error(
                             MISMATCHED_TYPES,
                             name.span,
-                            format!("the member `{}` of an enum with an underlying type needs a value", name.name),
+                            format!(
+                                "the member `{}` of an enum with an underlying type needs a value",
+                                name.name
+                            ),
                         );
                         Some(BigInt::ZERO)
                     }
@@ -278,7 +298,10 @@ impl Checker<'_> {
                 self.error(
                     OUT_OF_RANGE,
                     value.span,
-                    format!("the value {number} of `{}` does not fit the underlying type `{shown}`", name.name),
+                    format!(
+                        "the value {number} of `{}` does not fit the underlying type `{shown}`",
+                        name.name
+                    ),
                 );
                 return BigInt::ZERO;
             }
@@ -294,7 +317,9 @@ impl Checker<'_> {
             TypedefTarget::Type(ty) => (self.resolve_complete_type(ty), ty.span),
             TypedefTarget::Decl(inner) => {
                 let ty = match &inner.kind {
-                    DeclKind::Composite(composite) => self.composite_declaration(composite, &inner.annotations),
+                    DeclKind::Composite(composite) => {
+                        self.composite_declaration(composite, &inner.annotations)
+                    }
                     DeclKind::Enum(written) => self.enumeration(written, &inner.annotations),
                     _ => Ty::Unknown,
                 };
@@ -464,7 +489,8 @@ impl Checker<'_> {
                     );
                     continue;
                 }
-                let (decl, type_params, params, ret) = c.prototype(&method.signature, &method.annotations);
+                let Prototype { decl, type_params, params, ret } =
+                    c.prototype(&method.signature, &method.annotations);
                 let signature = signature("method", name, type_params.clone(), &params, ret.clone());
                 let known = c.externs[id].methods.clone();
                 if !c.check_overload(&known, &signature) {
@@ -490,12 +516,7 @@ impl Checker<'_> {
     }
 
     /// A method or extern function without body.
-    #[allow(clippy::type_complexity, reason = "taken apart at once")]
-    fn prototype(
-        &mut self,
-        written: &FunctionSignature,
-        annotations: &[ast::Annotation],
-    ) -> (Decl, Vec<TypeParamId>, Vec<(super::signatures::Parameter, Decl)>, Ty) {
+    fn prototype(&mut self, written: &FunctionSignature, annotations: &[ast::Annotation]) -> Prototype {
         let decl = self.decl(&written.name, annotations);
         self.note_deprecated(&decl);
         let (type_params, params, ret) = self.scoped(|c| {
@@ -505,11 +526,11 @@ impl Checker<'_> {
             (type_params, params, ret)
         });
         self.distinct_parameters(&params);
-        (decl, type_params, params, ret)
+        Prototype { decl, type_params, params, ret }
     }
 
     /// A result: no parser, control, package, extern or `string`.
-    fn return_type(&mut self, written: &ast::TypeRef) -> Ty {
+    pub(super) fn return_type(&mut self, written: &ast::TypeRef) -> Ty {
         let ty = self.resolve_complete_type(written);
         let is_instance =
             matches!(ty, Ty::Parser(_) | Ty::Control(_) | Ty::Block(..) | Ty::Package(..) | Ty::Extern(..));
@@ -522,16 +543,20 @@ impl Checker<'_> {
     }
 
     /// Whether calls can tell a function from others of its name: by number or names of parameters.
-    fn check_overload(&mut self, known: &[Arc<Signature>], signature: &Signature) -> bool {
+    pub(super) fn check_overload(&mut self, known: &[Arc<Signature>], signature: &Signature) -> bool {
         for other in known.iter().filter(|other| other.name == signature.name) {
             let same_count = other.params.len() == signature.params.len();
-            let same_names = same_count && other.params.iter().zip(&signature.params).all(|(a, b)| a.name == b.name);
+            let same_names =
+                same_count && other.params.iter().zip(&signature.params).all(|(a, b)| a.name == b.name);
             if same_names {
                 self.emit(
                     Diagnostic::error(
                         DUPLICATE_NAME,
                         signature.span,
-                        format!("a {} `{}` with these parameters exists already", signature.what, signature.name),
+                        format!(
+                            "a {} `{}` with these parameters exists already",
+                            signature.what, signature.name
+                        ),
                     )
                     .label(other.span, "first declared here")
                     .note("overloads differ in the number or the names of their parameters"),
@@ -543,122 +568,13 @@ impl Checker<'_> {
     }
 
     fn extern_function(&mut self, written: &FunctionSignature, annotations: &[ast::Annotation]) {
-        let (decl, type_params, params, ret) = self.prototype(written, annotations);
-        let signature = signature("extern function", &written.name, type_params.clone(), &params, ret.clone());
-        let function = ExternFunction { decl, type_params, params: extern_params(&params), ret, is_abstract: false };
+        let Prototype { decl, type_params, params, ret } = self.prototype(written, annotations);
+        let signature =
+            signature("extern function", &written.name, type_params.clone(), &params, ret.clone());
+        let function =
+            ExternFunction { decl, type_params, params: extern_params(&params), ret, is_abstract: false };
         let id = self.program.extern_functions.push(function);
         self.extern_functions[id] = Some(signature.clone());
         self.declare_function(&written.name, FunctionEntity::Extern(id), &signature);
-    }
-
-    // Functions and actions
-
-    /// Adds a function to those of its name.
-    fn declare_function(&mut self, name: &Ident, function: FunctionEntity, signature: &Signature) -> bool {
-        let known = match self.scopes.find_here(&name.name).map(|binding| &binding.entity) {
-            Some(Entity::Functions(functions)) => functions.clone(),
-            _ => {
-                self.declare(name, Entity::Functions(vec![function]));
-                return true;
-            }
-        };
-        let signatures: Vec<Arc<Signature>> = known
-            .iter()
-            .filter_map(|other| match other {
-                FunctionEntity::Function(id) => self.functions[*id].clone(),
-                FunctionEntity::Extern(id) => self.extern_functions[*id].clone(),
-            })
-            .collect();
-        if !self.check_overload(&signatures, signature) {
-            return false;
-        }
-        if let Some(binding) = self.scopes.find_here_mut(&name.name)
-            && let Entity::Functions(functions) = &mut binding.entity
-        {
-            functions.push(function);
-        }
-        true
-    }
-
-    fn function(&mut self, written: &ast::FunctionDecl, annotations: &[ast::Annotation]) {
-        let name = &written.signature.name;
-        // Within itself a function is not to be called; those of the same name that are declared already are.
-        let hides_nothing = self.scopes.find_here(&name.name).is_none();
-        if hides_nothing {
-            self.declare(name, Entity::Open("a function"));
-        }
-        let id = self.function_body(&written.signature, &written.body, annotations, Place::Function);
-        let Some(id) = id else { return };
-        let Some(signature) = self.functions[id].clone() else { return };
-        if hides_nothing {
-            self.close(name, Entity::Functions(vec![FunctionEntity::Function(id)]));
-        } else {
-            self.declare_function(name, FunctionEntity::Function(id), &signature);
-        }
-    }
-
-    /// Checks a function and its body.
-    pub(super) fn function_body(
-        &mut self,
-        written: &FunctionSignature,
-        body: &BlockStmt,
-        annotations: &[ast::Annotation],
-        place: Place,
-    ) -> Option<FunctionId> {
-        let decl = self.decl(&written.name, annotations);
-        self.note_deprecated(&decl);
-        let around = Surroundings { place, this: self.around.this, ..Surroundings::at(place) };
-        self.scopes.enter();
-        let type_params = self.type_params(&written.type_params);
-        let ret = self.return_type(&written.ret);
-        let params = self.parameters(&written.params, Owner::Function);
-        let ids = self.bind_parameters(&params, VariableKind::Param);
-        let signature = signature("function", &written.name, type_params.clone(), &params, ret.clone());
-        let id = self.program.functions.push(Function {
-            decl,
-            type_params,
-            params: ids,
-            ret: ret.clone(),
-            body: hir::Block::default(),
-        });
-        self.functions[id] = Some(signature);
-        let around = Surroundings { ret: Some(ret.clone()), ..around };
-        let (body, flow) = self.within(around, |c| c.block(body));
-        self.scopes.leave();
-        if flow == Flow::Continues && !matches!(ret, Ty::Void | Ty::Unknown) {
-            let shown = self.show(&ret);
-            self.emit(
-                Diagnostic::error(
-                    MISSING_RETURN,
-                    written.name.span,
-                    format!("the function `{}` does not return a value on every path", written.name.name),
-                )
-                .label(written.ret.span, format!("it returns a `{shown}`")),
-            );
-        }
-        self.program.functions[id].body = body;
-        Some(id)
-    }
-
-    /// An action, at top level or in a control.
-    pub(super) fn action(&mut self, written: &ast::ActionDecl, annotations: &[ast::Annotation]) -> ActionId {
-        let decl = self.decl(&written.name, annotations);
-        self.note_deprecated(&decl);
-        self.declare(&written.name, Entity::Open("an action"));
-        let around = Surroundings { place: Place::Action, loop_depth: 0, ret: None, ..self.around.clone() };
-        let control = self.around.control;
-        self.scopes.enter();
-        let params = self.parameters(&written.params, Owner::Action);
-        let ids = self.bind_parameters(&params, VariableKind::Param);
-        let signature = signature("action", &written.name, Vec::new(), &params, Ty::Void);
-        let id = self.program.actions.push(Action { decl, params: ids, body: hir::Block::default(), control });
-        self.actions[id] = Some(signature);
-        let (body, _) = self.within(around, |c| c.block(&written.body));
-        self.scopes.leave();
-        self.program.actions[id].body = body;
-        self.close(&written.name, Entity::Action(id));
-        let decl = self.program.actions[id].decl.clone();
-        self.note_control_name("action", &decl);
-        id
     }
 }

@@ -3,12 +3,12 @@
 use hashbrown::HashMap;
 use num_bigint::BigInt;
 
+use super::Checker;
 use super::annotations::has;
 use super::codes::*;
 use super::keysets::Context;
 use super::tables::{TableDraft, WrittenAction};
 use super::types::count;
-use super::Checker;
 use crate::diag::Diagnostic;
 use crate::hir::{Entry, Keyset, KeysetKind, Ty};
 use crate::source::Span;
@@ -71,8 +71,12 @@ impl Checker<'_> {
             {
                 let at = listed.span;
                 self.emit(
-                    Diagnostic::error(TABLE_ACTION, entry.action.span, "a `@defaultonly` action cannot be in an entry")
-                        .label(at, "listed here"),
+                    Diagnostic::error(
+                        TABLE_ACTION,
+                        entry.action.span,
+                        "a `@defaultonly` action cannot be in an entry",
+                    )
+                    .label(at, "listed here"),
                 );
                 continue;
             }
@@ -129,7 +133,12 @@ impl Checker<'_> {
     }
 
     /// The priority of each entry, as declared or counted (section on entry priorities).
-    fn assign_priorities(&mut self, draft: &TableDraft<'_>, entries: &mut [Entry], specified: &[Option<u32>]) {
+    fn assign_priorities(
+        &mut self,
+        draft: &TableDraft<'_>,
+        entries: &mut [Entry],
+        specified: &[Option<u32>],
+    ) {
         let delta = i64::from(draft.priority_delta);
         let largest_wins = draft.largest_priority_wins;
         let count = entries.len() as i64;
@@ -140,8 +149,12 @@ impl Checker<'_> {
         {
             let span = first.span;
             self.emit(
-                Diagnostic::error(TABLE_ENTRY, span, "the first entry needs a priority, as a later one has one")
-                    .help("write `priority = n :` before it"),
+                Diagnostic::error(
+                    TABLE_ENTRY,
+                    span,
+                    "the first entry needs a priority, as a later one has one",
+                )
+                .help("write `priority = n :` before it"),
             );
             return;
         }
@@ -294,7 +307,10 @@ impl Checker<'_> {
                     Diagnostic::error(
                         TABLE_ENTRY,
                         entry.span,
-                        format!("two entries have the same {}", if kinds.len() == 1 { "key" } else { "keys" }),
+                        format!(
+                            "two entries have the same {}",
+                            if kinds.len() == 1 { "key" } else { "keys" }
+                        ),
                     )
                     .label(previous, "the first one")
                     .note(format!("the table matches {} exactly", count(kinds.len(), "key"))),

@@ -7,8 +7,8 @@ use hashbrown::HashMap;
 use super::codes::*;
 use super::inference::{DOTS_FIELD, list_type};
 use super::members::Operand;
-use super::Checker;
-use crate::diag::Diagnostic;
+use super::{Checker, DEPTH_MAX};
+use crate::diag::{Diagnostic, codes as diag_codes};
 use crate::hir::{Expr, ExprKind, Ty};
 use crate::source::Span;
 use crate::syntax::ast::{self, Ident};
@@ -26,64 +26,41 @@ impl Checker<'_> {
 
     /// An expression. A call may turn out to return nothing.
     pub(super) fn expr(&mut self, written: &ast::Expr) -> Expr {
-        self.deeper(written.span, |c| c.expr_inner(written)).unwrap_or_else(|| self.broken(written.span))
+        // Calls take more of the stack than the rest.
+        let cost = if matches!(written.kind, ast::ExprKind::Call { .. }) { 4 } else { 1 };
+        if self.depth + cost > DEPTH_MAX {
+            self.error(diag_codes::NESTED_TOO_DEEPLY, written.span, "this is nested too deeply");
+            return self.broken(written.span);
+        }
+        self.depth += cost;
+        let expr = self.expr_inner(written);
+        self.depth -= cost;
+        expr
     }
 
+    /// Every form in a function of its own, which keeps this one small, as it is what recursion goes through.
     fn expr_inner(&mut self, written: &ast::Expr) -> Expr {
         let span = written.span;
-        let made = |kind, ty| Expr { kind, ty, span };
         match &written.kind {
             ast::ExprKind::Int { value, width } => self.integer(value, *width, span),
-            ast::ExprKind::String(text) => made(ExprKind::String(text.clone()), Ty::String),
-            ast::ExprKind::Bool(value) => made(ExprKind::Bool(*value), Ty::Bool),
+            ast::ExprKind::String(_)
+            | ast::ExprKind::Bool(_)
+            | ast::ExprKind::Dots
+            | ast::ExprKind::InvalidHeader
+            | ast::ExprKind::Error => self.atom(written),
             ast::ExprKind::This => self.this(span),
-            ast::ExprKind::Dots => made(ExprKind::Default, Ty::Dots),
-            ast::ExprKind::Name { .. } | ast::ExprKind::Type(_) => match self.operand(written) {
-                Operand::Value(expr) => expr,
-                Operand::Broken => self.broken(span),
-                Operand::Type(ty) => {
-                    let shown = self.show(&ty);
-                    self.error(WRONG_KIND_OF_NAME, span, format!("`{shown}` is a type, and a value is needed"));
-                    self.broken(span)
-                }
-                Operand::Table(id) => {
-                    let name = self.program.tables[id].decl.name.clone();
-                    self.emit(
-                        Diagnostic::error(WRONG_KIND_OF_NAME, span, format!("`{name}` is a table, and a value is needed"))
-                            .help(format!("`{name}.apply()` applies it")),
-                    );
-                    self.broken(span)
-                }
-            },
+            ast::ExprKind::Name { .. } | ast::ExprKind::Type(_) => self.named_value(written),
             ast::ExprKind::Index(of, index) => self.index(of, index, span),
-            ast::ExprKind::Slice(of, high, low) => {
-                let (of, high, low) = (self.value(of), self.value(high), self.value(low));
-                self.slice(of, high, low, span)
-            }
-            ast::ExprKind::PlusSlice(of, low, width) => {
-                let (of, low, width) = (self.value(of), self.value(low), self.value(width));
-                self.plus_slice(of, low, width, span)
-            }
+            ast::ExprKind::Slice(..) | ast::ExprKind::PlusSlice(..) => self.slice_expr(written),
             ast::ExprKind::List(elements) => self.list(elements, span),
-            ast::ExprKind::InvalidHeader => made(ExprKind::InvalidHeader, Ty::InvalidHeader),
             ast::ExprKind::Struct { fields, dots } => self.structure(fields, *dots, span),
-            ast::ExprKind::Paren(inner) => Expr { span, ..self.expr(inner) },
-            ast::ExprKind::Unary(op, operand) => {
-                let operand = self.value(operand);
-                self.unary(*op, operand, span)
-            }
+            ast::ExprKind::Paren(inner) => self.parenthesized(inner, span),
+            ast::ExprKind::Unary(..) => self.unary_expr(written),
             ast::ExprKind::Binary(..) => self.binary_chain(written),
-            ast::ExprKind::Conditional(cond, a, b) => {
-                let (cond, a, b) = (self.value(cond), self.value(a), self.value(b));
-                self.conditional(cond, a, b, span)
-            }
-            ast::ExprKind::Member(of, name) => self.member(of, name, span),
+            ast::ExprKind::Conditional(..) => self.conditional_expr(written),
+            ast::ExprKind::Member(..) => self.member_chain(written),
             ast::ExprKind::Call { callee, type_args, args } => self.call(callee, type_args, args, span),
-            ast::ExprKind::Cast(ty, operand) => {
-                let to = self.resolve_complete_type(ty);
-                let operand = self.value(operand);
-                self.cast(operand, &to, span)
-            }
+            ast::ExprKind::Cast(ty, operand) => self.cast_expr(ty, operand, span),
             ast::ExprKind::Mask(..) | ast::ExprKind::Range(..) | ast::ExprKind::DontCare => {
                 self.error(
                     UNDEFINED_OPERATION,
@@ -92,8 +69,85 @@ impl Checker<'_> {
                 );
                 self.broken(span)
             }
-            ast::ExprKind::Error => self.broken(span),
         }
+    }
+
+    fn atom(&mut self, written: &ast::Expr) -> Expr {
+        let made = |kind, ty| Expr { kind, ty, span: written.span };
+        match &written.kind {
+            ast::ExprKind::String(text) => made(ExprKind::String(text.clone()), Ty::String),
+            ast::ExprKind::Bool(value) => made(ExprKind::Bool(*value), Ty::Bool),
+            ast::ExprKind::Dots => made(ExprKind::Default, Ty::Dots),
+            ast::ExprKind::InvalidHeader => made(ExprKind::InvalidHeader, Ty::InvalidHeader),
+            _ => self.broken(written.span),
+        }
+    }
+
+    fn named_value(&mut self, written: &ast::Expr) -> Expr {
+        let span = written.span;
+        match self.operand(written) {
+            Operand::Value(expr) => expr,
+            Operand::Broken => self.broken(span),
+            Operand::Type(ty) => {
+                let shown = self.show(&ty);
+                self.error(WRONG_KIND_OF_NAME, span, format!("`{shown}` is a type, and a value is needed"));
+                self.broken(span)
+            }
+            Operand::Table(id) => {
+                let name = self.program.tables[id].decl.name.clone();
+                self.emit(
+                    Diagnostic::error(
+                        WRONG_KIND_OF_NAME,
+                        span,
+                        format!("`{name}` is a table, and a value is needed"),
+                    )
+                    .help(format!("`{name}.apply()` applies it")),
+                );
+                self.broken(span)
+            }
+        }
+    }
+
+    fn parenthesized(&mut self, inner: &ast::Expr, span: Span) -> Expr {
+        let mut expr = self.expr(inner);
+        expr.span = span;
+        expr
+    }
+
+    fn slice_expr(&mut self, written: &ast::Expr) -> Expr {
+        match &written.kind {
+            ast::ExprKind::Slice(of, high, low) => {
+                let of = self.value(of);
+                let (high, low) = (self.value(high), self.value(low));
+                self.slice(of, high, low, written.span)
+            }
+            ast::ExprKind::PlusSlice(of, low, width) => {
+                let of = self.value(of);
+                let (low, width) = (self.value(low), self.value(width));
+                self.plus_slice(of, low, width, written.span)
+            }
+            _ => self.broken(written.span),
+        }
+    }
+
+    fn unary_expr(&mut self, written: &ast::Expr) -> Expr {
+        let ast::ExprKind::Unary(op, operand) = &written.kind else { return self.broken(written.span) };
+        let operand = self.value(operand);
+        self.unary(*op, operand, written.span)
+    }
+
+    fn conditional_expr(&mut self, written: &ast::Expr) -> Expr {
+        let ast::ExprKind::Conditional(cond, a, b) = &written.kind else { return self.broken(written.span) };
+        let cond = self.value(cond);
+        let a = self.value(a);
+        let b = self.value(b);
+        self.conditional(cond, a, b, written.span)
+    }
+
+    fn cast_expr(&mut self, ty: &ast::TypeRef, operand: &ast::Expr, span: Span) -> Expr {
+        let to = self.resolve_complete_type(ty);
+        let operand = self.value(operand);
+        self.cast(operand, &to, span)
     }
 
     fn integer(&mut self, value: &num_bigint::BigInt, width: Option<(u32, bool)>, span: Span) -> Expr {

@@ -11,7 +11,7 @@ use crate::hir::{Ty, TypeParamId};
 use crate::syntax::ast::CompositeKind;
 
 /// Types larger than this are cut off by [`Ty::Unknown`]; declaring one is an error long before.
-const SUBSTITUTION_MAX: usize = 20_000;
+const SUBSTITUTION_MAX: usize = 4_000;
 
 /// The unknowns of a call.
 #[derive(Debug, Default)]
@@ -92,7 +92,11 @@ fn rewrite(ty: &Ty, budget: &mut usize, replace: &impl Fn(&Ty) -> Option<Rewrite
     *budget -= 1;
     match replace(ty) {
         Some(Rewrite::Again(ty)) => return rewrite(&ty, budget, replace),
-        Some(Rewrite::Done(ty)) => return ty,
+        Some(Rewrite::Done(ty)) => {
+            // What is put in counts, however much of it is shared.
+            *budget -= weight(&ty, *budget);
+            return if *budget == 0 { Ty::Unknown } else { ty };
+        }
         None => {}
     }
     let mut list = |types: &Arc<[Ty]>| -> Arc<[Ty]> {

@@ -29,7 +29,10 @@ impl Checker<'_> {
         if !self.around.in_constructor_arguments {
             let is_block = matches!(
                 entity,
-                TypeEntity::Parser(_) | TypeEntity::Control(_) | TypeEntity::Extern(_) | TypeEntity::Package(_)
+                TypeEntity::Parser(_)
+                    | TypeEntity::Control(_)
+                    | TypeEntity::Extern(_)
+                    | TypeEntity::Package(_)
             );
             if is_block {
                 self.emit(
@@ -66,12 +69,16 @@ impl Checker<'_> {
     /// The instance that `P.apply(...)` of a parser or control implies (section on direct type invocation).
     pub(super) fn direct_instance(&mut self, ty: &Ty, span: Span) -> Option<Expr> {
         let (signatures, of, name) = match ty {
-            Ty::Parser(id) => {
-                (self.parsers[*id].clone()?, Instantiated::Parser(*id), self.program.parsers[*id].decl.name.clone())
-            }
-            Ty::Control(id) => {
-                (self.controls[*id].clone()?, Instantiated::Control(*id), self.program.controls[*id].decl.name.clone())
-            }
+            Ty::Parser(id) => (
+                self.parsers[*id].clone()?,
+                Instantiated::Parser(*id),
+                self.program.parsers[*id].decl.name.clone(),
+            ),
+            Ty::Control(id) => (
+                self.controls[*id].clone()?,
+                Instantiated::Control(*id),
+                self.program.controls[*id].decl.name.clone(),
+            ),
             _ => return None,
         };
         let ident = Ident { name: name.clone(), span };
@@ -95,8 +102,15 @@ impl Checker<'_> {
             }
         }
         let decl = Decl { name: ident.name.clone(), span, annotations: Vec::new() };
-        let instance =
-            Instance { decl, ty: ty.clone(), of, args, methods: Vec::new(), locals: Vec::new(), is_anonymous: true };
+        let instance = Instance {
+            decl,
+            ty: ty.clone(),
+            of,
+            args,
+            methods: Vec::new(),
+            locals: Vec::new(),
+            is_anonymous: true,
+        };
         let id = self.program.instances.push(instance);
         Some(Expr { kind: ExprKind::Instance(id), ty: ty.clone(), span })
     }
@@ -135,8 +149,12 @@ impl Checker<'_> {
         }
         if constructors.is_empty() {
             self.emit(
-                Diagnostic::error(NOT_CALLABLE, name.span, format!("the extern `{}` has no constructor", name.name))
-                    .note("only the architecture makes instances of it"),
+                Diagnostic::error(
+                    NOT_CALLABLE,
+                    name.span,
+                    format!("the extern `{}` has no constructor", name.name),
+                )
+                .note("only the architecture makes instances of it"),
             );
             self.check_unused_arguments(args);
             return None;
@@ -145,7 +163,9 @@ impl Checker<'_> {
         let signature = constructors.get(chosen)?;
         let manner = match of {
             Instantiated::Package(_) => Manner::Package,
-            Instantiated::Extern(..) | Instantiated::Parser(_) | Instantiated::Control(_) => Manner::Constructor,
+            Instantiated::Extern(..) | Instantiated::Parser(_) | Instantiated::Control(_) => {
+                Manner::Constructor
+            }
         };
         let outer = Outer { params: &params, args: &outer_args };
         let call = self.check_call(signature, outer, &[], args, manner, span)?;
@@ -168,7 +188,11 @@ impl Checker<'_> {
     }
 
     /// What can be made of a type, with the type arguments that a typedef fixes.
-    fn constructible(&mut self, entity: &TypeEntity, name: &Ident) -> Option<(Instantiated, Option<Arc<[Ty]>>)> {
+    fn constructible(
+        &mut self,
+        entity: &TypeEntity,
+        name: &Ident,
+    ) -> Option<(Instantiated, Option<Arc<[Ty]>>)> {
         let some = |args: &Arc<[Ty]>| (!args.is_empty()).then(|| args.clone());
         let found = match entity {
             TypeEntity::Extern(id) => (Instantiated::Extern(*id, 0), None),
@@ -195,8 +219,12 @@ impl Checker<'_> {
             }
             TypeEntity::Plain(_) | TypeEntity::Composite(_) => {
                 self.emit(
-                    Diagnostic::error(NOT_CALLABLE, name.span, format!("the type `{}` has no constructor", name.name))
-                        .help("a value of the type is written with a cast, as in `(T) { ... }`"),
+                    Diagnostic::error(
+                        NOT_CALLABLE,
+                        name.span,
+                        format!("the type `{}` has no constructor", name.name),
+                    )
+                    .help("a value of the type is written with a cast, as in `(T) { ... }`"),
                 );
                 return None;
             }
@@ -223,8 +251,15 @@ impl Checker<'_> {
             self.declare(name, Entity::Broken);
             return None;
         }
-        let construction =
-            Construction { entity: &entity, name: &type_name, type_args, args, decl, is_anonymous: false, span };
+        let construction = Construction {
+            entity: &entity,
+            name: &type_name,
+            type_args,
+            args,
+            decl,
+            is_anonymous: false,
+            span,
+        };
         let Some(id) = self.construct(construction) else {
             self.declare(name, Entity::Broken);
             return None;
@@ -253,7 +288,11 @@ impl Checker<'_> {
         let size = self.stack_size(size);
         let (Some(size), Ty::Extern(..)) = (size, &model.ty) else {
             if size.is_some() {
-                self.error(INSTANTIATION_NOT_ALLOWED, name.span, "only externs can be instantiated as an array");
+                self.error(
+                    INSTANTIATION_NOT_ALLOWED,
+                    name.span,
+                    "only externs can be instantiated as an array",
+                );
             }
             self.declare(name, Entity::Broken);
             return;
@@ -320,9 +359,15 @@ impl Checker<'_> {
     fn may_instantiate(&mut self, entity: &TypeEntity, name: &Ident) -> bool {
         let place = self.around.place;
         let (what, allowed) = match entity {
-            TypeEntity::Package(_) | TypeEntity::Plain(Ty::Package(..)) => ("a package", place == Place::TopLevel),
-            TypeEntity::Parser(_) | TypeEntity::Plain(Ty::Parser(_)) => ("a parser", place == Place::ParserLocals),
-            TypeEntity::Control(_) | TypeEntity::Plain(Ty::Control(_)) => ("a control", place == Place::ControlLocals),
+            TypeEntity::Package(_) | TypeEntity::Plain(Ty::Package(..)) => {
+                ("a package", place == Place::TopLevel)
+            }
+            TypeEntity::Parser(_) | TypeEntity::Plain(Ty::Parser(_)) => {
+                ("a parser", place == Place::ParserLocals)
+            }
+            TypeEntity::Control(_) | TypeEntity::Plain(Ty::Control(_)) => {
+                ("a control", place == Place::ControlLocals)
+            }
             TypeEntity::Extern(_) | TypeEntity::Plain(Ty::Extern(..)) => (
                 "an extern",
                 matches!(place, Place::TopLevel | Place::ParserLocals | Place::ControlLocals | Place::Method),
@@ -335,12 +380,14 @@ impl Checker<'_> {
         let mut diagnostic = Diagnostic::error(
             INSTANTIATION_NOT_ALLOWED,
             name.span,
-            format!("{what} cannot be instantiated in {}", place.name()),
+            format!("{what} cannot be instantiated {}", place.name()),
         );
         diagnostic = match place {
             Place::ControlApply => diagnostic.help("move it up, before `apply`"),
             Place::ParserState => diagnostic.help("move it up, before the states"),
-            Place::TopLevel => diagnostic.help("instantiate it where it is used, or in the arguments of the package"),
+            Place::TopLevel => {
+                diagnostic.help("instantiate it where it is used, or in the arguments of the package")
+            }
             _ => diagnostic,
         };
         self.emit(diagnostic);
@@ -353,7 +400,11 @@ impl Checker<'_> {
         let name_span = self.program.instances[id].decl.span;
         let Ty::Extern(extern_id, type_args) = &ty else {
             if initializer.is_some() {
-                self.error(ABSTRACT_METHOD, span, "only instances of externs with abstract methods have an initializer");
+                self.error(
+                    ABSTRACT_METHOD,
+                    span,
+                    "only instances of externs with abstract methods have an initializer",
+                );
             }
             return;
         };
@@ -390,7 +441,8 @@ impl Checker<'_> {
                                 );
                                 continue;
                             };
-                            if let Some((_, _, previous)) = implemented.iter().find(|(n, ..)| *n == name.name) {
+                            if let Some((_, _, previous)) = implemented.iter().find(|(n, ..)| *n == name.name)
+                            {
                                 let previous = *previous;
                                 c.duplicate(name, previous, "an implementation");
                                 continue;
@@ -464,7 +516,8 @@ impl Checker<'_> {
         let mut fits = wanted.params.len() >= given.params.len()
             && wanted.params.iter().skip(given.params.len()).all(|param| param.is_optional)
             && wanted.type_params.len() == given.type_params.len();
-        let pairs = wanted.params.iter().zip(&given.params).map(|(a, b)| (a.direction == b.direction, &a.ty, &b.ty));
+        let pairs =
+            wanted.params.iter().zip(&given.params).map(|(a, b)| (a.direction == b.direction, &a.ty, &b.ty));
         for (same_direction, a, b) in pairs.chain([(true, &wanted.ret, &given.ret)]) {
             let a = substitute(a, &params, type_args);
             let a = match wanted.type_params.len() == own.len() {

@@ -1,10 +1,10 @@
 //! Sets of values, in `select` and in the entries of tables (section on operations on sets).
 
+use super::Checker;
 use super::codes::*;
 use super::conversion::Wanted;
 use super::scopes::Entity;
 use super::types::count;
-use super::Checker;
 use crate::diag::Diagnostic;
 use crate::hir::{Expr, ExprKind, Keyset, KeysetKind, Ty, ValueSetId};
 use crate::source::Span;
@@ -21,15 +21,21 @@ pub(super) enum Context {
 
 impl Checker<'_> {
     /// A keyset for values of these types: one set per value, or one for all.
-    pub(super) fn keyset(&mut self, written: &ast::Keyset, types: &[Ty], context: Context) -> Option<Vec<Keyset>> {
+    pub(super) fn keyset(
+        &mut self,
+        written: &ast::Keyset,
+        types: &[Ty],
+        context: Context,
+    ) -> Option<Vec<Keyset>> {
         if let [single] = written.elements.as_slice() {
             match &single.kind {
                 ast::KeysetKind::Default | ast::KeysetKind::DontCare => {
                     return Some(match context {
                         Context::Select => vec![Keyset { kind: KeysetKind::Any, span: single.span }],
-                        Context::Entry => {
-                            types.iter().map(|_| Keyset { kind: KeysetKind::Any, span: single.span }).collect()
-                        }
+                        Context::Entry => types
+                            .iter()
+                            .map(|_| Keyset { kind: KeysetKind::Any, span: single.span })
+                            .collect(),
                     });
                 }
                 ast::KeysetKind::Expr(expr) => {
@@ -97,7 +103,13 @@ impl Checker<'_> {
     }
 
     /// A single expression for several values.
-    fn listed_keyset(&mut self, expr: &ast::Expr, types: &[Ty], span: Span, context: Context) -> Option<Vec<Keyset>> {
+    fn listed_keyset(
+        &mut self,
+        expr: &ast::Expr,
+        types: &[Ty],
+        span: Span,
+        context: Context,
+    ) -> Option<Vec<Keyset>> {
         let value = self.value(expr);
         if value.ty == Ty::Unknown {
             return None;
@@ -111,7 +123,8 @@ impl Checker<'_> {
             self.count_mismatch(elements, types.len(), span, context);
             return None;
         }
-        let value = self.coerce(value, &tuple, &Wanted { what: "what is matched", declared: Span::default() });
+        let value =
+            self.coerce(value, &tuple, &Wanted { what: "what is matched", declared: Span::default() });
         match value.kind {
             ExprKind::Aggregate(elements) => Some(
                 elements
@@ -135,7 +148,13 @@ impl Checker<'_> {
 
     /// A value set as the keyset of all values: its elements are of their type, or structs and tuples of their
     /// types.
-    fn value_set_key(&mut self, id: ValueSetId, types: &[Ty], context: Context, span: Span) -> Option<Vec<Keyset>> {
+    fn value_set_key(
+        &mut self,
+        id: ValueSetId,
+        types: &[Ty],
+        context: Context,
+        span: Span,
+    ) -> Option<Vec<Keyset>> {
         if context == Context::Entry {
             self.error(TABLE_ENTRY, span, "value sets belong to parsers");
             return None;
@@ -146,7 +165,9 @@ impl Checker<'_> {
         }
         let mut parts = Vec::new();
         self.leaves(&element, &mut parts);
-        let agrees = |a: &[Ty], b: &[Ty]| a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a == b || *b == Ty::Unknown);
+        let agrees = |a: &[Ty], b: &[Ty]| {
+            a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a == b || *b == Ty::Unknown)
+        };
         let fits = agrees(&parts, types) || agrees(std::slice::from_ref(&element), types);
         if !fits {
             let shown = self.show(&element);
@@ -156,7 +177,10 @@ impl Checker<'_> {
                 Diagnostic::error(
                     MISMATCHED_TYPES,
                     span,
-                    format!("the value set has elements of type `{shown}`, and {} is selected on", wanted.join(", ")),
+                    format!(
+                        "the value set has elements of type `{shown}`, and {} is selected on",
+                        wanted.join(", ")
+                    ),
                 )
                 .label(declared, "declared here"),
             );
@@ -225,13 +249,27 @@ impl Checker<'_> {
     }
 
     /// `a &&& b`.
-    fn mask(&mut self, a: &ast::Expr, b: &ast::Expr, ty: &Ty, span: Span, context: Context) -> Option<KeysetKind> {
+    fn mask(
+        &mut self,
+        a: &ast::Expr,
+        b: &ast::Expr,
+        ty: &Ty,
+        span: Span,
+        context: Context,
+    ) -> Option<KeysetKind> {
         let (a, b) = self.bounds(a, b, ty, span, "`&&&`", context)?;
         Some(KeysetKind::Mask(a, b))
     }
 
     /// `a .. b`.
-    fn range(&mut self, a: &ast::Expr, b: &ast::Expr, ty: &Ty, span: Span, context: Context) -> Option<KeysetKind> {
+    fn range(
+        &mut self,
+        a: &ast::Expr,
+        b: &ast::Expr,
+        ty: &Ty,
+        span: Span,
+        context: Context,
+    ) -> Option<KeysetKind> {
         let (a, b) = self.bounds(a, b, ty, span, "`..`", context)?;
         Some(KeysetKind::Range(a, b))
     }
@@ -252,10 +290,15 @@ impl Checker<'_> {
         let underlying = self.enum_underlying(ty).cloned();
         let numeric = matches!(ty, Ty::Bit(_) | Ty::Int(_)) || underlying.is_some();
         let operands_numeric = [&a, &b].iter().all(|operand| {
-            matches!(operand.ty, Ty::Bit(_) | Ty::Int(_) | Ty::InfInt) || self.enum_underlying(&operand.ty).is_some()
+            matches!(operand.ty, Ty::Bit(_) | Ty::Int(_) | Ty::InfInt)
+                || self.enum_underlying(&operand.ty).is_some()
         });
         if !numeric || !operands_numeric {
-            let odd = if numeric { self.show(if matches!(a.ty, Ty::Bit(_) | Ty::Int(_) | Ty::InfInt) { &b.ty } else { &a.ty }) } else { self.show(ty) };
+            let odd = if numeric {
+                self.show(if matches!(a.ty, Ty::Bit(_) | Ty::Int(_) | Ty::InfInt) { &b.ty } else { &a.ty })
+            } else {
+                self.show(ty)
+            };
             self.error(UNDEFINED_OPERATION, span, format!("{operator} is not defined for `{odd}`"));
             return None;
         }
@@ -266,7 +309,8 @@ impl Checker<'_> {
         };
         let a = if target != *ty { self.decay(a) } else { a };
         let b = if target != *ty { self.decay(b) } else { b };
-        let (a, b) = (self.key_value(a, &target, context, false)?, self.key_value(b, &target, context, false)?);
+        let (a, b) =
+            (self.key_value(a, &target, context, false)?, self.key_value(b, &target, context, false)?);
         if target != *ty {
             let retype = |c: &mut Self, expr: Expr| {
                 let span = expr.span;

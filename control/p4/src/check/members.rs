@@ -34,7 +34,9 @@ impl Checker<'_> {
             ast::ExprKind::Name { dotted, name } => self.named_operand(*dotted, name),
             ast::ExprKind::Type(ty) => match &ty.kind {
                 // The parser may take a name for a type that a declaration inside hides.
-                TypeKind::Named { dotted, name, args } if args.is_empty() => self.named_operand(*dotted, name),
+                TypeKind::Named { dotted, name, args } if args.is_empty() => {
+                    self.named_operand(*dotted, name)
+                }
                 _ => match self.resolve_type(ty) {
                     Ty::Unknown => Operand::Broken,
                     ty => Operand::Type(ty),
@@ -96,16 +98,40 @@ impl Checker<'_> {
         self.specialize(entity, name, Vec::new(), name.span)
     }
 
+    /// `of.a.b.c`. Chains may be long, so they are not descended into.
+    pub(super) fn member_chain(&mut self, written: &ast::Expr) -> Expr {
+        let mut names = Vec::new();
+        let mut at = written;
+        while let ast::ExprKind::Member(of, name) = &at.kind {
+            names.push((name, at.span));
+            at = of;
+        }
+        let mut operand = self.operand(at);
+        while let Some((name, span)) = names.pop() {
+            operand = Operand::Value(self.member(operand, name, span));
+        }
+        match operand {
+            Operand::Value(expr) => expr,
+            _ => self.broken(written.span),
+        }
+    }
+
     /// `of.name`.
-    pub(super) fn member(&mut self, of: &ast::Expr, name: &Ident, span: Span) -> Expr {
-        match self.operand(of) {
+    fn member(&mut self, of: Operand, name: &Ident, span: Span) -> Expr {
+        match of {
             Operand::Broken => self.broken(span),
             Operand::Type(ty) => self.type_member(&ty, name, span),
             Operand::Table(id) => {
                 let table = self.program.tables[id].decl.name.clone();
                 self.emit(
-                    Diagnostic::error(UNKNOWN_MEMBER, name.span, format!("a table has no member `{}`", name.name))
-                        .help(format!("`{table}.apply()` applies it, `{table}.apply().hit` says whether an entry matched")),
+                    Diagnostic::error(
+                        UNKNOWN_MEMBER,
+                        name.span,
+                        format!("a table has no member `{}`", name.name),
+                    )
+                    .help(format!(
+                        "`{table}.apply()` applies it, `{table}.apply().hit` says whether an entry matched"
+                    )),
                 );
                 self.broken(span)
             }
@@ -131,8 +157,11 @@ impl Checker<'_> {
             _ => None,
         };
         let shown = self.show(ty);
-        let mut diagnostic =
-            Diagnostic::error(UNKNOWN_MEMBER, name.span, format!("the type `{shown}` has no member `{}`", name.name));
+        let mut diagnostic = Diagnostic::error(
+            UNKNOWN_MEMBER,
+            name.span,
+            format!("the type `{shown}` has no member `{}`", name.name),
+        );
         if let Some(like) = like {
             diagnostic = diagnostic.suggest(format!("did you mean `{like}`?"), name.span, &*like);
         }
@@ -151,11 +180,13 @@ impl Checker<'_> {
                     return self.field(of, index, ty, span);
                 }
                 let like = most_like(&name.name, fields.iter().map(|field| &field.decl.name)).cloned();
-                let (shown, declared) =
-                    (self.show(&of.ty), self.program.types.composites[*id].decl.span);
-                let mut diagnostic =
-                    Diagnostic::error(UNKNOWN_MEMBER, name.span, format!("`{shown}` has no field `{}`", name.name))
-                        .label(declared, "declared here");
+                let (shown, declared) = (self.show(&of.ty), self.program.types.composites[*id].decl.span);
+                let mut diagnostic = Diagnostic::error(
+                    UNKNOWN_MEMBER,
+                    name.span,
+                    format!("`{shown}` has no field `{}`", name.name),
+                )
+                .label(declared, "declared here");
                 if let Some(like) = like {
                     diagnostic = diagnostic.suggest(format!("did you mean `{like}`?"), name.span, &*like);
                 } else if ["isValid", "setValid", "setInvalid"].contains(&&*name.name) {
@@ -208,10 +239,12 @@ impl Checker<'_> {
     /// A field of a composite value, picked at once from a constant.
     fn field(&mut self, of: Expr, index: usize, ty: Ty, span: Span) -> Expr {
         match of.kind {
-            ExprKind::Aggregate(ref elements) if elements.iter().all(is_constant) => match elements.get(index) {
-                Some(element) => Expr { span, ..element.clone() },
-                None => self.broken(span),
-            },
+            ExprKind::Aggregate(ref elements) if elements.iter().all(is_constant) => {
+                match elements.get(index) {
+                    Some(element) => Expr { span, ..element.clone() },
+                    None => self.broken(span),
+                }
+            }
             ExprKind::Default => self.default_value(&ty, span),
             _ => Expr { kind: ExprKind::Field(Box::new(of), index), ty, span },
         }
@@ -247,6 +280,10 @@ impl Checker<'_> {
     pub(super) fn index(&mut self, of: &ast::Expr, index: &ast::Expr, span: Span) -> Expr {
         let of = self.value(of);
         let index = self.value(index);
+        self.element(of, index, span)
+    }
+
+    fn element(&mut self, of: Expr, index: Expr, span: Span) -> Expr {
         let index = self.decay(index);
         let of = match &of.ty {
             Ty::AnonymousStruct(fields) if is_list(fields) => {
@@ -260,8 +297,9 @@ impl Checker<'_> {
         }
         if !matches!(of.ty, Ty::Stack(..) | Ty::Tuple(_) | Ty::List(_)) {
             let shown = self.show(&of.ty);
-            let mut diagnostic = Diagnostic::error(UNDEFINED_OPERATION, span, format!("`{shown}` cannot be indexed"))
-                .label(of.span, format!("this is `{shown}`"));
+            let mut diagnostic =
+                Diagnostic::error(UNDEFINED_OPERATION, span, format!("`{shown}` cannot be indexed"))
+                    .label(of.span, format!("this is `{shown}`"));
             if matches!(of.ty, Ty::Bit(_) | Ty::Int(_)) {
                 diagnostic = diagnostic.help("a single bit is a slice: `x[i:i]`");
             }
@@ -270,7 +308,11 @@ impl Checker<'_> {
         }
         if !matches!(index.ty, Ty::Bit(_) | Ty::Int(_) | Ty::InfInt) {
             let shown = self.show(&index.ty);
-            self.error(MISMATCHED_TYPES, index.span, format!("an index has to be a number, and this is `{shown}`"));
+            self.error(
+                MISMATCHED_TYPES,
+                index.span,
+                format!("an index has to be a number, and this is `{shown}`"),
+            );
             return self.broken(span);
         }
         let known = self.int_value(&index);
@@ -335,7 +377,14 @@ impl Checker<'_> {
         }
     }
 
-    fn stack_element(&mut self, of: Expr, index: Expr, known: Option<usize>, element: Ty, span: Span) -> Expr {
+    fn stack_element(
+        &mut self,
+        of: Expr,
+        index: Expr,
+        known: Option<usize>,
+        element: Ty,
+        span: Span,
+    ) -> Expr {
         if let (Some(known), ExprKind::Aggregate(elements)) = (known, &of.kind)
             && elements.iter().all(is_constant)
             && let Some(element) = elements.get(known)
@@ -373,7 +422,9 @@ impl Checker<'_> {
                 TypeKind::Error => Some("error".to_owned()),
                 _ => None,
             },
-            ast::ExprKind::Member(of, name) => Some(format!("{}.{}", self.source_name(of, checked)?, name.name)),
+            ast::ExprKind::Member(of, name) => {
+                Some(format!("{}.{}", self.source_name(of, checked)?, name.name))
+            }
             ast::ExprKind::Index(of, index) => {
                 let of = self.source_name(of, checked)?;
                 let index = match self.source_number(index) {
@@ -390,7 +441,9 @@ impl Checker<'_> {
                 Some(format!("{}[{high}:{low}]", self.source_name(of, checked)?))
             }
             ast::ExprKind::PlusSlice(of, ..) => match &checked.kind {
-                ExprKind::Slice { high, low, .. } => Some(format!("{}[{high}:{low}]", self.source_name(of, checked)?)),
+                ExprKind::Slice { high, low, .. } => {
+                    Some(format!("{}[{high}:{low}]", self.source_name(of, checked)?))
+                }
                 _ => None,
             },
             ast::ExprKind::Call { callee, args, .. } if args.is_empty() => match &callee.kind {

@@ -58,8 +58,11 @@ impl Checker<'_> {
                 if !self.require_lvalue(&receiver, &format!("`{}` writes to its header", name.name)) {
                     return self.broken(span);
                 }
-                let callee =
-                    if &*name.name == "setValid" { Callee::SetValid(receiver) } else { Callee::SetInvalid(receiver) };
+                let callee = if &*name.name == "setValid" {
+                    Callee::SetValid(receiver)
+                } else {
+                    Callee::SetInvalid(receiver)
+                };
                 (call(callee), Ty::Void)
             }
             "push_front" | "pop_front" if is_header_stack => {
@@ -164,11 +167,15 @@ impl Checker<'_> {
             .map(|(i, method)| (i, method.clone()))
             .collect();
         if candidates.is_empty() {
-            let like = most_like(&name.name, self.externs[id].methods.iter().map(|method| &method.name)).cloned();
+            let like =
+                most_like(&name.name, self.externs[id].methods.iter().map(|method| &method.name)).cloned();
             let (shown, declared) = (self.show(&receiver.ty), self.program.types.externs[id].decl.span);
-            let mut diagnostic =
-                Diagnostic::error(UNKNOWN_MEMBER, name.span, format!("`{shown}` has no method `{}`", name.name))
-                    .label(declared, "declared here");
+            let mut diagnostic = Diagnostic::error(
+                UNKNOWN_MEMBER,
+                name.span,
+                format!("`{shown}` has no method `{}`", name.name),
+            )
+            .label(declared, "declared here");
             if let Some(like) = like {
                 diagnostic = diagnostic.suggest(format!("did you mean `{like}`?"), name.span, &*like);
             }
@@ -219,7 +226,9 @@ impl Checker<'_> {
             ("packet_in", "extract", 2) => match self.composite_kind(&ty) {
                 Some(CompositeKind::Header) if self.properties_of(&ty).varbit_count == 1 => return,
                 Some(CompositeKind::Header) => {
-                    format!("`extract` with two arguments takes a header with one `varbit` field, unlike `{shown}`")
+                    format!(
+                        "`extract` with two arguments takes a header with one `varbit` field, unlike `{shown}`"
+                    )
                 }
                 _ => format!("`extract` fills in a header, and this is `{shown}`"),
             },
@@ -265,7 +274,13 @@ impl Checker<'_> {
 
     /// `minSizeInBits` and the like of a type; nothing if it is another method (section on compile-time size
     /// determination).
-    pub(super) fn size_method(&mut self, ty: &Ty, name: &Ident, args: &[Argument], span: Span) -> Option<Expr> {
+    pub(super) fn size_method(
+        &mut self,
+        ty: &Ty,
+        name: &Ident,
+        args: &[Argument],
+        span: Span,
+    ) -> Option<Expr> {
         let kind = match &*name.name {
             "minSizeInBits" => SizeOf::MinBits,
             "minSizeInBytes" => SizeOf::MinBytes,
@@ -283,7 +298,11 @@ impl Checker<'_> {
         }
         let Some((min, max)) = properties.size else {
             let shown = self.show(ty);
-            self.error(UNDEFINED_OPERATION, span, format!("`{shown}` has no size that is known at compile time"));
+            self.error(
+                UNDEFINED_OPERATION,
+                span,
+                format!("`{shown}` has no size that is known at compile time"),
+            );
             return Some(self.broken(span));
         };
         let size = match kind {

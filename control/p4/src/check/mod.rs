@@ -18,6 +18,7 @@ mod conversion;
 mod declarations;
 mod entries;
 mod expressions;
+mod functions;
 mod inference;
 mod instances;
 mod keysets;
@@ -31,8 +32,10 @@ mod properties;
 mod sameness;
 mod scopes;
 mod signatures;
+mod slices;
 mod statements;
 mod switches;
+mod table_actions;
 mod tables;
 #[cfg(test)]
 mod tests;
@@ -42,12 +45,12 @@ mod types;
 use std::sync::Arc;
 
 use cranelift_entity::SecondaryMap;
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 
 use crate::diag::{Code, Diagnostic, Diagnostics, codes as diag_codes};
 use crate::hir::{
-    ActionId, BlockTypeId, ControlId, Decl, Expr, ExprKind, ExternFunctionId, ExternId, FunctionId, InstanceId,
-    LocalDecl, PackageId, ParserId, Program, Ty,
+    ActionId, BlockTypeId, ControlId, Decl, Expr, ExprKind, ExternFunctionId, ExternId, FunctionId,
+    InstanceId, LocalDecl, PackageId, ParserId, Program, Ty, VariableId,
 };
 use crate::source::Span;
 use crate::syntax::ast::{self, Ident, SourceUnit};
@@ -87,17 +90,17 @@ enum Place {
 }
 
 impl Place {
-    /// For messages.
+    /// For messages, with its preposition.
     fn name(self) -> &'static str {
         match self {
-            Place::TopLevel => "the top level",
-            Place::ParserLocals => "the declarations of a parser",
-            Place::ParserState => "a parser state",
-            Place::ControlLocals => "the declarations of a control",
-            Place::ControlApply => "an `apply` block",
-            Place::Action => "an action",
-            Place::Function => "a function",
-            Place::Method => "a method",
+            Place::TopLevel => "at the top level",
+            Place::ParserLocals => "in the declarations of a parser",
+            Place::ParserState => "in a parser state",
+            Place::ControlLocals => "in the declarations of a control",
+            Place::ControlApply => "in an `apply` block",
+            Place::Action => "in an action",
+            Place::Function => "in a function",
+            Place::Method => "in a method",
         }
     }
 
@@ -177,6 +180,8 @@ struct Checker<'a> {
     properties: HashMap<Ty, Properties>,
     /// Messages of `@deprecated`, by the span of the declaration's name.
     deprecated: HashMap<Span, Arc<str>>,
+    /// Parameters of actions that have no direction: known to whoever sets them, not to the compiler.
+    action_data: HashSet<VariableId>,
     /// Whether the expression is looked at for its type alone.
     unevaluated: bool,
     /// Control-plane names that actions and tables have, with the declarations.
@@ -214,6 +219,7 @@ impl<'a> Checker<'a> {
             packages: SecondaryMap::new(),
             properties: HashMap::new(),
             deprecated: HashMap::new(),
+            action_data: HashSet::new(),
             unevaluated: false,
             control_names: HashMap::new(),
             depth: 0,
@@ -326,7 +332,8 @@ impl<'a> Checker<'a> {
 
     /// What a name stands for. An unknown name is reported.
     fn lookup(&mut self, name: &Ident, dotted: bool) -> Option<(Entity, Span)> {
-        let found = if dotted { self.scopes.find_top(&name.name) } else { self.scopes.find_declared(&name.name) };
+        let found =
+            if dotted { self.scopes.find_top(&name.name) } else { self.scopes.find_declared(&name.name) };
         match found {
             Some(binding) => {
                 let found = (binding.entity.clone(), binding.span);
@@ -374,8 +381,12 @@ impl<'a> Checker<'a> {
 
     fn warn_deprecated(&mut self, name: &Ident, declared: Span, message: &str) {
         self.emit(
-            Diagnostic::warning(codes::DEPRECATED, name.span, format!("`{}` is deprecated: {message}", name.name))
-                .label(declared, "declared here"),
+            Diagnostic::warning(
+                codes::DEPRECATED,
+                name.span,
+                format!("`{}` is deprecated: {message}", name.name),
+            )
+            .label(declared, "declared here"),
         );
     }
 

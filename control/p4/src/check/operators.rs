@@ -3,12 +3,14 @@
 use num_bigint::{BigInt, Sign};
 use num_traits::ToPrimitive;
 
+use super::Checker;
 use super::codes::*;
-use super::constants::{FoldError, Literal, constants_equal, fold_binary, fold_comparison, fold_unary, is_constant, literal, slice};
+use super::constants::{
+    FoldError, Literal, constants_equal, fold_binary, fold_comparison, fold_unary, is_constant, literal,
+};
 use super::conversion::Wanted;
 use super::inference::{firm, is_list};
 use super::types::WIDTH_MAX;
-use super::Checker;
 use crate::diag::Diagnostic;
 use crate::hir::{BinaryOp, Expr, ExprKind, Ty, UnaryOp};
 use crate::source::Span;
@@ -135,9 +137,10 @@ impl Checker<'_> {
         )
         .label(operand.span, format!("this is `{shown}`"));
         diagnostic = match (&operand.ty, op) {
-            (Ty::InfInt, BinaryOp::BitAnd | BinaryOp::BitOr | BinaryOp::BitXor | BinaryOp::SatAdd | BinaryOp::SatSub) => {
-                diagnostic.help("give one of the operands a width, as in `8w5`")
-            }
+            (
+                Ty::InfInt,
+                BinaryOp::BitAnd | BinaryOp::BitOr | BinaryOp::BitXor | BinaryOp::SatAdd | BinaryOp::SatSub,
+            ) => diagnostic.help("give one of the operands a width, as in `8w5`"),
             (Ty::New(_), _) => diagnostic.help("cast it to the type it is made of"),
             (Ty::String, BinaryOp::Add) => diagnostic.help("strings are joined by `++`"),
             (Ty::Bool, BinaryOp::BitAnd) => diagnostic.help("booleans are combined by `&&`"),
@@ -162,7 +165,13 @@ impl Checker<'_> {
     }
 
     /// Both operands as numbers of one type.
-    fn numeric_operands(&mut self, op: BinaryOp, left: Expr, right: Expr, span: Span) -> Option<(Expr, Expr)> {
+    fn numeric_operands(
+        &mut self,
+        op: BinaryOp,
+        left: Expr,
+        right: Expr,
+        span: Span,
+    ) -> Option<(Expr, Expr)> {
         let (left, right) = (self.decay(left), self.decay(right));
         for operand in [&left, &right] {
             if !matches!(operand.ty, Ty::Bit(_) | Ty::Int(_) | Ty::InfInt) {
@@ -233,7 +242,7 @@ impl Checker<'_> {
     }
 
     /// Reports an `int` that is not known at compile time, where no width can be given to it.
-    fn require_known_ints(&mut self, operands: &[&Expr]) -> bool {
+    pub(super) fn require_known_ints(&mut self, operands: &[&Expr]) -> bool {
         for operand in operands {
             if operand.ty == Ty::InfInt && !self.is_compile_time_known(operand) {
                 self.not_constant(operand, "an `int`");
@@ -263,10 +272,14 @@ impl Checker<'_> {
         let Some((left, right)) = self.same_type(op, left, right, span) else { return self.broken(span) };
         if !self.properties_of(&left.ty).is_comparable {
             let shown = self.show(&left.ty);
-            let mut diagnostic =
-                Diagnostic::error(UNDEFINED_OPERATION, span, format!("values of type `{shown}` cannot be compared"));
+            let mut diagnostic = Diagnostic::error(
+                UNDEFINED_OPERATION,
+                span,
+                format!("values of type `{shown}` cannot be compared"),
+            );
             if matches!(left.ty, Ty::Param(_)) {
-                diagnostic = diagnostic.note("nothing is known of a type parameter but that its values can be copied");
+                diagnostic =
+                    diagnostic.note("nothing is known of a type parameter but that its values can be copied");
             }
             self.emit(diagnostic);
             return self.broken(span);
@@ -292,7 +305,9 @@ impl Checker<'_> {
                 }
             }
         }
-        let Some((left, right)) = self.numeric_operands(op, left, right, span) else { return self.broken(span) };
+        let Some((left, right)) = self.numeric_operands(op, left, right, span) else {
+            return self.broken(span);
+        };
         let needs_width = matches!(
             op,
             BinaryOp::BitAnd | BinaryOp::BitOr | BinaryOp::BitXor | BinaryOp::SatAdd | BinaryOp::SatSub
@@ -401,7 +416,11 @@ impl Checker<'_> {
             if let (Some(Literal::String(a)), Some(Literal::String(b))) = (literal(&left), literal(&right)) {
                 return made(ExprKind::String(format!("{a}{b}").into()), Ty::String, span);
             }
-            return made(ExprKind::Binary(BinaryOp::Concat, Box::new(left), Box::new(right)), Ty::String, span);
+            return made(
+                ExprKind::Binary(BinaryOp::Concat, Box::new(left), Box::new(right)),
+                Ty::String,
+                span,
+            );
         }
         let (left, right) = (self.decay(left), self.decay(right));
         let mut width = 0u64;
@@ -454,7 +473,9 @@ impl Checker<'_> {
                 Diagnostic::error(
                     MISMATCHED_OPERANDS,
                     span,
-                    format!("the two values of a conditional expression have different types, `{x}` and `{y}`"),
+                    format!(
+                        "the two values of a conditional expression have different types, `{x}` and `{y}`"
+                    ),
                 )
                 .label(a.span, format!("this is `{x}`"))
                 .label(b.span, format!("this is `{y}`")),
@@ -473,142 +494,5 @@ impl Checker<'_> {
         }
         let ty = a.ty.clone();
         made(ExprKind::Conditional(Box::new(cond), Box::new(a), Box::new(b)), ty, span)
-    }
-
-    /// `of[high:low]`.
-    pub(super) fn slice(&mut self, of: Expr, high: Expr, low: Expr, span: Span) -> Expr {
-        let Some((of, width)) = self.sliced(of, span) else { return self.broken(span) };
-        let (high, low) = (self.bit_index(&high), self.bit_index(&low));
-        let (Some((high, high_span)), Some((low, low_span))) = (high, low) else { return self.broken(span) };
-        if low > high {
-            self.emit(
-                Diagnostic::error(OUT_OF_RANGE, span, format!("the lower bound {low} is above the upper bound {high}"))
-                    .label(high_span, "upper bound")
-                    .label(low_span, "lower bound")
-                    .help("a slice is written `[high:low]`"),
-            );
-            return self.broken(span);
-        }
-        self.fixed_slice(of, width, high, low, high_span, span)
-    }
-
-    fn fixed_slice(&mut self, of: Expr, width: Option<u32>, high: u32, low: u32, high_span: Span, span: Span) -> Expr {
-        if let Some(width) = width
-            && high >= width
-        {
-            self.emit(
-                Diagnostic::error(OUT_OF_RANGE, high_span, format!("bit {high} is beyond the width of {width} bits"))
-                    .label(of.span, format!("has {width} bits, 0 to {}", width.saturating_sub(1))),
-            );
-            return self.broken(span);
-        }
-        if !self.require_known_ints(&[&of]) {
-            return self.broken(span);
-        }
-        let ty = Ty::Bit(high - low + 1);
-        if let Some(Literal::Int(value)) = literal(&of) {
-            return made(ExprKind::Int(slice(&value, high, low)), ty, span);
-        }
-        let of = match of.ty {
-            Ty::InfInt => {
-                let at = of.span;
-                made(ExprKind::Cast(Box::new(of)), Ty::Bit(high + 1), at)
-            }
-            _ => of,
-        };
-        made(ExprKind::Slice { of: Box::new(of), high, low }, ty, span)
-    }
-
-    /// `of[low +: width]`.
-    pub(super) fn plus_slice(&mut self, of: Expr, low: Expr, width: Expr, span: Span) -> Expr {
-        let Some((of, of_width)) = self.sliced(of, span) else { return self.broken(span) };
-        let Some((width, width_span)) = self.bit_index(&width) else { return self.broken(span) };
-        let low = self.decay(low);
-        if low.ty == Ty::Unknown {
-            return self.broken(span);
-        }
-        if !matches!(low.ty, Ty::Bit(_) | Ty::Int(_) | Ty::InfInt) {
-            let shown = self.show(&low.ty);
-            self.error(MISMATCHED_TYPES, low.span, format!("the bounds of a slice are numbers, and this is `{shown}`"));
-            return self.broken(span);
-        }
-        if self.int_value(&low).is_some() {
-            let Some((low, low_span)) = self.bit_index(&low) else { return self.broken(span) };
-            if width == 0 {
-                if of_width.is_some_and(|of_width| low > of_width) {
-                    self.error(OUT_OF_RANGE, low_span, format!("bit {low} is beyond the width"));
-                    return self.broken(span);
-                }
-                return made(ExprKind::Int(BigInt::ZERO), Ty::Bit(0), span);
-            }
-            let Some(high) = low.checked_add(width - 1).filter(|high| *high < WIDTH_MAX) else {
-                self.error(OUT_OF_RANGE, width_span, "the slice ends beyond all supported widths");
-                return self.broken(span);
-            };
-            return self.fixed_slice(of, of_width, high, low, width_span, span);
-        }
-        if let Ty::Int(w) = low.ty {
-            self.emit(
-                Diagnostic::error(
-                    MISMATCHED_TYPES,
-                    low.span,
-                    "the lower bound of a slice has to be unsigned where it is not constant",
-                )
-                .help(format!("cast it: `(bit<{w}>)`")),
-            );
-            return self.broken(span);
-        }
-        if of_width.is_some_and(|of_width| width > of_width) {
-            self.error(OUT_OF_RANGE, width_span, format!("the slice is wider than what it is of: {width} bits"));
-            return self.broken(span);
-        }
-        if !self.require_known_ints(&[&low, &of]) {
-            return self.broken(span);
-        }
-        let low = if low.ty == Ty::InfInt {
-            let at = low.span;
-            made(ExprKind::Cast(Box::new(low)), Ty::Bit(32), at)
-        } else {
-            low
-        };
-        if of.ty == Ty::InfInt {
-            self.error(UNKNOWN_WIDTH, of.span, "a slice with a variable bound needs an operand with a width");
-            return self.broken(span);
-        }
-        made(ExprKind::PlusSlice { of: Box::new(of), low: Box::new(low), width }, Ty::Bit(width), span)
-    }
-
-    /// What is sliced, with its width.
-    fn sliced(&mut self, of: Expr, span: Span) -> Option<(Expr, Option<u32>)> {
-        let of = self.decay(of);
-        match of.ty {
-            Ty::Unknown => None,
-            Ty::Bit(w) | Ty::Int(w) => Some((of, Some(w))),
-            Ty::InfInt => Some((of, None)),
-            _ => {
-                let shown = self.show(&of.ty);
-                self.emit(
-                    Diagnostic::error(UNDEFINED_OPERATION, span, format!("there are no slices of `{shown}`"))
-                        .label(of.span, format!("this is `{shown}`")),
-                );
-                None
-            }
-        }
-    }
-
-    /// A bound or the width of a slice.
-    fn bit_index(&mut self, index: &Expr) -> Option<(u32, Span)> {
-        let value = self.constant_int(index, "a bound of a slice")?;
-        match value.to_u32() {
-            Some(value) if value < WIDTH_MAX => Some((value, index.span)),
-            _ if value.sign() == Sign::Minus => {
-                self.error(OUT_OF_RANGE, index.span, format!("a bound of a slice cannot be negative, and this is {value}"));
-                None
-            }
-            _ => {
-                self.error(OUT_OF_RANGE, index.span, format!("widths up to {WIDTH_MAX} bits are supported"));
-                None
-            }
-        }
     }
 }

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
+use super::Checker;
 use super::annotations::has;
 use super::codes::*;
 use super::conversion::Wanted;
 use super::inference::contains;
 use super::scopes::Entity;
 use super::signatures::{Parameter, Signature};
-use super::Checker;
 use crate::diag::Diagnostic;
 use crate::hir::{Decl, Direction, ExternParam, Ty, TypeParamId, Variable, VariableId, VariableKind};
 use crate::syntax::ast::{self, Ident};
@@ -51,7 +51,11 @@ impl Owner {
     fn allows_optional(self) -> bool {
         matches!(
             self,
-            Owner::Extern | Owner::ParserType | Owner::ControlType | Owner::ExternConstructor | Owner::Package
+            Owner::Extern
+                | Owner::ParserType
+                | Owner::ControlType
+                | Owner::ExternConstructor
+                | Owner::Package
         )
     }
 
@@ -126,9 +130,10 @@ impl Checker<'_> {
                     format!("the parameters of {} cannot be `@optional`", owner.name()),
                 );
             }
-            let default = param.default.as_ref().and_then(|default| {
-                self.parameter_default(param, default, &ty, is_optional)
-            });
+            let default = param
+                .default
+                .as_ref()
+                .and_then(|default| self.parameter_default(param, default, &ty, is_optional));
             let parameter = Parameter {
                 name: param.name.name.clone(),
                 span: param.name.span,
@@ -145,9 +150,10 @@ impl Checker<'_> {
     fn resolve_parameter_type(&mut self, param: &ast::Param, owner: Owner) -> Ty {
         let ty = match owner {
             // Packages speak of parsers and controls whose types do not matter to them.
-            Owner::Package | Owner::ParserConstructor | Owner::ControlConstructor | Owner::ExternConstructor => {
-                self.resolve_type(&param.ty)
-            }
+            Owner::Package
+            | Owner::ParserConstructor
+            | Owner::ControlConstructor
+            | Owner::ExternConstructor => self.resolve_type(&param.ty),
             _ => self.resolve_complete_type(&param.ty),
         };
         let is_parser_type = matches!(&ty, Ty::Block(id, _) if self.program.types.block_types[*id].is_parser);
@@ -161,8 +167,9 @@ impl Checker<'_> {
             );
             return Ty::Unknown;
         }
-        let directionless = matches!(ty, Ty::Extern(..) | Ty::String | Ty::InfInt | Ty::MatchKind | Ty::List(_))
-            || matches!(&ty, Ty::Stack(element, _) if matches!(**element, Ty::Extern(..)));
+        let directionless =
+            matches!(ty, Ty::Extern(..) | Ty::String | Ty::InfInt | Ty::MatchKind | Ty::List(_))
+                || matches!(&ty, Ty::Stack(element, _) if matches!(**element, Ty::Extern(..)));
         if directionless && param.direction != Direction::None {
             let shown = self.show(&ty);
             self.emit(

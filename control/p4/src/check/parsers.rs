@@ -11,8 +11,8 @@ use super::scopes::{Entity, TypeEntity, most_like};
 use super::{BlockSignatures, Checker, Place, Surroundings};
 use crate::diag::Diagnostic;
 use crate::hir::{
-    Block, KeysetKind, LocalDecl, Parser, SelectCase, State, StateId, Target, Transition, Ty, ValueSet, ValueSetId,
-    VariableKind,
+    Block, KeysetKind, LocalDecl, Parser, SelectCase, State, StateId, Target, Transition, Ty, ValueSet,
+    ValueSetId, VariableKind,
 };
 use crate::source::Span;
 use crate::syntax::ast::{self, DeclKind, Ident, ParserDecl, ParserState, ValueSetDecl};
@@ -178,7 +178,13 @@ impl Checker<'_> {
         Target::Reject
     }
 
-    fn select(&mut self, on: &[ast::Expr], cases: &[ast::SelectCase], span: Span, states: &States) -> Transition {
+    fn select(
+        &mut self,
+        on: &[ast::Expr],
+        cases: &[ast::SelectCase],
+        span: Span,
+        states: &States,
+    ) -> Transition {
         let mut values = Vec::new();
         for value in on {
             let value = self.value(value);
@@ -211,7 +217,9 @@ impl Checker<'_> {
         let mut catches_all: Option<Span> = None;
         for case in cases {
             let target = self.target(&case.target, states);
-            let Some(keys) = self.keyset(&case.keys, &types, super::keysets::Context::Select) else { continue };
+            let Some(keys) = self.keyset(&case.keys, &types, super::keysets::Context::Select) else {
+                continue;
+            };
             if let Some(previous) = catches_all {
                 self.emit(
                     Diagnostic::warning(UNREACHABLE_CASE, case.span, "this case is never reached")
@@ -235,7 +243,11 @@ impl Checker<'_> {
     }
 
     /// `value_set<T>(size) name;`
-    pub(super) fn value_set(&mut self, written: &ValueSetDecl, annotations: &[ast::Annotation]) -> ValueSetId {
+    pub(super) fn value_set(
+        &mut self,
+        written: &ValueSetDecl,
+        annotations: &[ast::Annotation],
+    ) -> ValueSetId {
         let decl = self.decl(&written.name, annotations);
         let element = self.resolve_complete_type(&written.element);
         let element = match self.is_value_set_element(&element) {
@@ -254,7 +266,11 @@ impl Checker<'_> {
         let numeric = matches!(size.ty, Ty::InfInt | Ty::Bit(_) | Ty::Int(_) | Ty::Unknown);
         if !numeric {
             let shown = self.show(&size.ty);
-            self.error(MISMATCHED_TYPES, size.span, format!("a size has to be a number, and this is `{shown}`"));
+            self.error(
+                MISMATCHED_TYPES,
+                size.span,
+                format!("a size has to be a number, and this is `{shown}`"),
+            );
         } else if !self.is_compile_time_known(&size) {
             self.not_constant(&size, "the size of a value set");
         }

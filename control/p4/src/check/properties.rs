@@ -50,10 +50,7 @@ impl Properties {
     /// Of a sequence of both.
     fn and(self, other: Properties) -> Properties {
         Properties {
-            size: self
-                .size
-                .zip(other.size)
-                .map(|(a, b)| (a.0.saturating_add(b.0), a.1.saturating_add(b.1))),
+            size: self.size.zip(other.size).map(|(a, b)| (a.0.saturating_add(b.0), a.1.saturating_add(b.1))),
             is_comparable: self.is_comparable && other.is_comparable,
             has_default: self.has_default && other.has_default,
             is_generic: self.is_generic || other.is_generic,
@@ -108,20 +105,21 @@ impl Checker<'_> {
                 let all = self.properties_of(element).times(*size);
                 Properties { fits_header: all.fits_header && fits_header, ..all }
             }
-            Ty::List(element) => Properties { has_default: false, fits_header: false, ..self.properties_of(element) },
+            Ty::List(element) => {
+                Properties { has_default: false, fits_header: false, ..self.properties_of(element) }
+            }
             Ty::Set(_) => Properties::OPAQUE,
             Ty::Tuple(elements) => {
-                let all =
-                    elements.iter().fold(Properties::sized(0), |all, element| all.and(self.properties_of(element)));
+                let all = elements
+                    .iter()
+                    .fold(Properties::sized(0), |all, element| all.and(self.properties_of(element)));
                 Properties { fits_header: false, ..all }
             }
             Ty::AnonymousStruct(fields) => {
                 fields.iter().fold(Properties::sized(0), |all, (_, ty)| all.and(self.properties_of(ty)))
             }
             Ty::InvalidHeader | Ty::Dots => Properties::UNKNOWN,
-            Ty::Param(_) => {
-                Properties { is_comparable: false, is_generic: true, ..Properties::UNKNOWN }
-            }
+            Ty::Param(_) => Properties { is_comparable: false, is_generic: true, ..Properties::UNKNOWN },
             Ty::Composite(id, _) => {
                 if let Some(known) = self.properties.get(ty) {
                     return *known;

@@ -35,7 +35,9 @@ pub(super) fn same_expr(a: &Expr, b: &Expr) -> bool {
                 && a.iter().all(|(n, a)| b.iter().any(|(m, b)| n.name == m.name && same_expr(a, b)))
         }
         (ExprKind::Unary(x, a), ExprKind::Unary(y, b)) => x == y && same_expr(a, b),
-        (ExprKind::Binary(x, a, c), ExprKind::Binary(y, b, d)) => x == y && same_expr(a, b) && same_expr(c, d),
+        (ExprKind::Binary(x, a, c), ExprKind::Binary(y, b, d)) => {
+            x == y && same_expr(a, b) && same_expr(c, d)
+        }
         (ExprKind::Member(a, n), ExprKind::Member(b, m)) => n.name == m.name && same_expr(a, b),
         (ExprKind::Cast(s, a), ExprKind::Cast(t, b)) => same_type(s, t) && same_expr(a, b),
         (
@@ -77,9 +79,10 @@ fn same_type(a: &TypeRef, b: &TypeRef) -> bool {
         (TypeKind::Bit(Some(a)), TypeKind::Bit(Some(b)))
         | (TypeKind::Int(a), TypeKind::Int(b))
         | (TypeKind::Varbit(a), TypeKind::Varbit(b)) => same_expr(a, b),
-        (TypeKind::Named { dotted: x, name: a, args: s }, TypeKind::Named { dotted: y, name: b, args: t }) => {
-            x == y && a.name == b.name && same_types(s, t)
-        }
+        (
+            TypeKind::Named { dotted: x, name: a, args: s },
+            TypeKind::Named { dotted: y, name: b, args: t },
+        ) => x == y && a.name == b.name && same_types(s, t),
         (TypeKind::Array(a, x), TypeKind::Array(b, y)) => same_type(a, b) && same_expr(x, y),
         (TypeKind::Tuple(a), TypeKind::Tuple(b)) => same_types(a, b),
         (TypeKind::List(a), TypeKind::List(b)) => same_type(a, b),

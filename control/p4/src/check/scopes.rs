@@ -189,7 +189,11 @@ pub(super) fn most_like<'a>(
     name: &str,
     candidates: impl Iterator<Item = &'a Arc<str>>,
 ) -> Option<&'a Arc<str>> {
-    let limit = (name.chars().count() / 3).clamp(1, 4);
+    // Short names are alike by chance.
+    let limit = match name.chars().count() {
+        0..=2 => 0,
+        length => (length / 3).clamp(1, 4),
+    };
     candidates
         .filter_map(|candidate| Some((distance(name, candidate, limit)?, candidate)))
         .min_by(|a, b| a.cmp(b))

@@ -59,9 +59,9 @@ impl Signature {
             return false;
         }
         let is_given = |position: usize, param: &Parameter| match arguments.first() {
-            Some(first) if first.name.is_some() => {
-                arguments.iter().any(|argument| argument.name.as_ref().is_some_and(|name| name.name == param.name))
-            }
+            Some(first) if first.name.is_some() => arguments
+                .iter()
+                .any(|argument| argument.name.as_ref().is_some_and(|name| name.name == param.name)),
             _ => position < arguments.len(),
         };
         let names_known = arguments.iter().all(|argument| match &argument.name {
@@ -78,12 +78,8 @@ impl Checker<'_> {
     /// these.
     pub(super) fn block_signature(&self, ty: &Ty) -> Option<(bool, Arc<Signature>, Arc<[Ty]>)> {
         match ty {
-            Ty::Parser(id) => {
-                Some((true, self.parsers[*id].as_ref()?.apply.clone(), Arc::new([])))
-            }
-            Ty::Control(id) => {
-                Some((false, self.controls[*id].as_ref()?.apply.clone(), Arc::new([])))
-            }
+            Ty::Parser(id) => Some((true, self.parsers[*id].as_ref()?.apply.clone(), Arc::new([]))),
+            Ty::Control(id) => Some((false, self.controls[*id].as_ref()?.apply.clone(), Arc::new([]))),
             Ty::Block(id, args) => {
                 let is_parser = self.program.types.block_types[*id].is_parser;
                 Some((is_parser, self.block_types[*id].clone()?, args.clone()))

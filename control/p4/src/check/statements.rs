@@ -7,9 +7,7 @@ use super::operators::symbol;
 use super::scopes::Entity;
 use super::{Checker, Place};
 use crate::diag::Diagnostic;
-use crate::hir::{
-    Block, Decl, Expr, ExprKind, Stmt, StmtKind, Ty, Variable, VariableId, VariableKind,
-};
+use crate::hir::{Block, Decl, Expr, ExprKind, Stmt, StmtKind, Ty, Variable, VariableId, VariableKind};
 use crate::source::Span;
 use crate::syntax::ast::{self, BinaryOp, BlockStmt, DeclKind, ForCollection, Ident, TypeRef};
 
@@ -90,7 +88,11 @@ impl Checker<'_> {
             }
             ast::StmtKind::Switch { on, cases } => {
                 if self.around.place == Place::ParserState {
-                    self.error(MISPLACED_STATEMENT, span, "`switch` cannot be used in a parser: use `transition select`");
+                    self.error(
+                        MISPLACED_STATEMENT,
+                        span,
+                        "`switch` cannot be used in a parser: use `transition select`",
+                    );
                 }
                 let (kind, ends) = self.switch(on, cases, span);
                 flow = ends;
@@ -123,7 +125,7 @@ impl Checker<'_> {
                     place => self.error(
                         MISPLACED_STATEMENT,
                         span,
-                        format!("`exit` cannot be used in {}", place.name()),
+                        format!("`exit` cannot be used {}", place.name()),
                     ),
                 }
                 flow = Flow::Ends;
@@ -223,8 +225,9 @@ impl Checker<'_> {
     fn check_variable_type(&mut self, ty: Ty, written: &TypeRef, name: &Ident) -> Ty {
         let is_instance =
             matches!(ty, Ty::Parser(_) | Ty::Control(_) | Ty::Block(..) | Ty::Package(..) | Ty::Extern(..));
-        let is_static =
-            contains(&ty, &|ty| matches!(ty, Ty::InfInt | Ty::String | Ty::MatchKind | Ty::Void | Ty::List(_)));
+        let is_static = contains(&ty, &|ty| {
+            matches!(ty, Ty::InfInt | Ty::String | Ty::MatchKind | Ty::Void | Ty::List(_))
+        });
         if !is_instance && !is_static {
             return ty;
         }
@@ -257,9 +260,16 @@ impl Checker<'_> {
         if !self.require_lvalue(&target, "this is assigned to") {
             return None;
         }
-        if matches!(target.ty, Ty::Extern(..) | Ty::Parser(_) | Ty::Control(_) | Ty::Block(..) | Ty::Package(..)) {
+        if matches!(
+            target.ty,
+            Ty::Extern(..) | Ty::Parser(_) | Ty::Control(_) | Ty::Block(..) | Ty::Package(..)
+        ) {
             let shown = self.show(&target.ty);
-            self.error(TYPE_NOT_ALLOWED, target.span, format!("instances of `{shown}` cannot be assigned to"));
+            self.error(
+                TYPE_NOT_ALLOWED,
+                target.span,
+                format!("instances of `{shown}` cannot be assigned to"),
+            );
             return None;
         }
         let wanted = Wanted { what: "what is assigned to", declared: Span::default() };
@@ -309,27 +319,35 @@ impl Checker<'_> {
     fn return_statement(&mut self, value: Option<&ast::Expr>, span: Span) -> Option<StmtKind> {
         let value = value.map(|value| self.value(value));
         if self.around.place.in_parser() {
-            self.error(MISPLACED_STATEMENT, span, "`return` cannot be used in a parser: use `transition accept`");
+            self.error(
+                MISPLACED_STATEMENT,
+                span,
+                "`return` cannot be used in a parser: use `transition accept`",
+            );
             return None;
         }
         match (self.around.ret.clone(), value) {
             (None | Some(Ty::Void), Some(value)) => {
-                let place = self.around.place.name();
                 self.error(
                     MISPLACED_STATEMENT,
                     value.span,
-                    format!("{place} that returns nothing cannot return a value"),
+                    "nothing is returned here, so `return` takes no value",
                 );
                 None
             }
             (None | Some(Ty::Void), None) => Some(StmtKind::Return(None)),
             (Some(ty), None) => {
                 let shown = self.show(&ty);
-                self.error(MISPLACED_STATEMENT, span, format!("a value of type `{shown}` has to be returned"));
+                self.error(
+                    MISPLACED_STATEMENT,
+                    span,
+                    format!("a value of type `{shown}` has to be returned"),
+                );
                 None
             }
             (Some(ty), Some(value)) => {
-                let value = self.coerce(value, &ty, &Wanted { what: "the result", declared: Span::default() });
+                let value =
+                    self.coerce(value, &ty, &Wanted { what: "the result", declared: Span::default() });
                 Some(StmtKind::Return(Some(value)))
             }
         }
@@ -359,7 +377,13 @@ impl Checker<'_> {
         })
     }
 
-    fn for_in(&mut self, ty: &TypeRef, name: &Ident, collection: &ForCollection, body: &ast::Stmt) -> Option<StmtKind> {
+    fn for_in(
+        &mut self,
+        ty: &TypeRef,
+        name: &Ident,
+        collection: &ForCollection,
+        body: &ast::Stmt,
+    ) -> Option<StmtKind> {
         let written = ty;
         let ty = self.resolve_complete_type(written);
         let what = format!("the variable `{}`", name.name);
@@ -370,7 +394,11 @@ impl Checker<'_> {
                 let (low, high) = (self.value(low), self.value(high));
                 if !matches!(ty, Ty::Bit(_) | Ty::Int(_) | Ty::Unknown) {
                     let shown = self.show(&ty);
-                    self.error(MISMATCHED_TYPES, written.span, format!("a range consists of numbers, not of `{shown}`"));
+                    self.error(
+                        MISMATCHED_TYPES,
+                        written.span,
+                        format!("a range consists of numbers, not of `{shown}`"),
+                    );
                 }
                 let (low, high) = (self.coerce(low, &ty, &wanted), self.coerce(high, &ty, &wanted));
                 let (variable, body) = self.for_body(ty, name, body);

@@ -8,9 +8,7 @@ use super::conversion::Wanted;
 use super::statements::Flow;
 use super::{Checker, Place};
 use crate::diag::Diagnostic;
-use crate::hir::{
-    Block, Callee, Expr, ExprKind, StmtKind, SwitchCase, SwitchLabel, SwitchOn, TableId, Ty,
-};
+use crate::hir::{Block, Callee, Expr, ExprKind, StmtKind, SwitchCase, SwitchLabel, SwitchOn, TableId, Ty};
 use crate::source::Span;
 use crate::syntax::ast;
 
@@ -170,7 +168,11 @@ impl Checker<'_> {
         let (dotted, name) = match &label.kind {
             ast::ExprKind::Name { dotted, name } => (*dotted, name),
             _ => {
-                self.error(SWITCH_LABEL, label.span, "the labels of a `switch` on `action_run` are names of actions");
+                self.error(
+                    SWITCH_LABEL,
+                    label.span,
+                    "the labels of a `switch` on `action_run` are names of actions",
+                );
                 return None;
             }
         };
@@ -207,7 +209,8 @@ impl Checker<'_> {
         if value.ty == Ty::Unknown || on.ty == Ty::Unknown {
             return None;
         }
-        let value = self.coerce(value, &on.ty, &Wanted { what: "what the `switch` is on", declared: on.span });
+        let value =
+            self.coerce(value, &on.ty, &Wanted { what: "what the `switch` is on", declared: on.span });
         if value.ty == Ty::Unknown {
             return None;
         }

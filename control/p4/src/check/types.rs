@@ -5,10 +5,10 @@ use std::sync::Arc;
 use num_bigint::BigInt;
 use num_traits::ToPrimitive;
 
+use super::Checker;
 use super::codes::*;
 use super::inference::{contains, weight};
 use super::scopes::{Entity, TypeEntity};
-use super::Checker;
 use crate::diag::Diagnostic;
 use crate::hir::{Ty, TypeParamId};
 use crate::source::Span;
@@ -93,8 +93,15 @@ impl Checker<'_> {
             }
             TypeKind::List(element) => {
                 let ty = self.resolve_type(element);
-                if matches!(ty, Ty::Void | Ty::Extern(..) | Ty::Parser(_) | Ty::Control(_) | Ty::Block(..) | Ty::Package(..))
-                    || (matches!(&ty, Ty::Stack(inner, _) if !self.is_header_like(inner) && **inner != Ty::Unknown))
+                if matches!(
+                    ty,
+                    Ty::Void
+                        | Ty::Extern(..)
+                        | Ty::Parser(_)
+                        | Ty::Control(_)
+                        | Ty::Block(..)
+                        | Ty::Package(..)
+                ) || (matches!(&ty, Ty::Stack(inner, _) if !self.is_header_like(inner) && **inner != Ty::Unknown))
                 {
                     let shown = self.show(&ty);
                     self.error(
@@ -162,14 +169,24 @@ impl Checker<'_> {
     }
 
     /// A type entity with its type arguments.
-    pub(super) fn specialize(&mut self, entity: &TypeEntity, name: &Ident, args: Vec<(Ty, Span)>, span: Span) -> Ty {
+    pub(super) fn specialize(
+        &mut self,
+        entity: &TypeEntity,
+        name: &Ident,
+        args: Vec<(Ty, Span)>,
+        span: Span,
+    ) -> Ty {
         let types = &self.program.types;
         let (wanted, declared) = match entity {
             TypeEntity::Plain(_) => (0, Span::default()),
-            TypeEntity::Composite(id) => (types.composites[*id].type_params.len(), types.composites[*id].decl.span),
+            TypeEntity::Composite(id) => {
+                (types.composites[*id].type_params.len(), types.composites[*id].decl.span)
+            }
             TypeEntity::Extern(id) => (types.externs[*id].type_params.len(), types.externs[*id].decl.span),
             TypeEntity::Package(id) => (types.packages[*id].type_params.len(), types.packages[*id].decl.span),
-            TypeEntity::Block(id) => (types.block_types[*id].type_params.len(), types.block_types[*id].decl.span),
+            TypeEntity::Block(id) => {
+                (types.block_types[*id].type_params.len(), types.block_types[*id].decl.span)
+            }
             TypeEntity::Parser(id) => (0, self.program.parsers[*id].decl.span),
             TypeEntity::Control(id) => (0, self.program.controls[*id].decl.span),
         };
@@ -200,7 +217,14 @@ impl Checker<'_> {
     }
 
     /// Reports a wrong number of type arguments.
-    pub(super) fn type_argument_count(&mut self, name: &Ident, wanted: usize, given: usize, span: Span, declared: Span) {
+    pub(super) fn type_argument_count(
+        &mut self,
+        name: &Ident,
+        wanted: usize,
+        given: usize,
+        span: Span,
+        declared: Span,
+    ) {
         let message = match (wanted, given) {
             (0, _) => format!("`{}` is not generic", name.name),
             (_, 0) => format!("`{}` is generic and needs {}", name.name, count(wanted, "type argument")),
@@ -243,7 +267,11 @@ impl Checker<'_> {
         match value.to_u32() {
             Some(size) if size <= STACK_MAX => return Some(size),
             _ if value < BigInt::ZERO => {
-                self.error(INVALID_WIDTH, written.span, format!("a size cannot be negative, and this is {value}"));
+                self.error(
+                    INVALID_WIDTH,
+                    written.span,
+                    format!("a size cannot be negative, and this is {value}"),
+                );
             }
             _ => self.error(INVALID_WIDTH, written.span, format!("sizes up to {STACK_MAX} are supported")),
         }
@@ -278,7 +306,13 @@ impl Checker<'_> {
             // Constants may be tuples of what no variable can be.
             None => !matches!(
                 ty,
-                Ty::Void | Ty::List(_) | Ty::Extern(..) | Ty::Parser(_) | Ty::Control(_) | Ty::Block(..) | Ty::Package(..)
+                Ty::Void
+                    | Ty::List(_)
+                    | Ty::Extern(..)
+                    | Ty::Parser(_)
+                    | Ty::Control(_)
+                    | Ty::Block(..)
+                    | Ty::Package(..)
             ),
             Some(CompositeKind::Struct) => !matches!(
                 ty,
@@ -348,12 +382,14 @@ impl Checker<'_> {
     fn check_substituted(&mut self, ty: &Ty, span: Span) -> bool {
         match ty {
             Ty::Stack(element, _) => {
-                self.check_array_element(&element.clone(), span) && self.check_substituted(&element.clone(), span)
+                self.check_array_element(&element.clone(), span)
+                    && self.check_substituted(&element.clone(), span)
             }
             Ty::Tuple(elements) => {
                 let elements = elements.clone();
                 elements.iter().all(|ty| {
-                    self.check_element(ty, span, "a tuple", "a component", None) && self.check_substituted(ty, span)
+                    self.check_element(ty, span, "a tuple", "a component", None)
+                        && self.check_substituted(ty, span)
                 })
             }
             _ => true,
@@ -371,7 +407,8 @@ impl Checker<'_> {
         for method in methods {
             for param in &method.params {
                 let concrete = super::inference::substitute(&param.ty, &params, args);
-                if concrete != param.ty && !self.check_substituted_parameter(&concrete, param.direction, span) {
+                if concrete != param.ty && !self.check_substituted_parameter(&concrete, param.direction, span)
+                {
                     return;
                 }
             }
@@ -379,7 +416,12 @@ impl Checker<'_> {
     }
 
     /// Checks a parameter's type that type arguments have completed.
-    pub(super) fn check_substituted_parameter(&mut self, ty: &Ty, direction: ast::Direction, span: Span) -> bool {
+    pub(super) fn check_substituted_parameter(
+        &mut self,
+        ty: &Ty,
+        direction: ast::Direction,
+        span: Span,
+    ) -> bool {
         if direction != ast::Direction::None && matches!(ty, Ty::String | Ty::InfInt | Ty::Extern(..)) {
             let shown = self.show(ty);
             self.error(

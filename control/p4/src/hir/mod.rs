@@ -593,7 +593,7 @@ pub enum ExprKind {
     /// `bool`.
     Bool(bool),
     /// `int`, `bit<w>` or `int<w>`, by type; within range of it. Members of serializable enums that have no name
-    /// too.
+    /// too. Of type `match_kind`, the index in [`Program::match_kinds`].
     Int(BigInt),
     /// `string`.
     String(Arc<str>),
@@ -609,7 +609,7 @@ pub enum ExprKind {
     Field(Box<Expr>, usize),
     /// Element of a stack.
     Index(Box<Expr>, Box<Expr>),
-    /// Element of a tuple or list, by constant position.
+    /// Element of a tuple or list, by constant position. That of a tuple can be written.
     Element(Box<Expr>, usize),
     /// `.next` of a stack.
     StackNext(Box<Expr>),

@@ -71,7 +71,7 @@ pub enum Ty {
     Enum(EnumId),
     /// A struct, header or union, with type arguments.
     Composite(CompositeId, Arc<[Ty]>),
-    /// A stack of headers or unions.
+    /// An array; of headers or unions, a header stack. Arrays of externs are aggregates of instances.
     Stack(Arc<Ty>, u32),
     /// `tuple<...>`; also the type of `{a, b}` where nothing else is expected.
     Tuple(Arc<[Ty]>),

@@ -27,7 +27,8 @@ use super::{
 };
 use crate::arch;
 use crate::hir::{
-    self, ActionId, Arg, Block, Direction, Expr, ExprKind, ExternFunction, FunctionId, LocalDecl, Ty, VariableId,
+    self, ActionId, Arg, Block, Direction, Expr, ExprKind, ExternFunction, FunctionId, LocalDecl, Ty,
+    VariableId,
 };
 use crate::source::Span;
 
@@ -118,8 +119,7 @@ impl Lowerer<'_> {
                 let type_args: Vec<Ty> = type_args.iter().map(|t| self.subst(t)).collect();
                 let decl = &self.hir.extern_functions[*id];
                 self.calls_extern_functions |= !self.in_parser();
-                let call =
-                    ExternCall { decl, type_args: &type_args, receiver: None, args: &call.args, span };
+                let call = ExternCall { decl, type_args: &type_args, receiver: None, args: &call.args, span };
                 arch::call_function(self, &call)
             }
             hir::Callee::Method { receiver, extern_id, method, type_args } => {
@@ -215,7 +215,8 @@ impl Lowerer<'_> {
         {
             return Ok(Actual::Const(value));
         }
-        if is_path(expr) && !disturbed
+        if is_path(expr)
+            && !disturbed
             && let LValue::Whole(location) = match self.try_location(expr)? {
                 Some(_) => self.lvalue(expr, true)?,
                 None => {
@@ -261,7 +262,7 @@ impl Lowerer<'_> {
                 Actual::In(value, _) => self.store(&own, value.clone(), span)?,
                 Actual::Ref(lvalue) => {
                     if arg.direction == Direction::InOut {
-                        let value = self.read_lvalue(lvalue);
+                        let value = self.read_lvalue(lvalue, span)?;
                         self.store(&own, value, span)?;
                     }
                     let (block, ()) = self.in_block(|l| l.write_back(lvalue, &own, span))?;
@@ -321,20 +322,12 @@ impl Lowerer<'_> {
         let slots: Vec<Option<Slots>> = actuals
             .iter()
             .map(|a| {
-                let location = match a {
-                    Actual::In(_, Some(location)) => location,
-                    Actual::Ref(
-                        LValue::Whole(location),
-                    ) => location,
-                    Actual::Ref(LValue::Slice { place, .. } | LValue::PlusSlice { place, .. }) => {
-                        let mut slots = Slots::default();
-                        slots.add_written(&Location::Scalar(place.clone()), &self.ir);
-                        return Some(slots);
-                    }
-                    Actual::In(_, None) | Actual::Const(_) | Actual::Absent => return None,
-                };
                 let mut slots = Slots::default();
-                slots.add_written(location, &self.ir);
+                match a {
+                    Actual::In(_, Some(location)) => slots.add_written(location, &self.ir),
+                    Actual::Ref(lvalue) => slots.add_lvalue(lvalue, &self.ir),
+                    Actual::In(_, None) | Actual::Const(_) | Actual::Absent => return None,
+                }
                 Some(slots)
             })
             .collect();
@@ -637,7 +630,9 @@ impl Lowerer<'_> {
             InstKind::Control(id) => {
                 (self.hir.controls[id].params.clone(), self.hir.controls[id].decl.span, false)
             }
-            InstKind::Parser(id) => (self.hir.parsers[id].params.clone(), self.hir.parsers[id].decl.span, true),
+            InstKind::Parser(id) => {
+                (self.hir.parsers[id].params.clone(), self.hir.parsers[id].decl.span, true)
+            }
             InstKind::Extern(..) | InstKind::Package => {
                 let span = self.hir.instances[self.insts[inst].hir].decl.span;
                 return self.unsupported(span, "this as a block of the architecture");
@@ -674,7 +669,10 @@ impl Lowerer<'_> {
         match actual {
             Some(Actual::In(value, _)) => Ok(value.clone()),
             Some(Actual::Const(value)) => Ok(Value::Const(value.clone())),
-            Some(Actual::Ref(lvalue)) => Ok(self.read_lvalue(lvalue)),
+            Some(Actual::Ref(lvalue)) => {
+                let lvalue = lvalue.clone();
+                self.read_lvalue(&lvalue, span)
+            }
             Some(Actual::Absent) | None => self.unsupported(span, "leaving out this argument"),
         }
     }
@@ -693,7 +691,9 @@ impl Lowerer<'_> {
                 self.store_lvalue(&lvalue, value, span)
             }
             Some(Actual::Absent) | None => Ok(()),
-            Some(Actual::In(..) | Actual::Const(_)) => self.unsupported(span, "an argument that is no variable"),
+            Some(Actual::In(..) | Actual::Const(_)) => {
+                self.unsupported(span, "an argument that is no variable")
+            }
         }
     }
 }
@@ -746,9 +746,8 @@ fn same_path(a: &Arg, b: &Arg) -> bool {
     fn same(a: &Expr, b: &Expr) -> bool {
         match (&a.kind, &b.kind) {
             (ExprKind::Variable(a), ExprKind::Variable(b)) => a == b,
-            (ExprKind::Field(a, i), ExprKind::Field(b, j)) | (ExprKind::Element(a, i), ExprKind::Element(b, j)) => {
-                i == j && same(a, b)
-            }
+            (ExprKind::Field(a, i), ExprKind::Field(b, j))
+            | (ExprKind::Element(a, i), ExprKind::Element(b, j)) => i == j && same(a, b),
             _ => false,
         }
     }

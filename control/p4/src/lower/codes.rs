@@ -31,6 +31,9 @@ diagnostic_codes! {
     INVALID_ANNOTATION = "E0509", "invalid-annotation",
         "An annotation that the control plane depends on, such as `@id` or `@name`, is malformed or contradicts \
          another one.";
+    LANGUAGE_ONLY = "W0501", "language-only",
+        "The program has no `main`, or one of an architecture that is not known here, so it was checked against the \
+         rules of the language and no further. Running it is an error.";
     INTERNAL = "E0599", "internal-error",
         "The compiler made a pipeline that breaks the pipeline's own rules. This is a defect of the compiler, not \
          of the program.";

@@ -49,7 +49,9 @@ impl Lowerer<'_> {
         let value = self.constant(expr)?;
         match self.int_of(&value) {
             Some(int) => Ok(int),
-            None => self.error(codes::NOT_CONSTANT, expr.span, "this has to be a number known at compile time"),
+            None => {
+                self.error(codes::NOT_CONSTANT, expr.span, "this has to be a number known at compile time")
+            }
         }
     }
 
@@ -72,14 +74,20 @@ impl Lowerer<'_> {
                 let (_, value) = decl.members.get(*member)?;
                 if decl.underlying.is_some() { value.clone() } else { None }
             }
-            CValue::String(_) | CValue::Error(_) | CValue::Instance(_) | CValue::Packet | CValue::Tuple(_) => None,
+            CValue::String(_)
+            | CValue::Error(_)
+            | CValue::Instance(_)
+            | CValue::Packet
+            | CValue::Tuple(_) => None,
         }
     }
 
     /// A compile-time value as the IR holds values of a type.
     pub(crate) fn value_of(&mut self, value: CValue, ty: &Ty, span: Span) -> Lower<Value> {
         Ok(match self.shape(ty, span)? {
-            Shape::Scalar(scalar) => Value::Scalar(IrExpr::Const(self.bits_of_constant(&value, scalar.width(), span)?)),
+            Shape::Scalar(scalar) => {
+                Value::Scalar(IrExpr::Const(self.bits_of_constant(&value, scalar.width(), span)?))
+            }
             Shape::Struct(fields) => match value {
                 CValue::Tuple(values) if values.len() == fields.len() => {
                     let mut out = Vec::new();
@@ -174,7 +182,9 @@ impl Lowerer<'_> {
             ExprKind::Binary(op, left, right) => {
                 let Some(a) = self.try_constant(left)? else { return Ok(None) };
                 match (op, &a) {
-                    (BinaryOp::And, CValue::Bool(false)) | (BinaryOp::Or, CValue::Bool(true)) => return Ok(Some(a)),
+                    (BinaryOp::And, CValue::Bool(false)) | (BinaryOp::Or, CValue::Bool(true)) => {
+                        return Ok(Some(a));
+                    }
                     _ => {}
                 }
                 let Some(b) = self.try_constant(right)? else { return Ok(None) };
@@ -196,7 +206,9 @@ impl Lowerer<'_> {
                     None => None,
                 }
             }
-            ExprKind::SizeOf(ty, which) => self.size_of(ty, *which, expr.span)?.map(|n| CValue::Int(n.into())),
+            ExprKind::SizeOf(ty, which) => {
+                self.size_of(ty, *which, expr.span)?.map(|n| CValue::Int(n.into()))
+            }
             ExprKind::Index(..)
             | ExprKind::StackNext(_)
             | ExprKind::StackLast(_)
@@ -266,7 +278,8 @@ impl Lowerer<'_> {
             BinaryOp::BitXor => x ^ y,
             BinaryOp::BitOr => x | y,
             BinaryOp::Concat => {
-                let (Ty::Bit(_) | Ty::Int(_), Ty::Bit(w) | Ty::Int(w)) = (self.strip(left_ty), self.strip(right_ty))
+                let (Ty::Bit(_) | Ty::Int(_), Ty::Bit(w) | Ty::Int(w)) =
+                    (self.strip(left_ty), self.strip(right_ty))
                 else {
                     return None;
                 };

@@ -4,12 +4,16 @@
 //! effects of the expression have been emitted before it is returned, left to right.
 
 use heddle_ir as ir;
-use heddle_ir::{BinaryOp as IrBinary, Bits, Expr as IrExpr, HeaderRef, Place, Stmt, UnaryOp as IrUnary, error_code};
+use heddle_ir::{
+    BinaryOp as IrBinary, Bits, Expr as IrExpr, HeaderRef, Place, Stmt, UnaryOp as IrUnary, error_code,
+};
 
 use super::fold;
 use super::layout::{Location, SYMBOL_WIDTH, Shape};
+use num_traits::ToPrimitive;
+
 use super::mention::has_effects;
-use super::value::plus_slice;
+use super::value::{fits, plus_slice};
 use super::{Binding, CValue, HeaderValue, LValue, Lower, Lowerer, Value, bits_of, konst};
 use crate::hir::{BinaryOp, Expr, ExprKind, Ty, UnaryOp};
 use crate::source::Span;
@@ -67,7 +71,9 @@ impl Lowerer<'_> {
                     Ok(self.read(&location))
                 }
             },
-            ExprKind::Instance(instance) => Ok(Value::Const(CValue::Instance(self.instance_here(*instance)?))),
+            ExprKind::Instance(instance) => {
+                Ok(Value::Const(CValue::Instance(self.instance_here(*instance)?)))
+            }
             ExprKind::Field(of, index) | ExprKind::Element(of, index) => {
                 if is_path(of) {
                     if let Some(location) = self.try_location(of)? {
@@ -108,7 +114,7 @@ impl Lowerer<'_> {
                     UnaryOp::Plus => operand,
                 }))
             }
-            ExprKind::Binary(op, left, right) => self.binary(expr, *op, left, right),
+            ExprKind::Binary(..) => self.binary(expr),
             ExprKind::Conditional(cond, then, els) => self.conditional(expr, cond, then, els),
             ExprKind::Cast(of) => {
                 let value = self.value(of)?;
@@ -164,28 +170,63 @@ impl Lowerer<'_> {
         }
     }
 
-    fn binary(&mut self, expr: &Expr, op: BinaryOp, left: &Expr, right: &Expr) -> Lower<Value> {
-        let span = expr.span;
-        if self.strip(&expr.ty) == Ty::InfInt
-            || (self.strip(&left.ty) == Ty::InfInt && self.strip(&right.ty) == Ty::InfInt)
-        {
-            let value = self.constant(expr)?;
-            return self.value_of(value, &expr.ty, span);
+    /// An operator of two operands. Chains of them grow to the left and may be long, so that one is walked here.
+    fn binary(&mut self, expr: &Expr) -> Lower<Value> {
+        let mut chain = Vec::new();
+        let mut first = expr;
+        while let ExprKind::Binary(op, left, right) = &first.kind {
+            let compile_time = self.strip(&first.ty) == Ty::InfInt
+                || (self.strip(&left.ty) == Ty::InfInt && self.strip(&right.ty) == Ty::InfInt);
+            if compile_time {
+                break;
+            }
+            chain.push((*op, &**left, &**right, first.span));
+            first = left;
         }
+        let mut value = match first.kind {
+            // A number that is known at compile time.
+            ExprKind::Binary(..) => {
+                let constant = self.constant(first)?;
+                self.value_of(constant, &first.ty, first.span)?
+            }
+            _ => self.value(first)?,
+        };
+        for (length, (op, left, right, span)) in chain.into_iter().rev().enumerate() {
+            let combined = self.combine(op, value, left, right, span)?;
+            // No expression may get too deep for an executor.
+            let combined =
+                if length % CHAIN_MAX == CHAIN_MAX - 1 { self.pin_scalar(combined) } else { combined };
+            value = Value::Scalar(combined);
+        }
+        Ok(value)
+    }
+
+    fn combine(
+        &mut self,
+        op: BinaryOp,
+        value: Value,
+        left: &Expr,
+        right: &Expr,
+        span: Span,
+    ) -> Lower<IrExpr> {
         match op {
-            BinaryOp::And => return self.short_circuit(left, right, true),
-            BinaryOp::Or => return self.short_circuit(left, right, false),
+            BinaryOp::And | BinaryOp::Or => {
+                let value = self.scalar_of(value, left.span)?;
+                return self.short_circuit(value, right, op == BinaryOp::And);
+            }
             BinaryOp::Eq | BinaryOp::Ne => {
-                let left_value = self.value(left)?;
-                let left_value = if has_effects(right) { self.pin(left_value) } else { left_value };
-                let right_value = self.value(right)?;
-                let equal = self.equal(left_value, right_value, span)?;
-                return Ok(Value::Scalar(if op == BinaryOp::Ne { fold::not(equal) } else { equal }));
+                let value = if has_effects(right) { self.pin(value) } else { value };
+                let other = self.value(right)?;
+                let equal = self.equal(value, other, span)?;
+                return Ok(if op == BinaryOp::Ne { fold::not(equal) } else { equal });
             }
             _ => {}
         }
-        let (a, b) = self.scalars(left, right)?;
-        self.arithmetic(op, a, b, self.is_signed(&left.ty), span).map(Value::Scalar)
+        let a = self.scalar_of(value, left.span)?;
+        let a = if has_effects(right) { self.pin_scalar(a) } else { a };
+        let b = self.scalar(right)?;
+        let signed = self.is_signed(&left.ty);
+        self.arithmetic(op, a, b, signed, span)
     }
 
     /// Two operands put together by an operator that evaluates both.
@@ -224,15 +265,14 @@ impl Lowerer<'_> {
     }
 
     /// `&&` (`full` is true) or `||`: the right operand is evaluated only if the left one is `full`.
-    fn short_circuit(&mut self, left: &Expr, right: &Expr, full: bool) -> Lower<Value> {
+    fn short_circuit(&mut self, a: IrExpr, right: &Expr, full: bool) -> Lower<IrExpr> {
         let op = if full { IrBinary::And } else { IrBinary::Or };
-        let a = self.scalar(left)?;
         if let Some(bits) = fold::as_const(&a) {
-            return if bits.is_zero() == full { Ok(Value::Scalar(a)) } else { self.value(right) };
+            return if bits.is_zero() == full { Ok(a) } else { self.scalar(right) };
         }
         let (stmts, b) = self.in_block(|l| l.scalar(right))?;
         if stmts.is_empty() {
-            return Ok(Value::Scalar(fold::binary(op, a, b)));
+            return Ok(fold::binary(op, a, b));
         }
         let result = self.temp(1);
         self.emit(Stmt::Assign(Place::Var(result), a));
@@ -241,7 +281,7 @@ impl Lowerer<'_> {
         block.push(Stmt::Assign(Place::Var(result), b));
         let cond = if full { read.clone() } else { fold::not(read.clone()) };
         self.emit(Stmt::If { cond, then: block, els: Vec::new() });
-        Ok(Value::Scalar(read))
+        Ok(read)
     }
 
     fn conditional(&mut self, expr: &Expr, cond: &Expr, then: &Expr, els: &Expr) -> Lower<Value> {
@@ -379,6 +419,13 @@ impl Lowerer<'_> {
                     let index = self.scalar(index)?;
                     Some(stack.at(&index))
                 }
+                // An array of something that is no header has a location for each element only.
+                Some(Location::Struct(elements)) => {
+                    match self.try_constant(index)?.and_then(|i| self.int_of(&i)) {
+                        Some(index) => index.to_usize().and_then(|i| elements.get(i).cloned()),
+                        None => None,
+                    }
+                }
                 _ => None,
             },
             ExprKind::StackNext(of) => match self.try_location(of)? {
@@ -461,6 +508,9 @@ impl Lowerer<'_> {
         let width = self.expr_width(&index);
         let mut cases = Vec::new();
         for (i, element) in elements.into_iter().enumerate() {
+            if !fits(i, width) {
+                break;
+            }
             let (block, ()) = self.in_block(|l| l.store(&result, element, span))?;
             cases.push((vec![Bits::new(width, i as u128)], block));
         }
@@ -476,13 +526,25 @@ impl Lowerer<'_> {
         let span = expr.span;
         match &expr.kind {
             ExprKind::Slice { of, high, low } => match self.lvalue(of, keep)? {
-                LValue::Whole(Location::Scalar(place)) => {
-                    Ok(LValue::Slice { place, high: *high, low: *low })
-                }
+                LValue::Whole(Location::Scalar(place)) => Ok(LValue::Slice { place, high: *high, low: *low }),
                 LValue::Slice { place, low: inner, .. } => {
                     Ok(LValue::Slice { place, high: high + inner, low: low + inner })
                 }
-                LValue::Whole(_) | LValue::PlusSlice { .. } => self.unsupported(span, "assigning to this slice"),
+                LValue::OneOf { index, options } => {
+                    let mut slices = Vec::new();
+                    for option in options {
+                        match option {
+                            LValue::Whole(Location::Scalar(place)) => {
+                                slices.push(LValue::Slice { place, high: *high, low: *low });
+                            }
+                            _ => return self.unsupported(span, "assigning to this slice"),
+                        }
+                    }
+                    Ok(LValue::OneOf { index, options: slices })
+                }
+                LValue::Whole(_) | LValue::PlusSlice { .. } => {
+                    self.unsupported(span, "assigning to this slice")
+                }
             },
             ExprKind::PlusSlice { of, low, width } => match self.lvalue(of, keep)? {
                 LValue::Whole(Location::Scalar(place)) => {
@@ -491,7 +553,7 @@ impl Lowerer<'_> {
                     let of_width = self.place_ty(&place).width();
                     Ok(LValue::PlusSlice { place, of_width, low, width: *width })
                 }
-                LValue::Whole(_) | LValue::Slice { .. } | LValue::PlusSlice { .. } => {
+                LValue::Whole(_) | LValue::Slice { .. } | LValue::PlusSlice { .. } | LValue::OneOf { .. } => {
                     self.unsupported(span, "assigning to this slice")
                 }
             },
@@ -500,9 +562,39 @@ impl Lowerer<'_> {
             _ => match self.try_location(expr)? {
                 Some(location) if keep => Ok(LValue::Whole(self.keep_index(location))),
                 Some(location) => Ok(LValue::Whole(location)),
-                None => self.unsupported(span, "assigning to this"),
+                None => self.element_lvalue(expr, keep),
             },
         }
+    }
+
+    /// An element of an array at an index known at run time, or a part of it.
+    fn element_lvalue(&mut self, expr: &Expr, keep: bool) -> Lower<LValue> {
+        match &expr.kind {
+            ExprKind::Index(of, index) => {
+                if let LValue::Whole(Location::Struct(elements)) = self.lvalue(of, keep)? {
+                    let index = self.scalar(index)?;
+                    let index = if keep { self.pin_scalar(index) } else { index };
+                    let options = elements.iter().map(|e| LValue::Whole(e.clone())).collect();
+                    return Ok(LValue::OneOf { index, options });
+                }
+            }
+            ExprKind::Field(of, field) | ExprKind::Element(of, field) => {
+                if let LValue::OneOf { index, options } = self.lvalue(of, keep)? {
+                    let parts: Option<Vec<LValue>> = options
+                        .iter()
+                        .map(|option| match option {
+                            LValue::Whole(location) => self.field_of(location, *field).map(LValue::Whole),
+                            LValue::Slice { .. } | LValue::PlusSlice { .. } | LValue::OneOf { .. } => None,
+                        })
+                        .collect();
+                    if let Some(options) = parts {
+                        return Ok(LValue::OneOf { index, options });
+                    }
+                }
+            }
+            _ => {}
+        }
+        self.unsupported(expr.span, "assigning to this")
     }
 
     /// A location whose indices are in slots of their own.
@@ -545,6 +637,9 @@ impl Lowerer<'_> {
         }
     }
 }
+
+/// Operators after which a chain of them gets a slot for what it has come to.
+const CHAIN_MAX: usize = 64;
 
 fn has_index(location: &Location) -> bool {
     match location {

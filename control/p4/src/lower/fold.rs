@@ -122,6 +122,22 @@ pub(crate) fn eq(left: Expr, right: Expr) -> Expr {
     binary(BinaryOp::Eq, left, right)
 }
 
+/// Several operands put together by an associative operator, in order, as a tree that is no deeper than need be.
+pub(crate) fn balanced(op: BinaryOp, mut operands: Vec<Expr>, none: Expr) -> Expr {
+    while operands.len() > 1 {
+        let mut pairs = Vec::with_capacity(operands.len().div_ceil(2));
+        let mut rest = operands.into_iter();
+        while let Some(left) = rest.next() {
+            pairs.push(match rest.next() {
+                Some(right) => binary(op, left, right),
+                None => left,
+            });
+        }
+        operands = pairs;
+    }
+    operands.pop().unwrap_or(none)
+}
+
 /// Bits `high` to `low` of an operand of width `width`.
 pub(crate) fn slice(of: Expr, width: u32, high: u32, low: u32) -> Expr {
     if let Expr::Const(bits) = &of {

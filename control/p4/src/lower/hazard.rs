@@ -7,8 +7,8 @@ use hashbrown::HashSet;
 use heddle_ir::{Callee, Expr, HeaderId, HeaderRef, Place, Program, VarId};
 
 use super::layout::Location;
+use super::value::{HeaderValue, LValue, Value};
 use super::walk::{self, Part};
-use super::value::{HeaderValue, Value};
 
 /// Scalars and headers.
 #[derive(Clone, Debug, Default)]
@@ -24,7 +24,9 @@ impl Slots {
             Location::Scalar(Place::Var(var)) => {
                 self.vars.insert(*var);
             }
-            Location::Scalar(Place::Field(header, _)) | Location::Header(header, _) => self.add_header(header, ir),
+            Location::Scalar(Place::Field(header, _)) | Location::Header(header, _) => {
+                self.add_header(header, ir)
+            }
             Location::Struct(fields) | Location::Union(fields) => {
                 fields.iter().for_each(|f| self.add_written(f, ir));
             }
@@ -32,6 +34,17 @@ impl Slots {
                 self.vars.insert(stack.next);
                 stack.elements.iter().for_each(|e| self.add_written(e, ir));
             }
+        }
+    }
+
+    /// Adds what writing to an l-value can change.
+    pub(crate) fn add_lvalue(&mut self, lvalue: &LValue, ir: &Program) {
+        match lvalue {
+            LValue::Whole(location) => self.add_written(location, ir),
+            LValue::Slice { place, .. } | LValue::PlusSlice { place, .. } => {
+                self.add_written(&Location::Scalar(place.clone()), ir);
+            }
+            LValue::OneOf { options, .. } => options.iter().for_each(|o| self.add_lvalue(o, ir)),
         }
     }
 
@@ -65,7 +78,9 @@ impl Slots {
         match value {
             Value::Scalar(expr) => self.is_read_by_expr(expr, ir),
             Value::Header(HeaderValue::Copy(header), _) => self.is_read_by_header(header, ir),
-            Value::Header(HeaderValue::Fields(fields), _) => fields.iter().any(|f| self.is_read_by_expr(f, ir)),
+            Value::Header(HeaderValue::Fields(fields), _) => {
+                fields.iter().any(|f| self.is_read_by_expr(f, ir))
+            }
             Value::Struct(values) | Value::Union(values) => values.iter().any(|v| self.is_read_by(v, ir)),
             Value::Stack(values, next) => {
                 values.iter().any(|v| self.is_read_by(v, ir))
@@ -92,10 +107,14 @@ impl Slots {
             Expr::Const(_) | Expr::Intrinsic(_) => false,
             Expr::Read(Place::Var(var)) => self.vars.contains(var),
             Expr::Read(Place::Field(header, _)) | Expr::Valid(header) => self.is_read_by_header(header, ir),
-            Expr::Unary(_, of) | Expr::Slice { of, .. } | Expr::Resize { of, .. } => self.is_read_by_expr(of, ir),
+            Expr::Unary(_, of) | Expr::Slice { of, .. } | Expr::Resize { of, .. } => {
+                self.is_read_by_expr(of, ir)
+            }
             Expr::Binary(_, a, b) => self.is_read_by_expr(a, ir) || self.is_read_by_expr(b, ir),
             Expr::Mux { cond, then, els } => {
-                self.is_read_by_expr(cond, ir) || self.is_read_by_expr(then, ir) || self.is_read_by_expr(els, ir)
+                self.is_read_by_expr(cond, ir)
+                    || self.is_read_by_expr(then, ir)
+                    || self.is_read_by_expr(els, ir)
             }
         }
     }

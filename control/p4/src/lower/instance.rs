@@ -8,9 +8,7 @@ use heddle_ir as ir;
 
 use super::names::{is_hidden, qualified};
 use super::{Binding, CValue, InstId, Lower, Lowerer, codes};
-use crate::hir::{
-    ControlId, ExternId, InstanceId, Instantiated, LocalDecl, ParserId, Ty, VariableId,
-};
+use crate::hir::{ControlId, ExternId, InstanceId, Instantiated, LocalDecl, ParserId, Ty, VariableId};
 
 /// An elaborated instance.
 #[derive(Clone, Debug)]
@@ -123,10 +121,14 @@ impl Lowerer<'_> {
             | Instantiated::Extern(..)
             | Instantiated::Package(_) => qualified(&prefix, &decl.decl),
         };
-        let name = if decl.is_anonymous { self.unused_name(name, parent) } else { name };
+        let name = if decl.is_anonymous || in_package { self.unused_name(name, parent) } else { name };
         let (params, kind) = match decl.of {
-            Instantiated::Parser(id) => (self.hir.parsers[id].constructor_params.clone(), InstKind::Parser(id)),
-            Instantiated::Control(id) => (self.hir.controls[id].constructor_params.clone(), InstKind::Control(id)),
+            Instantiated::Parser(id) => {
+                (self.hir.parsers[id].constructor_params.clone(), InstKind::Parser(id))
+            }
+            Instantiated::Control(id) => {
+                (self.hir.controls[id].constructor_params.clone(), InstKind::Control(id))
+            }
             Instantiated::Extern(id, constructor) => {
                 (Vec::new(), InstKind::Extern(id, constructor, ExternObject::Stateless))
             }
@@ -197,7 +199,12 @@ impl Lowerer<'_> {
     }
 
     /// A parser or control must not contain itself.
-    fn check_nesting(&mut self, kind: &InstKind, parent: Option<InstId>, span: crate::source::Span) -> Lower<()> {
+    fn check_nesting(
+        &mut self,
+        kind: &InstKind,
+        parent: Option<InstId>,
+        span: crate::source::Span,
+    ) -> Lower<()> {
         let mut around = parent;
         while let Some(id) = around {
             let same = match (kind, &self.insts[id].kind) {

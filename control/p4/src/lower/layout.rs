@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use hashbrown::HashMap;
 use heddle_ir as ir;
+use heddle_ir::verify::limit;
 use heddle_ir::{Expr, HeaderRef, HeaderTypeId, Place, StackId, VarId};
 
 use super::{Lower, Lowerer};
@@ -46,7 +47,9 @@ impl StackLocation {
             Location::Header(HeaderRef::Element(*stack, Box::new(index.clone())), *ty)
         };
         match (self.elements.first(), self.columns.first()) {
-            (Some(Location::Union(_)), _) | (_, None) => Location::Union(self.columns.iter().map(one).collect()),
+            (Some(Location::Union(_)), _) | (_, None) => {
+                Location::Union(self.columns.iter().map(one).collect())
+            }
             (_, Some(column)) => one(column),
         }
     }
@@ -158,8 +161,12 @@ impl Lowerer<'_> {
                     composite.type_params.iter().copied().zip(args.iter().cloned()).collect();
                 composite.fields.iter().map(|f| (f.decl.name.clone(), substitute(&f.ty, &with))).collect()
             }
-            Ty::Tuple(of) => of.iter().enumerate().map(|(i, t)| (format!("f{i}").into(), t.clone())).collect(),
+            Ty::Tuple(of) => {
+                of.iter().enumerate().map(|(i, t)| (format!("f{i}").into(), t.clone())).collect()
+            }
             Ty::AnonymousStruct(fields) => fields.to_vec(),
+            // An array of something that is no header: as good as a struct of its elements.
+            Ty::Stack(of, size) => (0..size).map(|i| (format!("[{i}]").into(), (*of).clone())).collect(),
             _ => Vec::new(),
         }
     }
@@ -195,7 +202,12 @@ impl Lowerer<'_> {
                 CompositeKind::HeaderUnion => Shape::Union(self.fields(&ty)),
             },
             Ty::Tuple(_) | Ty::AnonymousStruct(_) => Shape::Struct(self.fields(&ty)),
-            Ty::Stack(of, size) => Shape::Stack(of.clone(), *size),
+            Ty::Stack(of, size) => match self.strip(of) {
+                Ty::Composite(id, _) if self.hir.types.composites[id].kind != CompositeKind::Struct => {
+                    Shape::Stack(of.clone(), *size)
+                }
+                _ => Shape::Struct(self.fields(&ty)),
+            },
             Ty::Void
             | Ty::String
             | Ty::InfInt
@@ -228,9 +240,10 @@ impl Lowerer<'_> {
     pub(crate) fn is_signed(&self, ty: &Ty) -> bool {
         match self.strip(ty) {
             Ty::Int(_) => true,
-            Ty::Enum(id) => {
-                self.hir.types.enums[id].underlying.as_ref().is_some_and(|underlying| self.is_signed(underlying))
-            }
+            Ty::Enum(id) => self.hir.types.enums[id]
+                .underlying
+                .as_ref()
+                .is_some_and(|underlying| self.is_signed(underlying)),
             _ => false,
         }
     }
@@ -249,6 +262,9 @@ impl Lowerer<'_> {
         let mut trees = Vec::new();
         for (field, field_ty) in self.fields(&ty) {
             trees.push(self.header_field(&field, &field_ty, &mut flat, span)?);
+        }
+        if flat.iter().filter(|f| matches!(f.ty, ir::Ty::Varbit(_))).count() > 1 {
+            return self.unsupported(span, format!("the header `{name}` with more than one `varbit` field"));
         }
         let id = self.ir.header_types.push(ir::HeaderType { name, fields: flat });
         self.header_types.insert(ty, id);
@@ -340,6 +356,9 @@ impl Lowerer<'_> {
     }
 
     fn allocate_stack(&mut self, of: &Ty, size: u32, name: &str, span: Span) -> Lower<Location> {
+        if size == 0 || size as usize > limit::STACK_ELEMENTS {
+            return self.unsupported(span, format!("a stack of {size} elements"));
+        }
         let next = self.new_var(format!("{name}.nextIndex"), ir::Ty::Bits(SYMBOL_WIDTH));
         let mut elements = Vec::new();
         for i in 0..size {
@@ -348,7 +367,10 @@ impl Lowerer<'_> {
         let member_names: Vec<String> = match elements.first() {
             Some(Location::Union(_)) => self.fields(of).iter().map(|(n, _)| format!("{name}.{n}")).collect(),
             Some(Location::Header(..)) => vec![name.to_owned()],
-            _ => return self.unsupported(span, "a stack of elements that are neither headers nor header unions"),
+            _ => {
+                return self
+                    .unsupported(span, "a stack of elements that are neither headers nor header unions");
+            }
         };
         let mut columns = Vec::new();
         for (j, column) in member_names.into_iter().enumerate() {
@@ -415,7 +437,8 @@ impl Lowerer<'_> {
                         self.ir.stacks[*stack].elements.first().map(|h| self.ir.headers[*h].ty)
                     }
                 };
-                ty.and_then(|ty| self.ir.header_types[ty].fields.get(*field)).map_or(ir::Ty::Bits(0), |f| f.ty)
+                ty.and_then(|ty| self.ir.header_types[ty].fields.get(*field))
+                    .map_or(ir::Ty::Bits(0), |f| f.ty)
             }
         }
     }

@@ -4,9 +4,7 @@
 
 use std::ops::ControlFlow;
 
-use crate::hir::{
-    Block, Callee, Expr, ExprKind, Stmt, StmtKind, SwitchLabel, SwitchOn, VariableId,
-};
+use crate::hir::{Block, Callee, Expr, ExprKind, Stmt, StmtKind, SwitchLabel, SwitchOn, VariableId};
 
 type Flow = ControlFlow<()>;
 
@@ -182,7 +180,9 @@ pub(crate) fn is_written_at_once(stmts: &[Stmt], variable: VariableId) -> bool {
     let mentioned = |s: &Stmt| in_stmt(s, &mut |e| is(e, variable)).is_break();
     match before.iter().position(mentioned) {
         Some(first) => is_written_first(&before[first..=first], variable),
-        None => after.first().is_some_and(|s| mentioned(s) && is_written_first(std::slice::from_ref(s), variable)),
+        None => {
+            after.first().is_some_and(|s| mentioned(s) && is_written_first(std::slice::from_ref(s), variable))
+        }
     }
 }
 

@@ -62,6 +62,8 @@ pub struct LowerOptions {
     pub statements_max: usize,
     /// Slots, headers and instances that a program may have once elaborated.
     pub slots_max: usize,
+    /// Whether it is enough that a program without a pipeline of a known architecture is right as P4-16.
+    pub language_only: bool,
     /// Where source lines come from, for messages that the pipeline itself gives.
     pub source_map: SourceMap,
 }
@@ -74,6 +76,7 @@ impl Default for LowerOptions {
             parser_step_bound: 4096,
             statements_max: 1 << 20,
             slots_max: 1 << 18,
+            language_only: false,
             source_map: SourceMap::default(),
         }
     }
@@ -91,14 +94,21 @@ pub struct Lowered {
 /// Lowers a program that was checked without errors. None if an error was reported.
 pub fn lower(program: &hir::Program, options: &LowerOptions, diags: &mut Diagnostics) -> Option<Lowered> {
     let errors = diags.error_count();
+    let missing = |code, span, message| match options.language_only {
+        true => {
+            Diagnostic::warning(codes::LANGUAGE_ONLY, span, message).note("checked as P4-16, and no further")
+        }
+        false => Diagnostic::error(code, span, message),
+    };
     let Some(main) = program.main else {
-        diags.emit(Diagnostic::error(codes::NO_MAIN, Span::default(), "the program has no `main`"));
+        diags.emit(missing(codes::NO_MAIN, Span::default(), "the program has no `main`"));
         return None;
     };
     let main_span = program.instances[main].decl.span;
     let Some(arch) = crate::arch::of(program, main) else {
+        let message = "the architecture of this package is not known";
         diags.emit(
-            Diagnostic::error(codes::UNKNOWN_ARCHITECTURE, main_span, "the architecture of this package is not known")
+            missing(codes::UNKNOWN_ARCHITECTURE, main_span, message)
                 .help(format!("known packages are: {}", crate::arch::packages().join(", "))),
         );
         return None;

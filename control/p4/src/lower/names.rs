@@ -34,7 +34,9 @@ pub(crate) fn annotation_ints(annotation: &Annotation) -> Vec<BigInt> {
             .iter()
             .filter_map(|t| match &t.kind {
                 AnnotationTokenKind::Integer(int) => Some(int.clone()),
-                AnnotationTokenKind::String | AnnotationTokenKind::Word | AnnotationTokenKind::Punctuation => None,
+                AnnotationTokenKind::String
+                | AnnotationTokenKind::Word
+                | AnnotationTokenKind::Punctuation => None,
             })
             .collect(),
         AnnotationBody::Expressions(exprs) => exprs

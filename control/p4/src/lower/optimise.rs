@@ -8,9 +8,7 @@
 //! Invariant: packets, counters, registers, digests and traces are those of the program as it was.
 
 use cranelift_entity::{EntityRef, PrimaryMap, SecondaryMap};
-use heddle_ir::{
-    Block, BodyId, Callee, Expr, Place, PreserveId, Program, Stmt, Ty, UnaryOp, VarId,
-};
+use heddle_ir::{Block, BodyId, Callee, Expr, Place, PreserveId, Program, Stmt, Ty, UnaryOp, VarId};
 
 use super::fold;
 use super::walk::{self, Part};
@@ -161,10 +159,14 @@ fn drop_in(block: &mut Block, usage: &Usage, empty: &SecondaryMap<BodyId, bool>)
         });
         let dead = |var: &VarId| !usage.read[*var];
         match stmt {
-            Stmt::Assign(Place::Var(var), _) | Stmt::AssignSlice { dst: Place::Var(var), .. } if dead(&var) => {
+            Stmt::Assign(Place::Var(var), _) | Stmt::AssignSlice { dst: Place::Var(var), .. }
+                if dead(&var) =>
+            {
                 changed = true;
             }
-            Stmt::RegisterRead { dst, .. } | Stmt::Hash { dst, .. } | Stmt::Random { dst, .. } if dead(&dst) => {
+            Stmt::RegisterRead { dst, .. } | Stmt::Hash { dst, .. } | Stmt::Random { dst, .. }
+                if dead(&dst) =>
+            {
                 changed = true;
             }
             Stmt::Apply { table, hit, action_run } => {

@@ -12,13 +12,19 @@ use super::layout::{SYMBOL_WIDTH, Shape};
 use super::names::{is_hidden, qualified};
 use super::{InstId, Lower, Lowerer, annotation, codes};
 use crate::hir::{
-    AnnotationBody, Expr, Keyset, KeysetKind, ParserId, SelectCase, StateId, Target, Transition, Ty, ValueSetId,
+    AnnotationBody, Expr, Keyset, KeysetKind, ParserId, SelectCase, StateId, Target, Transition, Ty,
+    ValueSetId,
 };
 use crate::source::Span;
 
 impl Lowerer<'_> {
     /// A parser in the current activation.
-    pub(crate) fn lower_parser(&mut self, inst: InstId, parser: ParserId, reset_out: bool) -> Lower<ir::ParserId> {
+    pub(crate) fn lower_parser(
+        &mut self,
+        inst: InstId,
+        parser: ParserId,
+        reset_out: bool,
+    ) -> Lower<ir::ParserId> {
         let decl = &self.hir.parsers[parser];
         let span = decl.decl.span;
         let Some(start) = decl.start else {
@@ -157,7 +163,10 @@ impl Lowerer<'_> {
                 KeysetKind::ValueSet(id) if on.len() > 1 || parts.iter().all(|(n, _)| *n != 1) => {
                     return Ok(ir::SelectMatch::ValueSet(self.value_set(*id)?));
                 }
-                KeysetKind::ValueSet(_) | KeysetKind::Value(_) | KeysetKind::Mask(..) | KeysetKind::Range(..) => {}
+                KeysetKind::ValueSet(_)
+                | KeysetKind::Value(_)
+                | KeysetKind::Mask(..)
+                | KeysetKind::Range(..) => {}
             }
         }
         if case.keys.len() != on.len() {
@@ -173,7 +182,13 @@ impl Lowerer<'_> {
         Ok(ir::SelectMatch::Each(keys))
     }
 
-    fn keyset(&mut self, key: &Keyset, widths: &[u32], signed: bool, into: &mut Vec<ir::Keyset>) -> Lower<()> {
+    fn keyset(
+        &mut self,
+        key: &Keyset,
+        widths: &[u32],
+        signed: bool,
+        into: &mut Vec<ir::Keyset>,
+    ) -> Lower<()> {
         let span = key.span;
         match &key.kind {
             KeysetKind::Any => into.extend(widths.iter().map(|_| ir::Keyset::Any)),
@@ -197,8 +212,12 @@ impl Lowerer<'_> {
                     });
                 }
             }
-            KeysetKind::ValueSet(id) if widths.len() == 1 => into.push(ir::Keyset::ValueSet(self.value_set(*id)?)),
-            KeysetKind::ValueSet(_) => return self.unsupported(span, "a value set of structs among other values"),
+            KeysetKind::ValueSet(id) if widths.len() == 1 => {
+                into.push(ir::Keyset::ValueSet(self.value_set(*id)?))
+            }
+            KeysetKind::ValueSet(_) => {
+                return self.unsupported(span, "a value set of structs among other values");
+            }
         }
         Ok(())
     }
@@ -271,7 +290,11 @@ impl Lowerer<'_> {
                     self.value_set_keys(&ty, &name, kind, span, into)?;
                 }
             }
-            Shape::Scalar(ir::Ty::Varbit(_)) | Shape::Header | Shape::Union(_) | Shape::Stack(..) | Shape::Nothing => {
+            Shape::Scalar(ir::Ty::Varbit(_))
+            | Shape::Header
+            | Shape::Union(_)
+            | Shape::Stack(..)
+            | Shape::Nothing => {
                 return self.unsupported(span, "a value set of this type");
             }
         }
@@ -282,7 +305,9 @@ impl Lowerer<'_> {
     pub(crate) fn match_kind(&mut self, name: &str, span: Span) -> Lower<MatchKind> {
         match kind_named(name) {
             Some(kind) => Ok(kind),
-            None => self.error(codes::NOT_SUPPORTED, span, format!("match kind `{name}` is not supported yet")),
+            None => {
+                self.error(codes::NOT_SUPPORTED, span, format!("match kind `{name}` is not supported yet"))
+            }
         }
     }
 }

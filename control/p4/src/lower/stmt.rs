@@ -57,8 +57,12 @@ impl Lowerer<'_> {
             StmtKind::If { cond, then, els } => self.if_else(cond, then, els),
             StmtKind::Switch { on, cases, default } => self.switch(on, cases, default.as_ref(), span),
             StmtKind::For { init, cond, update, body } => self.for_loop(init, cond, update, body),
-            StmtKind::ForRange { variable, low, high, body } => self.for_range(*variable, low, high, body, span),
-            StmtKind::ForEach { variable, collection, body } => self.for_each(*variable, collection, body, span),
+            StmtKind::ForRange { variable, low, high, body } => {
+                self.for_range(*variable, low, high, body, span)
+            }
+            StmtKind::ForEach { variable, collection, body } => {
+                self.for_each(*variable, collection, body, span)
+            }
             StmtKind::Return(value) => {
                 if let Some(value_expr) = value {
                     let value = self.value(value_expr)?;
@@ -118,7 +122,7 @@ impl Lowerer<'_> {
             let value = self.value(value)?;
             return self.store_lvalue(&dst, value, span);
         };
-        let old = self.read_lvalue(&dst);
+        let old = self.read_lvalue(&dst, span)?;
         let old = if has_effects(value) { self.pin(old) } else { old };
         let new = self.scalar(value)?;
         let old = self.scalar_of(old, span)?;
@@ -145,7 +149,13 @@ impl Lowerer<'_> {
         Ok(())
     }
 
-    fn switch(&mut self, on: &SwitchOn, cases: &[SwitchCase], default: Option<&Block>, span: Span) -> Lower<()> {
+    fn switch(
+        &mut self,
+        on: &SwitchOn,
+        cases: &[SwitchCase],
+        default: Option<&Block>,
+        span: Span,
+    ) -> Lower<()> {
         let (on, ty) = match on {
             SwitchOn::Action(expr) => (self.scalar(expr)?, None),
             SwitchOn::Value(expr) => (self.scalar(expr)?, Some(&expr.ty)),
@@ -184,7 +194,8 @@ impl Lowerer<'_> {
         };
         result?;
         if let Some(bits) = fold::as_const(&on) {
-            let taken = lowered.into_iter().find(|(labels, _)| labels.contains(bits)).map_or(default, |(_, b)| b);
+            let taken =
+                lowered.into_iter().find(|(labels, _)| labels.contains(bits)).map_or(default, |(_, b)| b);
             self.block.extend(taken);
             return Ok(());
         }
@@ -244,7 +255,8 @@ impl Lowerer<'_> {
         }
         // The body may assign to the variable, which does not change how often it runs.
         let assigned = self.is_assigned(body, variable);
-        let counter = if assigned { Location::Scalar(Place::Var(self.temp(width))) } else { location.clone() };
+        let counter =
+            if assigned { Location::Scalar(Place::Var(self.temp(width))) } else { location.clone() };
         let Location::Scalar(counter_place) = counter.clone() else {
             return self.unsupported(span, "a loop variable of this type");
         };
@@ -369,7 +381,9 @@ impl Lowerer<'_> {
                 StmtKind::For { init, update, body, .. } => {
                     stmts(init, variable) || stmts(update, variable) || stmts(&body.stmts, variable)
                 }
-                StmtKind::ForRange { body, .. } | StmtKind::ForEach { body, .. } => stmts(&body.stmts, variable),
+                StmtKind::ForRange { body, .. } | StmtKind::ForEach { body, .. } => {
+                    stmts(&body.stmts, variable)
+                }
                 StmtKind::Declare(..)
                 | StmtKind::Instance(_)
                 | StmtKind::Call(_)

@@ -11,10 +11,12 @@ use super::layout::{Location, SYMBOL_WIDTH, Shape};
 use super::mention::has_effects;
 use super::names::{is_hidden, qualified};
 use super::{
-    ActId, Activation, BaseKey, Binding, InstId, Lower, Lowerer, annotation, annotation_string, bits_of,
-    codes,
+    ActId, Activation, BaseKey, Binding, InstId, Lower, Lowerer, annotation, annotation_ints,
+    annotation_string, bits_of, codes,
 };
-use crate::hir::{ActionId, ActionUse, Direction, Entry, Expr, Keyset, KeysetKind, TableId, VariableKind};
+use crate::hir::{
+    ActionId, ActionUse, Direction, Entry, Expr, ExprKind, Keyset, KeysetKind, TableId, Ty, VariableKind,
+};
 use crate::source::Span;
 
 /// Entries a table is guaranteed to hold if it does not say (BMv2's default).
@@ -75,7 +77,8 @@ impl Lowerer<'_> {
         let lowered = match self.tables.get(&(inst, table)) {
             Some(lowered) => lowered.clone(),
             None => {
-                let lowered = self.in_act(container, |l| l.nested(span, |l| l.lower_table(inst, container, table)))?;
+                let lowered =
+                    self.in_act(container, |l| l.nested(span, |l| l.lower_table(inst, container, table)))?;
                 self.tables.insert((inst, table), lowered.clone());
                 lowered
             }
@@ -97,6 +100,7 @@ impl Lowerer<'_> {
         for (i, key) in decl.keys.iter().enumerate() {
             let kind = self.match_kind(&key.match_kind, key.span)?;
             let key_name = annotation(&key.annotations, "name").and_then(annotation_string);
+            let key_name = key_name.or_else(|| self.key_name(&key.expr));
             let key_name = key_name.unwrap_or_else(|| key.source_name.clone());
             let width = self.width(&key.expr.ty, key.span)?;
             let pure = match has_effects(&key.expr) {
@@ -120,6 +124,18 @@ impl Lowerer<'_> {
         for property in &decl.properties {
             crate::arch::table_property(self, property, &mut properties)?;
         }
+        // A selector key without a selector says nothing.
+        if properties.profile.is_none_or(|p| self.ir.profiles[p].selector.is_none()) {
+            keys.retain(|k| k.kind != MatchKind::Selector);
+        }
+        if keys.iter().filter(|k| k.kind == MatchKind::Lpm).count() > 1 {
+            return self.unsupported(span, "a table with more than one longest-prefix key");
+        }
+        if properties.profile.is_some()
+            && let Some(entry) = decl.entries.first()
+        {
+            return self.unsupported(entry.span, "an entry of a table with an action profile");
+        }
         let mut actions = Vec::new();
         for action in &decl.actions {
             actions.push(self.table_action(action, act, &properties)?);
@@ -139,11 +155,27 @@ impl Lowerer<'_> {
         let mut result = Ok(());
         for entry in &decl.entries {
             match self.table_entry(entry, &keys, &actions, ranked) {
-                Ok(entry) => entries.push(ir::TableEntry { is_const: entry.is_const || decl.const_entries, ..entry }),
+                Ok(entry) => {
+                    entries.push(ir::TableEntry { is_const: entry.is_const || decl.const_entries, ..entry })
+                }
                 Err(reported) => result = Err(reported),
             }
         }
         result?;
+        let mut largest_priority_wins = decl.largest_priority_wins;
+        if let Some(name) = self.arch.entry_rank
+            && ranked
+            && decl.const_entries
+            && decl.entries.iter().any(|e| annotation(&e.annotations, name).is_some())
+        {
+            // The smallest wins; entries that do not say are ranked by position.
+            largest_priority_wins = false;
+            for (i, (entry, lowered)) in decl.entries.iter().zip(&mut entries).enumerate() {
+                let given =
+                    annotation(&entry.annotations, name).and_then(|a| annotation_ints(a).first()?.to_u32());
+                lowered.priority = given.unwrap_or(i as u32 + 1);
+            }
+        }
         let size = match &decl.size {
             Some(size) => self.constant_size(size)?,
             None => SIZE_DEFAULT,
@@ -158,7 +190,7 @@ impl Lowerer<'_> {
             size: size.max(entries.len() as u64),
             entries,
             const_entries: decl.const_entries,
-            largest_priority_wins: decl.largest_priority_wins,
+            largest_priority_wins,
             profile: properties.profile,
             direct_counter: properties.direct_counter,
             direct_meter: properties.direct_meter,
@@ -174,7 +206,36 @@ impl Lowerer<'_> {
         Ok(LoweredTable { id, hoisted })
     }
 
-    fn table_action(&mut self, used: &ActionUse, act: ActId, properties: &Properties) -> Lower<ir::TableAction> {
+    /// The name that the control plane knows a key by, if it is a path; `$valid$` is what p4c calls validity.
+    fn key_name(&self, expr: &Expr) -> Option<String> {
+        match &expr.kind {
+            ExprKind::Variable(variable) => Some(self.hir.variables[*variable].decl.name.to_string()),
+            ExprKind::Field(of, field) => {
+                let Ty::Composite(id, _) = self.strip(&of.ty) else { return None };
+                let decl = &self.hir.types.composites[id].fields.get(*field)?.decl;
+                let given = annotation(&decl.annotations, "name").and_then(annotation_string);
+                let name = given.unwrap_or_else(|| decl.name.to_string());
+                match name.strip_prefix('.') {
+                    Some(absolute) => Some(absolute.to_owned()),
+                    None => Some(format!("{}.{name}", self.key_name(of)?)),
+                }
+            }
+            ExprKind::Index(of, index) => match &index.kind {
+                ExprKind::Int(int) => Some(format!("{}[{int}]", self.key_name(of)?)),
+                _ => None,
+            },
+            ExprKind::Slice { of, high, low } => Some(format!("{}[{high}:{low}]", self.key_name(of)?)),
+            ExprKind::IsValid(of) => Some(format!("{}.$valid$", self.key_name(of)?)),
+            _ => None,
+        }
+    }
+
+    fn table_action(
+        &mut self,
+        used: &ActionUse,
+        act: ActId,
+        properties: &Properties,
+    ) -> Lower<ir::TableAction> {
         let decl = &self.hir.actions[used.action];
         let parent = decl.control.map(|_| act);
         let action = self.lower_action(used.action, parent)?;
@@ -196,7 +257,7 @@ impl Lowerer<'_> {
                     let (block, lvalue) = self.in_block(|l| {
                         let lvalue = l.lvalue(expr, true)?;
                         if arg.direction == Direction::InOut {
-                            let value = l.read_lvalue(&lvalue);
+                            let value = l.read_lvalue(&lvalue, expr.span)?;
                             l.store(&own, value, expr.span)?;
                         }
                         Ok(lvalue)
@@ -251,7 +312,11 @@ impl Lowerer<'_> {
             l.once = outer;
             result
         })?;
-        let body = if self.arch.actions_are_atomic && updates_register(&body) { vec![Stmt::Atomic(body)] } else { body };
+        let body = if self.arch.actions_are_atomic && updates_register(&body) {
+            vec![Stmt::Atomic(body)]
+        } else {
+            body
+        };
         let hidden = is_hidden(&decl.decl.annotations);
         let control = ir::ControlName { name, id: 0, hidden };
         let id = self.ir.actions.push(ir::Action { control, params, body });
@@ -307,7 +372,11 @@ impl Lowerer<'_> {
                         match expr {
                             IrExpr::Const(bits) => flat.push(bits),
                             _ => {
-                                return self.error(codes::NOT_CONSTANT, arg.span, "this has to be known at compile time");
+                                return self.error(
+                                    codes::NOT_CONSTANT,
+                                    arg.span,
+                                    "this has to be known at compile time",
+                                );
                             }
                         }
                     }
@@ -328,7 +397,8 @@ impl Lowerer<'_> {
         ranked: bool,
     ) -> Lower<ir::TableEntry> {
         let mut matches = Vec::new();
-        let all_any = entry.keys.len() == 1 && matches!(entry.keys[0].kind, KeysetKind::Any) && keys.len() > 1;
+        let all_any =
+            entry.keys.len() == 1 && matches!(entry.keys[0].kind, KeysetKind::Any) && keys.len() > 1;
         for (i, key) in keys.iter().enumerate() {
             let keyset = match entry.keys.get(i) {
                 Some(keyset) => keyset,
@@ -354,9 +424,10 @@ impl Lowerer<'_> {
         let invalid = |l: &mut Self, why: &str| l.error(codes::INVALID_ENTRY, span, why.to_owned());
         match (&keyset.kind, key.kind) {
             (KeysetKind::Any, MatchKind::Exact) => invalid(self, "an exact key matches no wildcard"),
-            (KeysetKind::Any, MatchKind::Lpm | MatchKind::Ternary | MatchKind::Range | MatchKind::Optional) => {
-                Ok(KeyMatch::Any)
-            }
+            (
+                KeysetKind::Any,
+                MatchKind::Lpm | MatchKind::Ternary | MatchKind::Range | MatchKind::Optional,
+            ) => Ok(KeyMatch::Any),
             (_, MatchKind::Selector) => invalid(self, "entries cannot say anything about a selector key"),
             (KeysetKind::ValueSet(_), _) => invalid(self, "a value set is no key of an entry"),
             (KeysetKind::Value(value), kind) => {
@@ -416,7 +487,9 @@ impl Lowerer<'_> {
         let size = value.and_then(|v| self.int_of(&v)).and_then(|i| i.to_u64());
         match size {
             Some(size) => Ok(size),
-            None => self.error(codes::NOT_CONSTANT, span, "its size has to be a number known at compile time"),
+            None => {
+                self.error(codes::NOT_CONSTANT, span, "its size has to be a number known at compile time")
+            }
         }
     }
 }

@@ -72,6 +72,13 @@ pub(crate) enum LValue {
         /// How many.
         width: u32,
     },
+    /// One of several, by an index known at run time. Beyond them: nothing is written, zero is read.
+    OneOf {
+        /// Which.
+        index: Expr,
+        /// The element at index 0, 1, ...
+        options: Vec<LValue>,
+    },
 }
 
 impl Lowerer<'_> {
@@ -90,8 +97,8 @@ impl Lowerer<'_> {
     }
 
     /// The value of an l-value.
-    pub(crate) fn read_lvalue(&self, lvalue: &LValue) -> Value {
-        match lvalue {
+    pub(crate) fn read_lvalue(&mut self, lvalue: &LValue, span: Span) -> Lower<Value> {
+        Ok(match lvalue {
             LValue::Whole(location) => self.read(location),
             LValue::Slice { place, high, low } => {
                 let width = self.place_ty(place).width();
@@ -100,7 +107,29 @@ impl Lowerer<'_> {
             LValue::PlusSlice { place, of_width, low, width } => {
                 Value::Scalar(plus_slice(Expr::Read(place.clone()), *of_width, low.clone(), *width))
             }
-        }
+            LValue::OneOf { index, options } => {
+                let mut values = Vec::with_capacity(options.len());
+                for option in options {
+                    let value = self.read_lvalue(option, span)?;
+                    values.push(self.scalar_of(value, span)?);
+                }
+                let Some(first) = values.first() else {
+                    return self.unsupported(span, "an element of an empty array");
+                };
+                let picked = self.temp(self.expr_width(first));
+                let index_width = self.expr_width(index);
+                let store = |value: Expr| vec![Stmt::Assign(Place::Var(picked), value)];
+                let cases = values
+                    .into_iter()
+                    .enumerate()
+                    .filter(|(i, _)| fits(*i, index_width))
+                    .map(|(i, value)| (vec![Bits::new(index_width, i as u128)], store(value)))
+                    .collect();
+                let default = store(konst(self.ir.vars[picked].ty.width(), 0));
+                self.emit(Stmt::Switch { on: index.clone(), cases, default });
+                Value::Scalar(Expr::Read(Place::Var(picked)))
+            }
+        })
     }
 
     /// The field of a location, if it is one of something that has fields.
@@ -314,9 +343,8 @@ impl Lowerer<'_> {
     pub(crate) fn store(&mut self, dst: &Location, value: Value, span: Span) -> Lower<()> {
         let value = match (dst, value) {
             // A single statement reads before it writes.
-            (Location::Scalar(_), value) | (Location::Header(..), value @ Value::Header(HeaderValue::Copy(_), _)) => {
-                value
-            }
+            (Location::Scalar(_), value)
+            | (Location::Header(..), value @ Value::Header(HeaderValue::Copy(_), _)) => value,
             (dst, value) => {
                 if is_read_of(dst, &value) {
                     return Ok(());
@@ -344,7 +372,9 @@ impl Lowerer<'_> {
                     self.store_disjoint(member, Value::Invalid, span)?;
                 }
             }
-            (Location::Struct(fields), Value::Const(CValue::Tuple(values))) if fields.len() == values.len() => {
+            (Location::Struct(fields), Value::Const(CValue::Tuple(values)))
+                if fields.len() == values.len() =>
+            {
                 for (field, value) in fields.iter().zip(values) {
                     self.store_disjoint(field, Value::Const(value), span)?;
                 }
@@ -371,7 +401,11 @@ impl Lowerer<'_> {
                 }
             }
             (Location::Stack(stack), Value::Struct(values)) => {
-                return self.store_disjoint(&Location::Stack(stack.clone()), Value::Stack(values, None), span);
+                return self.store_disjoint(
+                    &Location::Stack(stack.clone()),
+                    Value::Stack(values, None),
+                    span,
+                );
             }
             _ => return self.unsupported(span, "storing this value here"),
         }
@@ -416,7 +450,9 @@ impl Lowerer<'_> {
     /// A scalar as it is stored at a place: compile-time numbers get the place's width.
     fn scalar_as(&mut self, value: Value, place: &Place, span: Span) -> Lower<Expr> {
         match value {
-            Value::Const(CValue::Int(int)) => Ok(Expr::Const(super::bits_of(&int, self.place_ty(place).width()))),
+            Value::Const(CValue::Int(int)) => {
+                Ok(Expr::Const(super::bits_of(&int, self.place_ty(place).width())))
+            }
             value => self.scalar_of(value, span),
         }
     }
@@ -446,12 +482,33 @@ impl Lowerer<'_> {
                 self.emit(Stmt::Assign(place.clone(), new));
                 Ok(())
             }
+            LValue::OneOf { index, options } => {
+                let value = self.pin(value);
+                let width = self.expr_width(index);
+                let mut cases = Vec::new();
+                for (i, option) in options.iter().enumerate() {
+                    if !fits(i, width) {
+                        break;
+                    }
+                    let (block, ()) = self.in_block(|l| l.store_lvalue(option, value.clone(), span))?;
+                    cases.push((vec![Bits::new(width, i as u128)], block));
+                }
+                self.emit(Stmt::Switch { on: index.clone(), cases, default: Vec::new() });
+                Ok(())
+            }
         }
     }
 
     /// Whether two values of one type are equal. Invalid headers equal each other: their fields read as zero.
     pub(crate) fn equal(&mut self, left: Value, right: Value, span: Span) -> Lower<Expr> {
-        Ok(match (left, right) {
+        let mut all = Vec::new();
+        self.equalities(left, right, span, &mut all)?;
+        Ok(fold::balanced(ir::BinaryOp::And, all, Expr::Const(Bits::bool(true))))
+    }
+
+    /// What has to hold for two values to be equal.
+    fn equalities(&mut self, left: Value, right: Value, span: Span, all: &mut Vec<Expr>) -> Lower<()> {
+        all.push(match (left, right) {
             (Value::Scalar(a), Value::Scalar(b)) => fold::eq(a, b),
             (Value::Struct(a), Value::Struct(b))
             | (Value::Union(a), Value::Union(b))
@@ -460,23 +517,23 @@ impl Lowerer<'_> {
             | (Value::Struct(a), Value::Stack(b, _))
                 if a.len() == b.len() =>
             {
-                let mut all = Expr::Const(Bits::bool(true));
                 for (a, b) in a.into_iter().zip(b) {
-                    let one = self.equal(a, b, span)?;
-                    all = fold::and(all, one);
+                    self.equalities(a, b, span, all)?;
                 }
-                all
+                return Ok(());
             }
             (Value::Header(a, ty), Value::Header(b, _)) => {
                 let valid = fold::eq(validity(&a), validity(&b));
                 let (mut fields_a, mut fields_b) = (Vec::new(), Vec::new());
                 let invalid = matches!(a, HeaderValue::Invalid) || matches!(b, HeaderValue::Invalid);
+                all.push(valid);
                 if invalid {
-                    return Ok(valid);
+                    return Ok(());
                 }
                 self.flatten(Value::Header(a, ty), span, &mut fields_a)?;
                 self.flatten(Value::Header(b, ty), span, &mut fields_b)?;
-                fields_a.into_iter().zip(fields_b).fold(valid, |all, (a, b)| fold::and(all, fold::eq(a, b)))
+                all.extend(fields_a.into_iter().zip(fields_b).map(|(a, b)| fold::eq(a, b)));
+                return Ok(());
             }
             (Value::Invalid, value) | (value, Value::Invalid) => fold::not(self.is_valid(value, span)?),
             (Value::Const(a), Value::Const(b)) => Expr::Const(Bits::bool(a == b)),
@@ -487,7 +544,8 @@ impl Lowerer<'_> {
                 let (wa, wb) = (self.expr_width(&a), self.expr_width(&b));
                 fold::eq(fold::resize(a, wa, width, false), fold::resize(b, wb, width, false))
             }
-        })
+        });
+        Ok(())
     }
 
     /// Whether a header or union is valid.
@@ -495,12 +553,11 @@ impl Lowerer<'_> {
         match value {
             Value::Header(value, _) => Ok(validity(&value)),
             Value::Union(members) => {
-                let mut any = Expr::Const(Bits::bool(false));
+                let mut any = Vec::with_capacity(members.len());
                 for member in members {
-                    let one = self.is_valid(member, span)?;
-                    any = fold::binary(ir::BinaryOp::Or, any, one);
+                    any.push(self.is_valid(member, span)?);
                 }
-                Ok(any)
+                Ok(fold::balanced(ir::BinaryOp::Or, any, Expr::Const(Bits::bool(false))))
             }
             Value::Invalid => Ok(Expr::Const(Bits::bool(false))),
             Value::Scalar(_) | Value::Struct(_) | Value::Stack(..) | Value::Const(_) | Value::Void => {
@@ -528,6 +585,11 @@ pub(crate) fn plus_slice(of: Expr, of_width: u32, low: Expr, width: u32) -> Expr
     }
 }
 
+/// Whether an index can be told apart in that many bits.
+pub(crate) fn fits(index: usize, width: u32) -> bool {
+    width >= usize::BITS || index >> width == 0
+}
+
 fn validity(value: &HeaderValue) -> Expr {
     match value {
         HeaderValue::Copy(header) => Expr::Valid(header.clone()),
@@ -552,7 +614,8 @@ fn is_read_of(location: &Location, value: &Value) -> bool {
     match (location, value) {
         (Location::Scalar(place), Value::Scalar(Expr::Read(read))) => place == read,
         (Location::Header(header, _), Value::Header(HeaderValue::Copy(read), _)) => header == read,
-        (Location::Struct(fields), Value::Struct(values)) | (Location::Union(fields), Value::Union(values)) => {
+        (Location::Struct(fields), Value::Struct(values))
+        | (Location::Union(fields), Value::Union(values)) => {
             fields.len() == values.len() && fields.iter().zip(values).all(|(f, v)| is_read_of(f, v))
         }
         (Location::Stack(stack), Value::Stack(values, Some(next))) => {

@@ -3,7 +3,8 @@
 //! Invariant: what is visited is everything there is; each match names every variant.
 
 use heddle_ir::{
-    Block, Callee, Decision, Expr, HeaderRef, Keyset, Place, PreserveId, Program, SelectMatch, Stmt, Transition, VarId,
+    Block, Callee, Decision, Expr, HeaderRef, Keyset, Place, PreserveId, Program, SelectMatch, Stmt,
+    Transition, VarId,
 };
 
 /// A direct part of a statement.
@@ -47,7 +48,12 @@ pub(crate) fn parts<'s>(stmt: &'s mut Stmt, visit: &mut dyn FnMut(Part<'s>)) {
             visit(Part::Header(dst));
             visit(Part::Header(src));
         }
-        Stmt::PushFront(..) | Stmt::PopFront(..) | Stmt::Break | Stmt::Continue | Stmt::Return | Stmt::Exit => {}
+        Stmt::PushFront(..)
+        | Stmt::PopFront(..)
+        | Stmt::Break
+        | Stmt::Continue
+        | Stmt::Return
+        | Stmt::Exit => {}
         Stmt::If { cond, then, els } => {
             visit(Part::Expr(cond));
             visit(Part::Block(then));

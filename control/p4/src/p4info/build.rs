@@ -11,7 +11,8 @@ use super::symbols::{BadId, Kind, Symbols};
 use super::*;
 use crate::hir::{self, Annotation, AnnotationBody, Direction, Expr, ExprKind, Ty, VariableKind};
 use crate::lower::{
-    CValue, ExternObject, InstId, InstKind, Lowerer, annotation, annotation_ints, annotation_string, codes, qualified,
+    CValue, ExternObject, InstId, InstKind, Lowerer, annotation, annotation_ints, annotation_string, codes,
+    qualified,
 };
 use crate::syntax::ast::{AnnotationToken, AnnotationTokenKind};
 
@@ -31,6 +32,8 @@ struct Objects {
 struct ActionObject {
     decl: hir::ActionId,
     name: String,
+    /// Whether a table runs it, so that the control plane gives its data.
+    in_table: bool,
 }
 
 impl Lowerer<'_> {
@@ -99,7 +102,7 @@ impl Lowerer<'_> {
                 for action in &self.ir.tables[*id].actions {
                     let name = self.ir.actions[action.action].control.name.clone();
                     if let Some(decl) = self.action_origins.get(&action.action) {
-                        used.push(ActionObject { decl: *decl, name });
+                        used.push(ActionObject { decl: *decl, name, in_table: true });
                     }
                 }
             }
@@ -109,7 +112,8 @@ impl Lowerer<'_> {
                 Some(_) => self.insts[inst].name.as_str(),
                 None => "",
             };
-            used.push(ActionObject { decl: *decl, name: qualified(prefix, &self.hir.actions[*decl].decl) });
+            let name = qualified(prefix, &self.hir.actions[*decl].decl);
+            used.push(ActionObject { decl: *decl, name, in_table: false });
         }
         let origin = |object: &ActionObject| &self.hir.actions[object.decl];
         let (mut own, global): (Vec<_>, Vec<_>) = used.into_iter().partition(|a| origin(a).control.is_some());
@@ -132,7 +136,9 @@ impl Lowerer<'_> {
         }
         objects.actions.extend(own);
         let mut sets: Vec<ir::ValueSetId> = self.value_sets_of(inst);
-        sets.sort_by_key(|id| self.value_set_origins.get(id).map_or(0, |v| self.hir.value_sets[*v].decl.span.start));
+        sets.sort_by_key(|id| {
+            self.value_set_origins.get(id).map_or(0, |v| self.hir.value_sets[*v].decl.span.start)
+        });
         objects.value_sets.extend(sets);
     }
 
@@ -216,7 +222,9 @@ impl Lowerer<'_> {
         for (object, _) in direct {
             match object {
                 ExternObject::Counter(id) => set(&mut self.ir.counters[id].control, Kind::Counter),
-                ExternObject::DirectCounter(id) => set(&mut self.ir.counters[id].control, Kind::DirectCounter),
+                ExternObject::DirectCounter(id) => {
+                    set(&mut self.ir.counters[id].control, Kind::DirectCounter)
+                }
                 ExternObject::Meter(id) => set(&mut self.ir.meters[id].control, Kind::Meter),
                 ExternObject::DirectMeter(id, _) => set(&mut self.ir.meters[id].control, Kind::DirectMeter),
                 ExternObject::Stateless | ExternObject::Register(_) | ExternObject::Profile(_) => {}
@@ -250,7 +258,10 @@ impl Lowerer<'_> {
                 continue;
             }
             seen.push(&action.name);
-            let described = self.describe_action(action.decl, &action.name, symbols, &mut types);
+            let mut described = self.describe_action(action.decl, &action.name, symbols, &mut types);
+            if !objects.actions.iter().any(|a| a.name == action.name && a.in_table) {
+                described.params.clear();
+            }
             has_types |= !described.params.is_empty();
             info.actions.push(described);
         }
@@ -292,9 +303,11 @@ impl Lowerer<'_> {
             }
         }
         if let Some(found) = annotation(&main.annotations, "platform_property") {
-            for name in
-                ["multicast_group_table_size", "multicast_group_table_total_replicas", "multicast_group_table_max_replicas_per_entry"]
-            {
+            for name in [
+                "multicast_group_table_size",
+                "multicast_group_table_total_replicas",
+                "multicast_group_table_max_replicas_per_entry",
+            ] {
                 if let Some((_, value)) = int_pairs(found).into_iter().find(|(key, _)| key == name) {
                     pkg.platform_properties.push((name.to_owned(), value));
                 }
@@ -312,7 +325,8 @@ impl Lowerer<'_> {
     ) -> Table {
         let decl = &self.hir.tables[table];
         let name = &lowered.control.name;
-        let action_id = |action: ir::ActionId| symbols.id(Kind::Action, &self.ir.actions[action].control.name);
+        let action_id =
+            |action: ir::ActionId| symbols.id(Kind::Action, &self.ir.actions[action].control.name);
         let mut described = Table {
             preamble: preamble(symbols, Kind::Table, name, &decl.decl.annotations, &[]),
             size: decl
@@ -357,14 +371,19 @@ impl Lowerer<'_> {
             if decl.const_default {
                 described.const_default_action_id = id;
             }
-            let params = self.action_origins.get(&default.action).map(|a| self.data_params(*a)).unwrap_or_default();
+            let params =
+                self.action_origins.get(&default.action).map(|a| self.data_params(*a)).unwrap_or_default();
             let ids = field_ids(params.iter().map(|p| self.hir.variables[*p].decl.annotations.as_slice()));
-            let arguments =
-                ids.into_iter().zip(&lowered.default_action.args).map(|(id, bits)| (id, bits.to_be_bytes())).collect();
+            let arguments = ids
+                .into_iter()
+                .zip(&lowered.default_action.args)
+                .map(|(id, bits)| (id, bits.to_be_bytes()))
+                .collect();
             described.initial_default_action = Some(TableActionCall { action_id: id, arguments });
         }
         if let Some(profile) = lowered.profile {
-            described.implementation_id = symbols.id(Kind::ActionProfile, &self.ir.profiles[profile].control.name);
+            described.implementation_id =
+                symbols.id(Kind::ActionProfile, &self.ir.profiles[profile].control.name);
         }
         let counter = lowered
             .direct_counter
@@ -539,7 +558,8 @@ impl Lowerer<'_> {
         tables.sort_unstable();
         let own = ["max_group_size", "selector_size_semantics", "max_member_weight"];
         let first = |name: &str| {
-            annotation(&annotations, name).and_then(|a| annotation_ints(a).first().and_then(ToPrimitive::to_u32))
+            annotation(&annotations, name)
+                .and_then(|a| annotation_ints(a).first().and_then(ToPrimitive::to_u32))
         };
         let semantics = annotation(&annotations, "selector_size_semantics").and_then(annotation_string);
         ActionProfile {
@@ -579,13 +599,8 @@ impl Lowerer<'_> {
                 metadata.push(self.param(decl, ty, id));
             }
         }
-        let mut preamble = preamble(
-            symbols,
-            Kind::ControllerHeader,
-            &self.type_name(decl),
-            &decl.annotations,
-            &[],
-        );
+        let mut preamble =
+            preamble(symbols, Kind::ControllerHeader, &self.type_name(decl), &decl.annotations, &[]);
         (preamble.name, preamble.alias) = (given.clone(), given);
         Some(ControllerPacketMetadata { preamble, metadata })
     }
@@ -653,7 +668,13 @@ fn unit(unit: ir::CounterUnit) -> Unit {
     }
 }
 
-fn preamble(symbols: &Symbols, kind: Kind, name: &str, annotations: &[Annotation], without: &[&str]) -> Preamble {
+fn preamble(
+    symbols: &Symbols,
+    kind: Kind,
+    name: &str,
+    annotations: &[Annotation],
+    without: &[&str],
+) -> Preamble {
     let notes = notes(annotations, without);
     Preamble {
         id: symbols.id(kind, name),
@@ -700,13 +721,19 @@ pub(super) fn notes(annotations: &[Annotation], without: &[&str]) -> Notes {
             AnnotationBody::Unstructured(tokens) => Some(tokens),
             AnnotationBody::Expressions(values) => {
                 let values: Vec<_> = values.iter().filter_map(annotation_value).collect();
-                let body =
-                    if values.is_empty() { StructuredBody::Empty } else { StructuredBody::Expressions(values) };
-                notes.structured_annotations.push(StructuredAnnotation { name: annotation.name.to_string(), body });
+                let body = if values.is_empty() {
+                    StructuredBody::Empty
+                } else {
+                    StructuredBody::Expressions(values)
+                };
+                notes
+                    .structured_annotations
+                    .push(StructuredAnnotation { name: annotation.name.to_string(), body });
                 continue;
             }
             AnnotationBody::Pairs(pairs) => {
-                let pairs = pairs.iter().filter_map(|(k, v)| Some((k.to_string(), annotation_value(v)?))).collect();
+                let pairs =
+                    pairs.iter().filter_map(|(k, v)| Some((k.to_string(), annotation_value(v)?))).collect();
                 notes.structured_annotations.push(StructuredAnnotation {
                     name: annotation.name.to_string(),
                     body: StructuredBody::Pairs(pairs),
@@ -720,7 +747,8 @@ pub(super) fn notes(annotations: &[Annotation], without: &[&str]) -> Notes {
                 notes.doc.get_or_insert_default().brief = annotation_string(annotation).unwrap_or_default();
             }
             "description" => {
-                notes.doc.get_or_insert_default().description = annotation_string(annotation).unwrap_or_default();
+                notes.doc.get_or_insert_default().description =
+                    annotation_string(annotation).unwrap_or_default();
             }
             name if without.contains(&name) => {}
             name => {
@@ -789,7 +817,9 @@ fn int_pairs(annotation: &Annotation) -> Vec<(String, i32)> {
             .filter(|w| w[0].kind == AnnotationTokenKind::Word && &*w[1].text == "=")
             .filter_map(|w| match &w[2].kind {
                 AnnotationTokenKind::Integer(int) => Some((w[0].text.to_string(), int.to_i32()?)),
-                AnnotationTokenKind::String | AnnotationTokenKind::Word | AnnotationTokenKind::Punctuation => None,
+                AnnotationTokenKind::String
+                | AnnotationTokenKind::Word
+                | AnnotationTokenKind::Punctuation => None,
             })
             .collect(),
         AnnotationBody::Empty | AnnotationBody::Expressions(_) => Vec::new(),

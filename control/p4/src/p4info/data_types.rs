@@ -42,7 +42,9 @@ impl Lowerer<'_> {
                 let rest = tokens.iter().skip_while(|t| t.kind != AnnotationTokenKind::String).skip(1);
                 rest.filter_map(|t| match &t.kind {
                     AnnotationTokenKind::Integer(int) => int.to_u32(),
-                    AnnotationTokenKind::String | AnnotationTokenKind::Word | AnnotationTokenKind::Punctuation => None,
+                    AnnotationTokenKind::String
+                    | AnnotationTokenKind::Word
+                    | AnnotationTokenKind::Punctuation => None,
                 })
                 .next()
             }
@@ -60,7 +62,8 @@ impl Lowerer<'_> {
         match ty {
             Ty::New(id) => match self.translation(*id) {
                 Some(translation) => translation.bitwidth.unwrap_or(0),
-                None => self.control_width(&self.hir.types.new_types[*id].underlying),
+                // What the type is made of may be translated itself; that is for those who use it as such.
+                None => self.control_width(&self.strip(ty)),
             },
             Ty::Bool => 1,
             Ty::Bit(width) | Ty::Int(width) | Ty::Varbit(width) => *width,

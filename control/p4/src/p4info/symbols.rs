@@ -145,6 +145,9 @@ mod tests {
             assert_eq!(symbols.add(Kind::Table, name, None), Ok(()));
         }
         let alias = |name: &str| symbols.alias(name);
-        assert_eq!([alias("d.a.c"), alias("e.b.c"), alias("x.b.c"), alias("c2")], ["a.c", "e.b.c", "x.b.c", "c2"]);
+        assert_eq!(
+            [alias("d.a.c"), alias("e.b.c"), alias("x.b.c"), alias("c2")],
+            ["a.c", "e.b.c", "x.b.c", "c2"]
+        );
     }
 }

@@ -312,13 +312,15 @@ impl Writer {
             self.entry("new_types", name, |w| {
                 match &ty.representation {
                     Representation::OriginalType(ty) => w.message("original_type", |w| w.data_type(ty)),
-                    Representation::TranslatedType { uri, sdn_bitwidth } => w.message("translated_type", |w| {
-                        w.string("uri", uri);
-                        match sdn_bitwidth {
-                            Some(width) => w.number("sdn_bitwidth", *width),
-                            None => w.message("sdn_string", |_| {}),
-                        }
-                    }),
+                    Representation::TranslatedType { uri, sdn_bitwidth } => {
+                        w.message("translated_type", |w| {
+                            w.string("uri", uri);
+                            match sdn_bitwidth {
+                                Some(width) => w.number("sdn_bitwidth", *width),
+                                None => w.message("sdn_string", |_| {}),
+                            }
+                        })
+                    }
                 }
                 w.strings("annotations", &ty.notes.annotations);
                 w.structured(&ty.notes.structured_annotations);
@@ -461,7 +463,12 @@ mod tests {
         let info = P4Info {
             pkg_info: Some(PkgInfo { arch: "v1model".to_owned(), ..PkgInfo::default() }),
             value_sets: vec![ValueSet {
-                preamble: Preamble { id: 1, name: "p.vs".to_owned(), alias: "vs".to_owned(), ..Preamble::default() },
+                preamble: Preamble {
+                    id: 1,
+                    name: "p.vs".to_owned(),
+                    alias: "vs".to_owned(),
+                    ..Preamble::default()
+                },
                 matches: vec![MatchField { id: 1, bitwidth: 16, ..MatchField::default() }],
                 size: 4,
             }],

@@ -131,11 +131,7 @@ impl fmt::Display for Failure {
 
 fn first_difference(expected: &str, got: &str) -> usize {
     let differs = |(a, b): (char, char)| a != '*' && a != b;
-    expected
-        .chars()
-        .zip(got.chars())
-        .position(differs)
-        .unwrap_or_else(|| expected.len().min(got.len()))
+    expected.chars().zip(got.chars()).position(differs).unwrap_or_else(|| expected.len().min(got.len()))
 }
 
 /// What a script found.
@@ -207,10 +203,8 @@ impl Runner {
             ports.push(Box::new(port));
             peers.insert(number, peer);
         }
-        let config = Config {
-            port_default: PortConfig { queues: 8, ..PortConfig::default() },
-            ..Config::simulated()
-        };
+        let config =
+            Config { port_default: PortConfig { queues: 8, ..PortConfig::default() }, ..Config::simulated() };
         let switch = Switch::new(config, Arc::clone(&executor), Arc::clone(&state), ports)?;
         Ok(Runner {
             executor,
@@ -284,8 +278,7 @@ impl Runner {
                     ))
                 })?;
                 if !holds(*relation, &cell, &wanted) {
-                    let what =
-                        format!("{register}({index}) is {cell}; expected {relation} {wanted}");
+                    let what = format!("{register}({index}) is {cell}; expected {relation} {wanted}");
                     self.outcome.failures.push(Failure::Check { line, what });
                 }
             }
@@ -299,7 +292,10 @@ impl Runner {
             }
             Command::GroupCreate { group } => {
                 self.groups.insert(*group, Vec::new());
-                self.write(Update::CreateMulticastGroup(MulticastGroup { id: *group, replicas: Vec::new() }))?;
+                self.write(Update::CreateMulticastGroup(MulticastGroup {
+                    id: *group,
+                    replicas: Vec::new(),
+                }))?;
             }
             Command::NodeCreate { rid, ports } => self.nodes.push((*rid, ports.clone())),
             Command::NodeUpdate { node, ports } => {
@@ -482,7 +478,10 @@ impl Runner {
 
     /// Writes a group, and the sessions that copy it.
     fn publish_group(&mut self, group: u32) -> Result<(), CommandError> {
-        self.write(Update::ModifyMulticastGroup(MulticastGroup { id: group, replicas: self.replicas(group) }))?;
+        self.write(Update::ModifyMulticastGroup(MulticastGroup {
+            id: group,
+            replicas: self.replicas(group),
+        }))?;
         for (id, target) in self.sessions.clone() {
             if matches!(target, SessionTarget::Group(g) if g == group) {
                 self.write(Update::ModifyCloneSession(self.clone_session(id, target)))?;
@@ -545,7 +544,8 @@ impl Runner {
         let there = match kind {
             ReadKind::Counter => {
                 let counter = names.counter(name)?;
-                names.program().counters[counter].table.is_some() || self.state.counter(counter, index).is_some()
+                names.program().counters[counter].table.is_some()
+                    || self.state.counter(counter, index).is_some()
             }
             ReadKind::Register => self.state.register_value(names.register(name)?, index).is_some(),
             ReadKind::Meter => {
@@ -565,9 +565,7 @@ impl Runner {
 }
 
 fn no_node(node: u32, count: usize) -> CommandError {
-    CommandError::Missing(format!(
-        "there is no multicast node {node}; {count} were created, numbered from 0"
-    ))
+    CommandError::Missing(format!("there is no multicast node {node}; {count} were created, numbered from 0"))
 }
 
 fn holds(relation: Relation, left: &Bits, right: &Bits) -> bool {
@@ -587,9 +585,8 @@ fn entry_spec(
 ) -> Result<EntrySpec, CommandError> {
     let table = names.table(table)?;
     let definition = &names.program().tables[table];
-    let matches = entry::matches(names, table, keys.iter().cloned(), true, |text, key| {
-        entry::key_match(&text, key)
-    })?;
+    let matches =
+        entry::matches(names, table, keys.iter().cloned(), true, |text, key| entry::key_match(&text, key))?;
     let mut specs = Vec::new();
     for action in actions {
         specs.push(entry::action(names, table, &action.name, args(action))?);

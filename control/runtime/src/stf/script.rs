@@ -289,8 +289,7 @@ impl Script {
                 continue;
             }
             let number = index + 1;
-            let command =
-                parse_line(line).map_err(|message| ScriptError { line: number, message })?;
+            let command = parse_line(line).map_err(|message| ScriptError { line: number, message })?;
             lines.push(Line { number, command });
         }
         Ok(Script { lines })
@@ -339,11 +338,11 @@ fn parse_line(line: &str) -> Result<Command, String> {
             Command::SetDefault { table: unquote(table), action }
         }
         "remove" if words.first().is_some_and(|w| w.eq_ignore_ascii_case("all")) => Command::RemoveAll,
-        "check_counter" => check_counter(rest).ok_or_else(|| {
-            usage("check_counter NAME(INDEX|$ID) [packets|bytes ==|!=|<|<=|>|>= N]")
-        })?,
-        "check_register" => check_register(rest)
-            .ok_or_else(|| usage("check_register NAME(INDEX) [==|!=|<|<=|>|>=] VALUE"))?,
+        "check_counter" => check_counter(rest)
+            .ok_or_else(|| usage("check_counter NAME(INDEX|$ID) [packets|bytes ==|!=|<|<=|>|>= N]"))?,
+        "check_register" => {
+            check_register(rest).ok_or_else(|| usage("check_register NAME(INDEX) [==|!=|<|<=|>|>=] VALUE"))?
+        }
         "mirroring_add" => two(&words)
             .map(|(session, port)| Command::MirroringAdd { session, port })
             .ok_or_else(|| usage("mirroring_add SESSION PORT"))?,
@@ -357,17 +356,15 @@ fn parse_line(line: &str) -> Result<Command, String> {
             _ => return Err(usage("mirroring_delete SESSION")),
         },
         "mirroring_get" => match words.as_slice() {
-            [session] => Command::Read {
-                kind: ReadKind::CloneSession,
-                name: (*session).to_owned(),
-                index: None,
-            },
+            [session] => {
+                Command::Read { kind: ReadKind::CloneSession, name: (*session).to_owned(), index: None }
+            }
             _ => return Err(usage("mirroring_get SESSION")),
         },
         "mc_mgrp_create" => match words.as_slice() {
-            [group] => Command::GroupCreate {
-                group: number(group).ok_or_else(|| usage("mc_mgrp_create GROUP"))?,
-            },
+            [group] => {
+                Command::GroupCreate { group: number(group).ok_or_else(|| usage("mc_mgrp_create GROUP"))? }
+            }
             _ => return Err(usage("mc_mgrp_create GROUP")),
         },
         "mc_node_create" => numbers(&words)
@@ -381,9 +378,13 @@ fn parse_line(line: &str) -> Result<Command, String> {
         "mc_node_associate" => two(&words)
             .map(|(group, node)| Command::NodeAssociate { group, node })
             .ok_or_else(|| usage("mc_node_associate GROUP NODE"))?,
-        "register_read" => read(ReadKind::Register, &words).ok_or_else(|| usage("register_read NAME INDEX"))?,
+        "register_read" => {
+            read(ReadKind::Register, &words).ok_or_else(|| usage("register_read NAME INDEX"))?
+        }
         "counter_read" => read(ReadKind::Counter, &words).ok_or_else(|| usage("counter_read NAME INDEX"))?,
-        "meter_get_rates" => read(ReadKind::Meter, &words).ok_or_else(|| usage("meter_get_rates NAME INDEX"))?,
+        "meter_get_rates" => {
+            read(ReadKind::Meter, &words).ok_or_else(|| usage("meter_get_rates NAME INDEX"))?
+        }
         "register_write" => match words.as_slice() {
             [register, index, value] => Command::RegisterWrite {
                 register: unquote(register),
@@ -412,7 +413,9 @@ fn parse_line(line: &str) -> Result<Command, String> {
         "meter_set_rates" => match words.as_slice() {
             [meter, index, committed, peak] => Command::MeterSetRates {
                 meter: unquote(meter),
-                index: Some(number(index).ok_or_else(|| usage("meter_set_rates NAME INDEX RATE:BURST RATE:BURST"))?),
+                index: Some(
+                    number(index).ok_or_else(|| usage("meter_set_rates NAME INDEX RATE:BURST RATE:BURST"))?,
+                ),
                 rates: [rate(committed)?, rate(peak)?],
             },
             _ => return Err(usage("meter_set_rates NAME INDEX RATE:BURST RATE:BURST")),
@@ -479,7 +482,10 @@ fn rate(text: &str) -> Result<(u64, u64), String> {
 }
 
 fn hex_bytes(text: &str) -> Result<Vec<u8>, String> {
-    let digits: Vec<u8> = nibbles(text)?.into_iter().map(|n| n.ok_or("`*` in a packet that arrives")).collect::<Result<_, _>>()?;
+    let digits: Vec<u8> = nibbles(text)?
+        .into_iter()
+        .map(|n| n.ok_or("`*` in a packet that arrives"))
+        .collect::<Result<_, _>>()?;
     if digits.len() % 2 != 0 {
         return Err(format!("{} hexadecimal digits are no whole number of bytes", digits.len()));
     }
@@ -502,10 +508,9 @@ fn nibbles(text: &str) -> Result<Vec<Option<u8>>, String> {
         .filter(|c| !c.is_whitespace())
         .map(|c| match c {
             '*' => Ok(None),
-            c => c
-                .to_digit(16)
-                .map(|d| Some(d as u8))
-                .ok_or_else(|| format!("`{c}` is no hexadecimal digit")),
+            c => {
+                c.to_digit(16).map(|d| Some(d as u8)).ok_or_else(|| format!("`{c}` is no hexadecimal digit"))
+            }
         })
         .collect()
 }
@@ -645,7 +650,8 @@ mod tests {
         let [action] = actions.as_slice() else { panic!("{actions:?}") };
         assert_eq!(action.name, "fwd.set");
         assert_eq!(action.args, [("port".into(), "2".into()), ("mac".into(), "0x1".into())]);
-        let Command::Add { keys, actions, .. } = one("add t ip:2001:db8::1/64 a(mac:02:00:00:00:00:01) b()") else {
+        let Command::Add { keys, actions, .. } = one("add t ip:2001:db8::1/64 a(mac:02:00:00:00:00:01) b()")
+        else {
             panic!("not an add");
         };
         assert_eq!(keys, [("ip".into(), "2001:db8::1/64".into())]);
@@ -657,7 +663,8 @@ mod tests {
 
     #[test]
     fn checks() {
-        let Command::CheckCounter { index, check: Some(check), .. } = one("check_counter cnt($A) packets >= 3")
+        let Command::CheckCounter { index, check: Some(check), .. } =
+            one("check_counter cnt($A) packets >= 3")
         else {
             panic!("not a check");
         };

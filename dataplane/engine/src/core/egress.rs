@@ -13,7 +13,7 @@ use heddle_packet::Packet;
 
 use super::{Core, Route, Run};
 use crate::config::PortConfig;
-use crate::job::{Facts, Job, Transfer};
+use crate::job::{Facts, Job, Spare, Transfer};
 use crate::port_map::MappedPort;
 use crate::reason::Reason;
 use crate::scheduler::{Next, Scheduler};
@@ -160,10 +160,7 @@ impl Core {
                 self.cells().ring_sent[parity].add(1);
                 let transfer = Transfer { job: Job { work, facts }, port: to as u16, queue };
                 let refused = match self.rings_out.get_mut(owner) {
-                    Some(Some(ring)) => match ring.push(transfer) {
-                        Ok(()) => None,
-                        Err(rtrb::PushError::Full(transfer)) => Some(transfer),
-                    },
+                    Some(Some(ring)) => ring.push(transfer).err(),
                     Some(None) | None => Some(transfer),
                 };
                 match refused {
@@ -181,15 +178,15 @@ impl Core {
     pub(super) fn admit_transfers(&mut self, run: &Run<'_, '_>) {
         for index in 0..self.rings_in.len() {
             // What is there now; a sender that keeps pushing must not keep the step from ending.
-            for _ in 0..self.rings_in[index].slots() {
+            for _ in 0..self.rings_in[index].len() {
                 // A sender may have begun its step after a replacement that came during this one: what it sent
                 // is for the next step, which knows that pipeline.
-                let newer = |transfer: &Transfer| transfer.job.facts.generation > run.current.generation;
-                if self.rings_in[index].peek().is_ok_and(newer) {
+                let generation = self.rings_in[index].next_generation();
+                if generation.is_some_and(|generation| generation > run.current.generation) {
                     self.moved += 1;
                     break;
                 }
-                let Ok(Transfer { job, port, queue }) = self.rings_in[index].pop() else { break };
+                let Some(Transfer { job, port, queue }) = self.rings_in[index].pop() else { break };
                 self.moved += 1;
                 self.transferred[(job.facts.generation & 1) as usize] += 1;
                 if run.of(job.facts.generation).is_none() {
@@ -205,6 +202,24 @@ impl Core {
         }
         self.flush(run);
         self.run_loops(run);
+    }
+
+    /// Gives storage back to workers that packets came from, and takes it back from those that they went to.
+    pub(super) fn exchange_spares(&mut self) {
+        for ring in &mut self.rings_in {
+            ring.pay(|| {
+                let packet = self.pool.spare()?;
+                Some(Spare { packet, frame: self.frames.spare() })
+            });
+        }
+        for ring in self.rings_out.iter_mut().flatten() {
+            while let Some(Spare { packet, frame }) = ring.spare() {
+                self.pool.give(packet);
+                if let Some(frame) = frame {
+                    self.frames.give(frame);
+                }
+            }
+        }
     }
 
     /// Puts a packet into a queue of a port of this worker, and takes out what can be.
@@ -561,7 +576,7 @@ impl Core {
         (egress.tx_packets, egress.tx_bytes) = (stats.tx_packets, stats.tx_bytes);
         self.moved += removed as u64;
         if let Err(error) = outcome {
-            self.detach(run, position, &error);
+            self.detach(position, &error);
         }
     }
 }

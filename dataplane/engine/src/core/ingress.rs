@@ -66,7 +66,7 @@ impl Core {
                 self.moved += received.len() as u64;
             }
             if let Err(error) = outcome {
-                self.detach(run, position, &error);
+                self.detach(position, &error);
             }
         }
         horizon_ns
@@ -75,19 +75,19 @@ impl Core {
     /// Runs what the control side put in.
     pub(super) fn run_injected(&mut self, run: &Run<'_, '_>) {
         let max = self.shared.config.batch_packets.max(1);
-        if let Some(injections) = &self.injections {
-            for injection in injections.try_iter().take(max) {
-                let mut packet = self.pool.take(injection.bytes.len());
-                packet.fill(&injection.bytes);
-                packet.ingress_port = injection.ingress_port;
-                packet.arrival_ns = run.now_ns;
-                self.injected.push_back(packet);
-            }
+        for _ in 0..max {
+            let Some(Ok(injection)) = self.injections.as_ref().map(|injections| injections.try_recv()) else {
+                break;
+            };
+            let mut packet = self.pool.take(injection.bytes.len());
+            packet.fill(&injection.bytes);
+            packet.ingress_port = injection.ingress_port;
+            packet.arrival_ns = run.now_ns;
+            self.inject(packet);
         }
         while !self.injected.is_empty() {
             for _ in 0..run.batch_packets {
                 let Some(packet) = self.injected.pop_front() else { break };
-                self.port_cells(self.ingress_position(&packet)).injected.add(1);
                 self.moved += 1;
                 self.begin(run, packet);
             }

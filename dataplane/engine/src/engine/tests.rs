@@ -14,9 +14,9 @@ use heddle_ir::DropReason;
 use heddle_packet::{Packet, Pool, PortId};
 use heddle_ports::memory::{MemoryOptions, MemoryPeer, pair};
 use heddle_ports::{Port, PortDescription, Queue, QueueError, QueueStats};
-use heddle_state::State;
+use heddle_state::{CloneSession, MulticastGroup, Replica, State, Update};
 
-use crate::closures::{Closures, by_first_byte, closures, to_first_byte};
+use crate::closures::{Closures, by_first_byte, closures, every_way, to_first_byte};
 use crate::{Config, ConfigureError, Controller, Engine, Event, PortConfig, Rate, Reason, ReplaceError};
 
 const FAR_TOO_LONG: Duration = Duration::from_secs(60);
@@ -133,6 +133,38 @@ fn a_replaced_program_is_let_go_of_even_if_nothing_arrives() {
     engine.replace(second, state).expect("nothing retires yet");
     wait_for("the first program to retire", || !engine.is_draining());
     wait_for("the first program to be let go of", || Arc::strong_count(&first) == 1);
+}
+
+#[test]
+fn the_books_balance_whenever_two_workers_are_stopped() {
+    for (seed, sent_max) in [(1, 300), (2, 3_000), (3, 30_000)] {
+        let (ports, mut peers) = memory_ports(3, &MemoryOptions::default());
+        let slow = PortConfig { rate: Rate::packets_per_second(200_000), queues: 2, ..PortConfig::default() };
+        let config =
+            Config { workers: 2, ring_packets: 8, ports: vec![(PortId(3), slow)], ..Config::default() };
+        let engine = start(config, every_way(true, true), ports);
+        let replica = |port| Replica { port, instance: 0, backups: Vec::new() };
+        let replicas: Vec<_> = (1..=3).map(replica).collect();
+        let session =
+            CloneSession { id: 1, replicas: replicas.clone(), packet_length_bytes: 30, class_of_service: 1 };
+        let group = MulticastGroup { id: 1, replicas };
+        let updates = [Update::CreateMulticastGroup(group), Update::CreateCloneSession(session)];
+        engine.state().write(&updates).expect("a group and a session");
+        let mut random = seed;
+        for sent in 0..sent_max {
+            let bits = heddle_exec::random::next_u64(&mut random);
+            let mut frame = [0u8; 64];
+            frame[..3].copy_from_slice(&[(bits % 12) as u8, (bits >> 8) as u8 % 12, (bits >> 16) as u8]);
+            peers[sent % 3].inject(&frame, 0);
+            peers[sent % 3].collect_frames();
+        }
+        wait_for("something to come through", || engine.stats().transmitted > 20);
+        let stats = engine.stop();
+        assert_eq!(stats.in_flight(), 0, "{stats:?}");
+        let port_drops: u64 = stats.ports.iter().map(|port| port.drops.total()).sum();
+        assert_eq!(port_drops, stats.drops.total());
+        assert!(stats.copies > 0 && stats.drops.total() > 0);
+    }
 }
 
 #[test]

@@ -57,7 +57,8 @@ fn stable_entries_are_never_missed_while_a_table_grows_and_shrinks() {
                     state.write(&[fixture.insert(exact(table, *key), 1)]).expect("a new entry");
                 }
                 for chunk in keys.chunks(100) {
-                    let deletes: Vec<Update> = chunk.iter().map(|k| Update::DeleteEntry(exact(table, *k))).collect();
+                    let deletes: Vec<Update> =
+                        chunk.iter().map(|k| Update::DeleteEntry(exact(table, *k))).collect();
                     state.write(&deletes).expect("an entry that is there");
                 }
             }
@@ -154,7 +155,10 @@ fn groups_and_members_change_as_one() {
                 let fresh = 2 * round;
                 let old = fresh - 2;
                 state
-                    .write(&[Update::ModifyMember(member(old, round)), Update::ModifyMember(member(old + 1, round))])
+                    .write(&[
+                        Update::ModifyMember(member(old, round)),
+                        Update::ModifyMember(member(old + 1, round)),
+                    ])
                     .expect("members that are there");
                 state
                     .write(&[
@@ -232,7 +236,9 @@ fn a_meter_shared_by_workers_gives_out_its_tokens_once() {
     let meter = fixture.meter(CounterUnit::Packets, 1);
     let state = fixture.state();
     let config = MeterConfig { cir: 1_000, cburst: 5_000, pir: 2_000, pburst: 9_000 };
-    state.write(&[Update::WriteMeter { meter, index: Some(0), config: Some(config) }]).expect("a valid meter");
+    state
+        .write(&[Update::WriteMeter { meter, index: Some(0), config: Some(config) }])
+        .expect("a valid meter");
     let (green, yellow) = (AtomicU64::new(0), AtomicU64::new(0));
     std::thread::scope(|scope| {
         for _ in 0..3 {
@@ -271,4 +277,35 @@ fn writers_take_turns() {
     });
     assert_eq!(state.entry_count(table), 1_500);
     assert_eq!(state.pin().generation(), 1_500);
+}
+
+#[test]
+fn zz_debug() {
+    let mut fixture = Fixture::new();
+    let table = fixture.table(&[(32, MatchKind::Exact)], 0);
+    let state = State::new(&fixture.verified(), 3).expect("a small state");
+    state.write(&[fixture.insert(exact(table, 1), 1)]).expect("a new entry");
+    std::thread::scope(|scope| {
+        for _ in 0..3 {
+            let state = &state;
+            scope.spawn(move || {
+                for i in 0..300_000 {
+                    let snapshot = state.pin();
+                    let found = state.lookup(&snapshot, table, &[1]);
+                    if !found.hit {
+                        let again = state.lookup(&snapshot, table, &[1]);
+                        panic!(
+                            "{i}: miss in generation {}, again {:?}, now {}",
+                            snapshot.generation(),
+                            again,
+                            state.pin().generation()
+                        );
+                    }
+                }
+            });
+        }
+        for i in 0..20000u32 {
+            state.write(&[fixture.modify(exact(table, 1), i)]).expect("an entry that is there");
+        }
+    });
 }

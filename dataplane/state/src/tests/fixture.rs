@@ -1,9 +1,9 @@
 //! Small programs, and short names for updates of them.
 
 use heddle_ir::{
-    ActionCall, ActionId, Bits, ControlName, Counter, CounterId, CounterUnit, Expr, HashAlgorithm,
-    Key, KeyMatch, MatchKind, Meter, MeterId, Place, Profile, ProfileId, Program, ProgramBuilder, Register, Selector, Table,
-    TableAction, TableId, Ty, ValueSet, Var, Verified,
+    ActionCall, ActionId, Bits, ControlName, Counter, CounterId, CounterUnit, Expr, HashAlgorithm, Key,
+    KeyMatch, MatchKind, Meter, MeterId, Place, Profile, ProfileId, Program, ProgramBuilder, Register,
+    Selector, Table, TableAction, TableId, Ty, ValueSet, Var, Verified,
 };
 
 use crate::{ActionSpec, EntryAction, EntryKey, EntrySpec, Found, State, Update};
@@ -94,7 +94,12 @@ impl Fixture {
     }
 
     /// A profile for these tables, with a selector if a group size is given.
-    pub(super) fn profile(&mut self, tables: &[TableId], size: u64, max_group_size: Option<u32>) -> ProfileId {
+    pub(super) fn profile(
+        &mut self,
+        tables: &[TableId],
+        size: u64,
+        max_group_size: Option<u32>,
+    ) -> ProfileId {
         let number = self.program.profiles.len() as u32;
         let selector = max_group_size.map(|max_group_size| Selector {
             algorithm: HashAlgorithm::Crc16,
@@ -111,8 +116,13 @@ impl Fixture {
 
     pub(super) fn value_set(&mut self, keys: &[(u32, MatchKind)], size: u64) -> heddle_ir::ValueSetId {
         let number = self.program.value_sets.len() as u32;
-        let keys = keys.iter().enumerate().map(|(i, (width, kind))| (format!("v{i}"), *width, *kind)).collect();
-        self.program.value_sets.push(ValueSet { control: named(&format!("v{number}"), 600 + number), keys, size })
+        let keys =
+            keys.iter().enumerate().map(|(i, (width, kind))| (format!("v{i}"), *width, *kind)).collect();
+        self.program.value_sets.push(ValueSet {
+            control: named(&format!("v{number}"), 600 + number),
+            keys,
+            size,
+        })
     }
 
     pub(super) fn verified(&self) -> Verified {
@@ -133,7 +143,12 @@ impl Fixture {
 
     /// An entry that runs `set(value)`.
     pub(super) fn entry(&self, key: EntryKey, value: u32) -> EntrySpec {
-        EntrySpec { key, action: EntryAction::Action(self.set(value)), idle_timeout_ns: 0, metadata: Vec::new() }
+        EntrySpec {
+            key,
+            action: EntryAction::Action(self.set(value)),
+            idle_timeout_ns: 0,
+            metadata: Vec::new(),
+        }
     }
 
     pub(super) fn insert(&self, key: EntryKey, value: u32) -> Update {

@@ -39,7 +39,12 @@ fn prefix_bits(key: &EntryKey) -> u32 {
 }
 
 /// The entry that wins: first by rank, then by insertion.
-fn search<'a>(known: &'a [Known], values: &[Bits], kinds: &[(u32, MatchKind)], largest_wins: bool) -> Option<&'a Known> {
+fn search<'a>(
+    known: &'a [Known],
+    values: &[Bits],
+    kinds: &[(u32, MatchKind)],
+    largest_wins: bool,
+) -> Option<&'a Known> {
     let ranked = kinds.iter().any(|(_, k)| !matches!(k, MatchKind::Exact | MatchKind::Lpm));
     let rank = |k: &Known| match (ranked, largest_wins) {
         (true, true) => i64::from(k.key.priority.expect("ranked")),
@@ -187,7 +192,13 @@ fn run((kinds, largest_wins, steps, probes): Case) -> Result<(), TestCaseError> 
             let found = state.lookup(&snapshot, table, &words);
             let wanted = search(&known, probe, &kinds, largest_wins);
             prop_assert_eq!(found.hit, wanted.is_some(), "{:?} in {:?}", probe, &known);
-            prop_assert_eq!(found.args.first().copied(), wanted.map(|k| u64::from(k.value)), "{:?} in {:?}", probe, &known);
+            prop_assert_eq!(
+                found.args.first().copied(),
+                wanted.map(|k| u64::from(k.value)),
+                "{:?} in {:?}",
+                probe,
+                &known
+            );
         }
     }
     let read: Vec<EntryKey> = state.entries(table).into_iter().map(|view| view.spec.key).collect();

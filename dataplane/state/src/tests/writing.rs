@@ -4,9 +4,9 @@ use heddle_ir::{ActionCall, Bits, CounterUnit, KeyMatch, MatchKind, TableEntry, 
 
 use super::fixture::{Fixture, exact, lookup, set_value};
 use crate::{
-    BackupReplica, CloneSession, Color, CounterValue, DirectOf, EntryAction, EntryHandle, EntryKey, EntrySpec,
-    GroupMember, GroupSpec, MemberSpec, MeterConfig, MulticastGroup, OneShotMember, Replica, State, StateError, Update,
-    UpdateError,
+    BackupReplica, CloneSession, Color, CounterValue, DirectOf, EntryAction, EntryHandle, EntryKey,
+    EntrySpec, GroupMember, GroupSpec, MemberSpec, MeterConfig, MulticastGroup, OneShotMember, Replica,
+    State, StateError, Update, UpdateError,
 };
 
 /// The error that one update gives.
@@ -40,7 +40,10 @@ fn entries_are_checked_before_anything_changes() {
 
     let unknown = refused(&state, insert(exact(TableId::from_u32(99), 1)));
     assert_eq!(unknown.to_string(), "the program has no table number 99");
-    assert_eq!(refused(&state, insert(key(vec![]))).to_string(), "table `t0` has 1 keys (k0), but 0 matches are given");
+    assert_eq!(
+        refused(&state, insert(key(vec![]))).to_string(),
+        "table `t0` has 1 keys (k0), but 0 matches are given"
+    );
     assert_eq!(
         refused(&state, insert(key(vec![KeyMatch::Any]))).to_string(),
         "key `k0` of `t0` is matched as exact, not as anything"
@@ -168,7 +171,10 @@ fn what_the_program_declares_stays() {
     ));
     // The smaller number wins here.
     state
-        .write(&[fixture.insert(ternary(ranked, 1, 1, Some(11)), 300), fixture.insert(ternary(ranked, 0, 1, Some(1)), 400)])
+        .write(&[
+            fixture.insert(ternary(ranked, 1, 1, Some(11)), 300),
+            fixture.insert(ternary(ranked, 0, 1, Some(1)), 400),
+        ])
         .expect("new entries");
     assert_eq!(lookup(&state, ranked, &[1]), Some(100));
     assert_eq!(lookup(&state, ranked, &[3]), Some(300));
@@ -224,7 +230,8 @@ fn entries_keep_what_is_attached_to_them() {
     let state = fixture.state();
     let config = MeterConfig { cir: 1, cburst: 1, pir: 1, pburst: 2 };
     let of = DirectOf::Entry(exact(table, 1));
-    let spec = EntrySpec { idle_timeout_ns: 100, metadata: vec![1, 2, 3], ..fixture.entry(exact(table, 1), 5) };
+    let spec =
+        EntrySpec { idle_timeout_ns: 100, metadata: vec![1, 2, 3], ..fixture.entry(exact(table, 1), 5) };
     state
         .write(&[
             Update::InsertEntry(spec.clone()),
@@ -289,7 +296,10 @@ fn members_and_groups() {
         profile,
         id: 1,
         max_size: None,
-        members: members.iter().map(|(m, weight)| GroupMember { member: *m, weight: *weight, watch_port: Some(*m) }).collect(),
+        members: members
+            .iter()
+            .map(|(m, weight)| GroupMember { member: *m, weight: *weight, watch_port: Some(*m) })
+            .collect(),
     };
     let entry = |value, action| EntrySpec { action, ..fixture.entry(exact(table, value), 0) };
 
@@ -320,7 +330,10 @@ fn members_and_groups() {
     for (bad, message) in [
         (group(&[(1, 1), (1, 1)]), "group 1 of `p0` lists member 1 twice; give it a larger weight instead"),
         (group(&[(1, 0)]), "a weight in group 1 of profile `p0` is 0; it has to be at least 1"),
-        (group(&[(1, 5), (2, 1)]), "the weights in group 1 of profile `p0` add up to 6, more than its limit of 5"),
+        (
+            group(&[(1, 5), (2, 1)]),
+            "the weights in group 1 of profile `p0` add up to 6, more than its limit of 5",
+        ),
         (group(&[(9, 1)]), "member 9 of profile `p0` is not there; insert it first"),
     ] {
         assert_eq!(refused(&state, Update::ModifyGroup(bad)).to_string(), message);
@@ -334,7 +347,10 @@ fn members_and_groups() {
         refused(&state, Update::DeleteMember { profile, id: 1 }),
         UpdateError::InUse { users: 1, .. }
     ));
-    assert!(matches!(refused(&state, Update::DeleteGroup { profile, id: 1 }), UpdateError::InUse { users: 1, .. }));
+    assert!(matches!(
+        refused(&state, Update::DeleteGroup { profile, id: 1 }),
+        UpdateError::InUse { users: 1, .. }
+    ));
 
     let picks = || {
         let snapshot = state.pin();
@@ -348,7 +364,9 @@ fn members_and_groups() {
     };
     assert_eq!(lookup(&state, table, &[1]), Some(30));
     assert_eq!(picks(), [Some(10), Some(10), Some(10), Some(20), Some(10)]);
-    state.write(&[Update::ModifyMember(member(2, 21)), Update::ModifyMember(member(3, 31))]).expect("members");
+    state
+        .write(&[Update::ModifyMember(member(2, 21)), Update::ModifyMember(member(3, 31))])
+        .expect("members");
     assert_eq!(lookup(&state, table, &[1]), Some(31));
     assert_eq!(picks()[3], Some(21));
     state.set_port_up(1, false);
@@ -375,7 +393,10 @@ fn members_and_groups() {
     assert_eq!(state.members(profile), [member(1, 10), member(2, 21), member(3, 31)]);
     assert_eq!(state.groups(profile), [group(&[])]);
     assert_eq!(picks(), [None; 5]);
-    assert!(matches!(refused(&state, Update::DeleteGroup { profile, id: 1 }), UpdateError::InUse { users: 1, .. }));
+    assert!(matches!(
+        refused(&state, Update::DeleteGroup { profile, id: 1 }),
+        UpdateError::InUse { users: 1, .. }
+    ));
 
     // One-shot groups count as members, and go with their entry.
     let one_shot = |values: &[u32]| {
@@ -392,7 +413,10 @@ fn members_and_groups() {
     {
         let snapshot = state.pin();
         let found = state.lookup(&snapshot, table, &[4]);
-        assert_eq!([0, 1, 2].map(|h| set_value(&state.select(&snapshot, found, h))), [Some(1), Some(2), Some(1)]);
+        assert_eq!(
+            [0, 1, 2].map(|h| set_value(&state.select(&snapshot, found, h))),
+            [Some(1), Some(2), Some(1)]
+        );
     }
     assert_eq!(state.entry(&exact(table, 4)).expect("there").spec.action, one_shot(&[1, 2]));
     state
@@ -418,7 +442,10 @@ fn value_sets_are_replaced() {
     let entry = |a: u32, value: u32, mask: u32| {
         vec![
             KeyMatch::Exact(Bits::new(16, u128::from(a))),
-            KeyMatch::Ternary { value: Bits::new(32, u128::from(value)), mask: Bits::new(32, u128::from(mask)) },
+            KeyMatch::Ternary {
+                value: Bits::new(32, u128::from(value)),
+                mask: Bits::new(32, u128::from(mask)),
+            },
         ]
     };
     let replace = |entries| Update::SetValueSet { value_set: set, entries };
@@ -426,7 +453,9 @@ fn value_sets_are_replaced() {
     assert!(!is_in(set, &[1, 5]));
     let first = vec![entry(1, 5, 0xff), entry(1, 6, 0xffff)];
     state.write(&[replace(first.clone())]).expect("two entries");
-    assert!(is_in(set, &[1, 0x105]) && is_in(set, &[1, 6]) && !is_in(set, &[1, 0x106]) && !is_in(set, &[2, 5]));
+    assert!(
+        is_in(set, &[1, 0x105]) && is_in(set, &[1, 6]) && !is_in(set, &[1, 0x106]) && !is_in(set, &[2, 5])
+    );
     assert_eq!(state.value_set(set), first);
     state.write(&[replace(vec![entry(1, 6, 0xffff), entry(2, 5, 0xff)])]).expect("two entries");
     assert!(!is_in(set, &[1, 0x105]) && is_in(set, &[1, 6]) && is_in(set, &[2, 5]));
@@ -495,7 +524,9 @@ fn cells_are_written_and_read() {
     );
 
     let value = Bits::new(9, 0x1ab);
-    state.write(&[Update::WriteRegister { register: narrow, index: Some(2), value: value.clone() }]).expect("a cell");
+    state
+        .write(&[Update::WriteRegister { register: narrow, index: Some(2), value: value.clone() }])
+        .expect("a cell");
     assert_eq!(state.register(narrow, 2), 0x1ab);
     assert_eq!(state.register_value(narrow, 2), Some(value));
     state.set_register(narrow, 3, 0xffff);
@@ -503,7 +534,9 @@ fn cells_are_written_and_read() {
     assert_eq!(state.register(narrow, u64::MAX), 0);
     assert!(state.register_word(narrow, 3).is_some() && state.register_word(wide, 0).is_none());
     let value = Bits::ones(200);
-    state.write(&[Update::WriteRegister { register: wide, index: None, value: value.clone() }]).expect("all cells");
+    state
+        .write(&[Update::WriteRegister { register: wide, index: None, value: value.clone() }])
+        .expect("all cells");
     let mut limbs = [0; 4];
     state.read_register(wide, 1, &mut limbs);
     assert_eq!(Bits::from_limbs(200, &limbs), value);
@@ -521,10 +554,16 @@ fn cells_are_written_and_read() {
 #[test]
 fn replication_is_configured() {
     let state = Fixture::new().state();
-    let replica = |port| Replica { port, instance: port * 10, backups: vec![BackupReplica { port: 9, instance: 1 }] };
-    let group = |ports: &[u32]| MulticastGroup { id: 3, replicas: ports.iter().copied().map(replica).collect() };
-    let session = CloneSession { id: 3, replicas: vec![replica(1)], packet_length_bytes: 64, class_of_service: 2 };
-    assert!(matches!(refused(&state, Update::ModifyMulticastGroup(group(&[1]))), UpdateError::NotFound { .. }));
+    let replica =
+        |port| Replica { port, instance: port * 10, backups: vec![BackupReplica { port: 9, instance: 1 }] };
+    let group =
+        |ports: &[u32]| MulticastGroup { id: 3, replicas: ports.iter().copied().map(replica).collect() };
+    let session =
+        CloneSession { id: 3, replicas: vec![replica(1)], packet_length_bytes: 64, class_of_service: 2 };
+    assert!(matches!(
+        refused(&state, Update::ModifyMulticastGroup(group(&[1]))),
+        UpdateError::NotFound { .. }
+    ));
     state
         .write(&[Update::CreateMulticastGroup(group(&[1, 2])), Update::CreateCloneSession(session.clone())])
         .expect("new ones");
@@ -540,7 +579,11 @@ fn replication_is_configured() {
     assert_eq!(state.multicast_group(&snapshot, 3), Some(&group(&[4])));
     assert_eq!(state.clone_session(&snapshot, 3), None);
     assert_eq!((state.multicast_groups(), state.clone_sessions()), (vec![group(&[4])], vec![]));
-    let failing = [Update::DeleteMulticastGroup(3), Update::CreateCloneSession(session), Update::DeleteMulticastGroup(3)];
+    let failing = [
+        Update::DeleteMulticastGroup(3),
+        Update::CreateCloneSession(session),
+        Update::DeleteMulticastGroup(3),
+    ];
     assert_eq!(state.write(&failing).expect_err("it is gone already").index, 2);
     assert_eq!((state.multicast_groups(), state.clone_sessions()), (vec![group(&[4])], vec![]));
     let each = state.write_each(&failing);

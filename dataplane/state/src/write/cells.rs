@@ -40,17 +40,22 @@ impl CellWrite {
                 }
             }
             CellWrite::DirectCounter(table, slot, value) => {
-                if let Some(counter) = state.tables.get(table.as_u32() as usize).and_then(|t| t.counter.as_ref()) {
+                if let Some(counter) =
+                    state.tables.get(table.as_u32() as usize).and_then(|t| t.counter.as_ref())
+                {
                     counter.set(slot, value);
                 }
             }
             CellWrite::Meter(id, index, config) => {
                 if let Some(Some(meter)) = state.meters.get(id.as_u32() as usize) {
-                    later.extend(range(index, meter.size()).filter_map(|index| meter.configure(index, config)));
+                    later.extend(
+                        range(index, meter.size()).filter_map(|index| meter.configure(index, config)),
+                    );
                 }
             }
             CellWrite::DirectMeter(table, slot, config) => {
-                if let Some(meter) = state.tables.get(table.as_u32() as usize).and_then(|t| t.meter.as_ref()) {
+                if let Some(meter) = state.tables.get(table.as_u32() as usize).and_then(|t| t.meter.as_ref())
+                {
                     later.extend(meter.configure(slot, config));
                 }
             }
@@ -123,7 +128,11 @@ impl Transaction<'_> {
         self.push_cells(CellWrite::Counter(id, index, value))
     }
 
-    pub(super) fn write_direct_counter(&mut self, of: &DirectOf, value: CounterValue) -> Result<(), UpdateError> {
+    pub(super) fn write_direct_counter(
+        &mut self,
+        of: &DirectOf,
+        value: CounterValue,
+    ) -> Result<(), UpdateError> {
         let slot = self.direct_slot(of, "counter")?;
         self.push_cells(CellWrite::DirectCounter(of.table(), slot, value))
     }

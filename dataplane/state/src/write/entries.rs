@@ -104,9 +104,10 @@ impl<'a> Transaction<'a> {
                 size: writer.capacity,
             });
         }
-        let no_memory = |_| UpdateError::NoMemory { what: format!("an entry of table `{}`", declared.control.name) };
+        let no_memory =
+            |_| UpdateError::NoMemory { what: format!("an entry of table `{}`", declared.control.name) };
         let slot = table.take_slot(writer).map_err(no_memory)?;
-        let entry = EntryRef::new(NewEntry {
+        let new = NewEntry {
             first: self.next,
             rank: encoded.rank,
             slot,
@@ -116,7 +117,8 @@ impl<'a> Transaction<'a> {
             args,
             sequence: writer.space.next_sequence(),
             cold,
-        });
+        };
+        let entry = EntryRef::new(&mut self.writer.slab, new);
         self.begin_entry(Owner::Table(id), encoded.mask, entry, true);
         Ok(())
     }
@@ -126,7 +128,7 @@ impl<'a> Transaction<'a> {
         let resolved = self.resolve(spec.key.table, &spec.action)?;
         self.check_idle_timeout(spec)?;
         let owner = Owner::Table(spec.key.table);
-        let new = EntryRef::new(NewEntry {
+        let new = NewEntry {
             first: self.next,
             rank: old.rank(),
             slot: old.slot(),
@@ -141,7 +143,8 @@ impl<'a> Transaction<'a> {
                 is_const: false,
                 one_shot: resolved.one_shot,
             },
-        });
+        };
+        let new = EntryRef::new(&mut self.writer.slab, new);
         self.end_entry(owner, encoded.mask.clone(), old, false);
         self.begin_entry(owner, encoded.mask, new, false);
         Ok(())

@@ -40,7 +40,9 @@ fn check_weights(
     let own = (selector.max_group_size != 0).then_some(selector.max_group_size);
     let limit = [own, max_size].into_iter().flatten().min();
     match limit.map(u64::from) {
-        Some(limit) if given > limit => Err(UpdateError::GroupTooLarge { what: what.to_string(), given, limit }),
+        Some(limit) if given > limit => {
+            Err(UpdateError::GroupTooLarge { what: what.to_string(), given, limit })
+        }
         _ => Ok(()),
     }
 }
@@ -233,8 +235,10 @@ impl Transaction<'_> {
         self.check_room(profile, members.len())?;
         let data = members.iter().map(|m| self.member_action(profile, &m.action));
         let data = data.collect::<Result<Vec<_>, _>>()?;
-        let cells: Vec<Held<MemberCell>> =
-            data.into_iter().map(|data| Held::new(MemberCell { number: 0, versions: Versioned::new(data) })).collect();
+        let cells: Vec<Held<MemberCell>> = data
+            .into_iter()
+            .map(|data| Held::new(MemberCell { number: 0, versions: Versioned::new(data) }))
+            .collect();
         let picks = members.iter().zip(&cells).map(|(m, cell)| Pick {
             member: *cell,
             weight: m.weight,

@@ -11,7 +11,11 @@ use crate::error::UpdateError;
 use crate::key::Precedence;
 
 impl Transaction<'_> {
-    pub(super) fn set_value_set(&mut self, id: ValueSetId, entries: &[Vec<KeyMatch>]) -> Result<(), UpdateError> {
+    pub(super) fn set_value_set(
+        &mut self,
+        id: ValueSetId,
+        entries: &[Vec<KeyMatch>],
+    ) -> Result<(), UpdateError> {
         let state = self.state;
         let number = id.as_u32() as usize;
         let known = state.program.value_sets.get(id).zip(state.value_sets.get(number));
@@ -57,7 +61,7 @@ impl Transaction<'_> {
             if space.find_same(writer, self.next, encoded).is_some() {
                 continue;
             }
-            let entry = EntryRef::new(NewEntry {
+            let new = NewEntry {
                 first: self.next,
                 rank: encoded.rank,
                 slot: 0,
@@ -67,7 +71,8 @@ impl Transaction<'_> {
                 args: &[],
                 sequence: writer.next_sequence(),
                 cold: Cold::default(),
-            });
+            };
+            let entry = EntryRef::new(&mut self.writer.slab, new);
             self.begin_entry(owner, encoded.mask.clone(), entry, false);
         }
         Ok(())
