@@ -31,7 +31,8 @@ def packets(src_mac, dst_mac, src_ip, dst_ip, ttl):
     for qp in (0x11, 0x12, 0xABCDEF):
         for size in (0, 1, 64, 1024, 4096, 8192):
             ecn = (psn % 3) + (0 if size else 1)
-            data = Raw(bytes((psn + i) & 0xFF for i in range(size)))
+            # High nibble fixed: tshark takes payload that begins like an Ethertype for one.
+            data = Raw(bytes(0xA0 | (psn + i) & 0x0F for i in range(size)))
             pad = -size % 4
             for opcode, head in ((0x06, reth(size * 4)), (0x07, None), (0x08, None), (0x0A, reth(size)),
                                  (0x0D, AETH(syndrome=0, msn=psn)), (0x0B, reth(size) / immediate)):

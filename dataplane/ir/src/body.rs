@@ -315,8 +315,8 @@ pub enum Stmt {
     },
     /// Deparser: appends the header to the packet's new front if it is valid.
     Emit(HeaderRef),
-    /// Counts the packet in a cell, or for a direct counter in the entry whose action is running. Out of range
-    /// does nothing.
+    /// Counts the packet in a cell, or for a direct counter in the entry whose action, with its `copy_in` and
+    /// `copy_out`, is running. Out of range does nothing.
     Count {
         /// Which.
         counter: CounterId,

@@ -198,9 +198,20 @@ impl<N: Filed> Index<N> {
     ///
     /// May offer pointers filed under other hashes.
     #[inline]
-    pub(crate) fn find(&self, hash: u64, mut accept: impl FnMut(NonNull<N>) -> bool) -> Option<NonNull<N>> {
+    pub(crate) fn find(&self, hash: u64, accept: impl FnMut(NonNull<N>) -> bool) -> Option<NonNull<N>> {
+        self.find_among(self.buckets.load(Ordering::Acquire), hash, accept)
+    }
+
+    /// [`Index::find`] by a reader that has read this count of buckets.
+    #[inline]
+    fn find_among(
+        &self,
+        buckets: usize,
+        hash: u64,
+        mut accept: impl FnMut(NonNull<N>) -> bool,
+    ) -> Option<NonNull<N>> {
         let wanted = Bucket::<N>::tag(hash).wrapping_mul(0x0101_0101_0101_0101);
-        let mut bucket = self.bucket(home(hash, self.buckets.load(Ordering::Acquire)));
+        let mut bucket = self.bucket(home(hash, buckets));
         loop {
             let differences = bucket.tags.load(Ordering::Acquire) ^ wanted;
             // The high bit of every byte that is zero, and of some above one that is: those cost a comparison.
@@ -302,23 +313,24 @@ impl<N: Filed> Index<N> {
 
         /// # Safety
         /// As for [`Later::new`]: `index` points to an index that readers of the older count are done with.
-        unsafe fn run<N: Filed>(index: *mut (), _: *mut (), source: usize, more: &mut Vec<Later>) {
+        unsafe fn run<N: Filed>(index: *mut (), _: *mut (), new: usize, more: &mut Vec<Later>) {
             // SAFETY: an index is freed later than what it retires.
             let index = unsafe { &*index.cast::<Index<N>>() };
-            index.clean(source, more);
+            index.clean(new, more);
         }
         let this: *const Index<N> = self;
         // SAFETY: an index that has entries stays where it is until all it has retired was handed back.
-        later.push(unsafe { Later::new(this.cast_mut().cast(), null_mut(), source, run::<N>) });
+        later.push(unsafe { Later::new(this.cast_mut().cast(), null_mut(), new, run::<N>) });
     }
 
-    /// Removes from a bucket the pointers that belong elsewhere.
-    fn clean(&self, source: usize, later: &mut Vec<Later>) {
-        let buckets = self.buckets.load(Ordering::Relaxed);
+    /// Removes the originals of the pointers that have moved to a bucket when it was new. Those that have moved
+    /// elsewhere since stay: readers of the count between may still look for them here.
+    fn clean(&self, new: usize, later: &mut Vec<Later>) {
+        let Some(source) = parent(new) else { return };
         for bucket in self.chain(source) {
             for (lane, node) in bucket.nodes() {
                 // SAFETY: what is in the set is not freed.
-                if home(unsafe { N::hash(node) }, buckets) != source {
+                if home(unsafe { N::hash(node) }, new + 1) == new {
                     bucket.clear(lane);
                 }
             }

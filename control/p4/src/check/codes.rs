@@ -131,7 +131,7 @@ crate::diagnostic_codes! {
          twice, or stands behind `default`.";
     STATIC_ASSERTION = "E0414", "static-assertion-failed",
         "A `static_assert` of the program, or of a library it includes, does not hold.";
-    ANNOTATION = "E0415", "invalid-annotation",
+    ANNOTATION = "E0415", "misused-annotation",
         "An annotation has a body of the wrong form, is given twice where once is allowed, or stands where it means \
          nothing. Structured annotations contain constant strings, integers and booleans.";
     ABSTRACT_METHOD = "E0416", "abstract-methods",

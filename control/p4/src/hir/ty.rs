@@ -47,7 +47,8 @@ pub struct Types {
 /// A type. Typedefs are resolved away.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Ty {
-    /// What an error has been reported for: compatible with everything.
+    /// What an error has been reported for: compatible with everything. Without an error, `_` in a declaration, and a
+    /// type argument of a package that nothing determines and nothing needs.
     Unknown,
     /// `void`
     Void,

@@ -216,15 +216,13 @@ impl Lowerer<'_> {
             return Ok(Actual::Const(value));
         }
         if is_path(expr)
-            && !disturbed
-            && let LValue::Whole(location) = match self.try_location(expr)? {
-                Some(_) => self.lvalue(expr, true)?,
-                None => {
-                    let value = self.value(expr)?;
-                    return Ok(Actual::In(value, None));
-                }
-            }
+            && let Some(location) = self.try_location(expr)?
         {
+            if disturbed {
+                let value = self.read(&location);
+                return Ok(Actual::In(self.pin(value), None));
+            }
+            let location = self.keep_index(location);
             return Ok(Actual::In(self.read(&location), Some(location)));
         }
         let value = self.value(expr)?;

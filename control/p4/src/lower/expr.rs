@@ -302,7 +302,7 @@ impl Lowerer<'_> {
         if let Shape::Nothing = self.shape(&expr.ty, span)? {
             return self.unsupported(span, "a choice at run time between compile-time values");
         }
-        let name = self.local_name("tmp");
+        let name = self.temp_name();
         let result = self.allocate(&expr.ty, &name, span)?;
         let (more, ()) = self.in_block(|l| l.store(&result, then_value, span))?;
         then_block.extend(more);
@@ -503,7 +503,7 @@ impl Lowerer<'_> {
                 None => self.default_value(ty, span),
             };
         }
-        let name = self.local_name("tmp");
+        let name = self.temp_name();
         let result = self.allocate(ty, &name, span)?;
         let width = self.expr_width(&index);
         let mut cases = Vec::new();
@@ -598,7 +598,7 @@ impl Lowerer<'_> {
     }
 
     /// A location whose indices are in slots of their own.
-    fn keep_index(&mut self, location: Location) -> Location {
+    pub(crate) fn keep_index(&mut self, location: Location) -> Location {
         match location {
             Location::Scalar(Place::Field(header, field)) => {
                 Location::Scalar(Place::Field(self.keep_header_index(header), field))

@@ -40,6 +40,10 @@ pub(crate) fn unary(op: UnaryOp, of: Expr) -> Expr {
         // Negating a comparison is the opposite comparison; all of these have one bit.
         (UnaryOp::Not, Expr::Binary(BinaryOp::Eq, a, b)) => Expr::Binary(BinaryOp::Ne, a, b),
         (UnaryOp::Not, Expr::Binary(BinaryOp::Ne, a, b)) => Expr::Binary(BinaryOp::Eq, a, b),
+        (UnaryOp::Not, Expr::Binary(BinaryOp::LtU, a, b)) => Expr::Binary(BinaryOp::LeU, b, a),
+        (UnaryOp::Not, Expr::Binary(BinaryOp::LeU, a, b)) => Expr::Binary(BinaryOp::LtU, b, a),
+        (UnaryOp::Not, Expr::Binary(BinaryOp::LtS, a, b)) => Expr::Binary(BinaryOp::LeS, b, a),
+        (UnaryOp::Not, Expr::Binary(BinaryOp::LeS, a, b)) => Expr::Binary(BinaryOp::LtS, b, a),
         (op, of) => Expr::Unary(op, Box::new(of)),
     }
 }

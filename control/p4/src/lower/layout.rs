@@ -309,8 +309,14 @@ impl Lowerer<'_> {
 
     /// A new scalar slot for an intermediate value.
     pub(crate) fn temp(&mut self, width: u32) -> VarId {
-        let name = self.local_name("tmp");
+        let name = self.temp_name();
         self.new_var(name, ir::Ty::Bits(width))
+    }
+
+    /// A name for something that has none in the program.
+    pub(crate) fn temp_name(&mut self) -> String {
+        self.temp_count += 1;
+        self.local_name(&format!("tmp{}", self.temp_count))
     }
 
     /// A name in the current callable.

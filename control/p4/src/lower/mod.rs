@@ -25,6 +25,8 @@ mod optimise;
 mod parser;
 mod stmt;
 mod table;
+#[cfg(test)]
+mod tests;
 mod value;
 mod walk;
 
@@ -234,6 +236,8 @@ pub(crate) struct Lowerer<'a> {
     pub(crate) block: ir::Block,
     /// Statements made so far.
     statement_count: usize,
+    /// Slots for intermediate values made so far.
+    temp_count: usize,
     /// Nesting of what is being lowered.
     depth: u32,
     header_types: HashMap<Ty, ir::HeaderTypeId>,
@@ -299,6 +303,7 @@ impl<'a> Lowerer<'a> {
             act: None,
             block: Vec::new(),
             statement_count: 0,
+            temp_count: 0,
             depth: 0,
             header_types: HashMap::new(),
             header_fields: HashMap::new(),

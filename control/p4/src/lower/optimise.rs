@@ -8,7 +8,9 @@
 //! Invariant: packets, counters, registers, digests and traces are those of the program as it was.
 
 use cranelift_entity::{EntityRef, PrimaryMap, SecondaryMap};
-use heddle_ir::{Block, BodyId, Callee, Expr, Place, PreserveId, Program, Stmt, Ty, UnaryOp, VarId};
+use heddle_ir::{
+    Block, BodyId, Callee, Expr, HeaderRef, Place, PreserveId, Program, Stmt, Ty, UnaryOp, VarId,
+};
 
 use super::fold;
 use super::walk::{self, Part};
@@ -25,6 +27,7 @@ pub(super) fn run(program: &mut Program) {
     for _ in 0..ROUNDS_MAX {
         let usage = Usage::of(program);
         let mut changed = zero_reads(program, &usage);
+        direct_elements(program);
         changed |= drop_dead(program, &usage);
         if !changed {
             break;
@@ -97,6 +100,37 @@ fn zero_reads(program: &mut Program, usage: &Usage) -> bool {
         walk::sub_exprs(expr, &mut refold);
     });
     changed
+}
+
+/// Names elements of stacks directly where the index has become known.
+fn direct_elements(program: &mut Program) {
+    let stacks = std::mem::take(&mut program.stacks);
+    let direct = |header: &mut HeaderRef| {
+        if let HeaderRef::Element(stack, index) = header
+            && let Expr::Const(bits) = &**index
+            && let Some(id) =
+                bits.to_u64().and_then(|i| stacks[*stack].elements.get(usize::try_from(i).ok()?))
+        {
+            *header = HeaderRef::One(*id);
+        }
+    };
+    walk::exprs(program, &mut |expr| {
+        walk::sub_exprs(expr, &mut |e| {
+            if let Expr::Read(Place::Field(header, _)) | Expr::Valid(header) = e {
+                direct(header);
+            }
+        });
+    });
+    walk::blocks(program, &mut |block| {
+        walk::stmts(block, &mut |stmt| {
+            walk::parts(stmt, &mut |part| {
+                if let Part::Header(header) = part {
+                    direct(header);
+                }
+            });
+        });
+    });
+    program.stacks = stacks;
 }
 
 /// Folds an expression whose parts may have become constants.

@@ -263,7 +263,7 @@ impl Lowerer<'_> {
         match value {
             Value::Scalar(expr) => Value::Scalar(self.pin_scalar(expr)),
             Value::Header(HeaderValue::Copy(header), ty) => {
-                let name = self.local_name("tmp");
+                let name = self.temp_name();
                 let copy = HeaderRef::One(self.ir.headers.push(ir::Header { name, ty, union: None }));
                 self.emit(Stmt::CopyHeader { dst: copy.clone(), src: header });
                 Value::Header(HeaderValue::Copy(copy), ty)
@@ -288,7 +288,7 @@ impl Lowerer<'_> {
             return expr;
         }
         let ty = self.expr_ty(&expr);
-        let name = self.local_name("tmp");
+        let name = self.temp_name();
         let var = self.new_var(name, ty);
         self.emit(Stmt::Assign(Place::Var(var), expr));
         Expr::Read(Place::Var(var))

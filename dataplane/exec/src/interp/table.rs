@@ -57,6 +57,7 @@ impl Pass<'_, '_> {
 
     fn run_action(&mut self, of_table: &TableAction, found: Found<'_>) -> Flow {
         let action = &self.program().actions[of_table.action];
+        let caller = self.running.replace(found.entry);
         let mut flow = self.block(&of_table.copy_in);
         if flow == Flow::Next {
             let mut args = found.args;
@@ -66,11 +67,11 @@ impl Pass<'_, '_> {
                 self.frame.words[slot.limbs()..slot.limbs() + limbs.len()].copy_from_slice(limbs);
                 args = rest;
             }
-            let caller = self.running.replace(found.entry);
             flow = returned(self.block(&action.body));
-            self.running = caller;
         }
-        self.copy_out(&of_table.copy_out, flow)
+        let flow = self.copy_out(&of_table.copy_out, flow);
+        self.running = caller;
+        flow
     }
 
     fn tell_applied(&mut self, id: TableId, table: &Table, action: Option<&TableAction>, found: Found<'_>) {

@@ -1,6 +1,6 @@
-//! Filing, growing and removing against a list, whatever is due when.
+//! Filing, growing and removing against a list, with readers that have read an older count of buckets.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 
 use proptest::prelude::*;
 
@@ -23,68 +23,148 @@ fn hash() -> impl Strategy<Value = u64> {
 #[derive(Clone, Debug)]
 enum Step {
     Insert(u64),
-    Remove(usize),
-    /// What waits is due, so many things of it.
+    /// Hides a node from readers to come; it is removed when that is due.
+    Retire(usize),
+    /// A reader pins and reads the count of buckets.
+    Pin,
+    /// The reader that pinned first is done.
+    Unpin,
+    /// So many things that are due are done.
     Due(usize),
+}
+
+/// What waits for its readers.
+enum Waiting {
+    Remove(Held<Node>),
+    Later(Later),
+}
+
+struct Reader {
+    buckets: usize,
+    sees: Vec<Held<Node>>,
+    /// Things that were retired before it pinned.
+    retired_before: usize,
+}
+
+/// A set with what its writer and readers know.
+struct World {
+    index: Index<Node>,
+    here: Vec<Held<Node>>,
+    waiting: VecDeque<Waiting>,
+    /// Things that were retired, ever.
+    retired: usize,
+    readers: VecDeque<Reader>,
+}
+
+impl World {
+    fn retire(&mut self, what: Waiting) {
+        self.waiting.push_back(what);
+        self.retired += 1;
+    }
+
+    /// Does the oldest thing that waits, if no reader was pinned when it was retired.
+    fn due(&mut self) -> bool {
+        let number = self.retired - self.waiting.len();
+        if self.readers.iter().any(|reader| reader.retired_before <= number) {
+            return false;
+        }
+        let Some(due) = self.waiting.pop_front() else { return false };
+        let mut later = Vec::new();
+        match due {
+            Waiting::Remove(node) => {
+                self.index.remove(node.as_non_null(), &mut later);
+                later.push(node.into_later());
+            }
+            // SAFETY: no reader was pinned when it was retired.
+            Waiting::Later(due) => unsafe { due.run(&mut later) },
+        }
+        later.into_iter().for_each(|later| self.retire(Waiting::Later(later)));
+        true
+    }
+
+    fn step(&mut self, step: Step) {
+        match step {
+            Step::Insert(hash) => {
+                let node = Held::new(Node(hash));
+                let mut later = Vec::new();
+                // SAFETY: freed below, after it was removed.
+                unsafe { self.index.insert(node.as_non_null(), &mut later) };
+                later.into_iter().for_each(|later| self.retire(Waiting::Later(later)));
+                self.here.push(node);
+            }
+            Step::Retire(n) if !self.here.is_empty() => {
+                let node = self.here.swap_remove(n % self.here.len());
+                self.retire(Waiting::Remove(node));
+            }
+            Step::Retire(_) => {}
+            Step::Pin => self.readers.push_back(Reader {
+                buckets: self.index.buckets.load(Ordering::Acquire),
+                sees: self.here.clone(),
+                retired_before: self.retired,
+            }),
+            Step::Unpin => drop(self.readers.pop_front()),
+            Step::Due(count) => {
+                for _ in 0..count {
+                    self.due();
+                }
+            }
+        }
+    }
+
+    /// Whether all see what they have to.
+    fn check(&self) -> Result<(), TestCaseError> {
+        let now = self.index.buckets.load(Ordering::Acquire);
+        let writer = (now, &self.here);
+        for (buckets, sees) in self.readers.iter().map(|r| (r.buckets, &r.sees)).chain([writer]) {
+            for node in sees {
+                // SAFETY: it is in the set.
+                let hash = unsafe { node.get() }.0;
+                let found = self.index.find_among(buckets, hash, |found| found == node.as_non_null());
+                prop_assert_eq!(found, Some(node.as_non_null()), "among {} of {} buckets", buckets, now);
+            }
+        }
+        let mut seen: HashMap<NonNull<Node>, usize> = HashMap::new();
+        self.index.for_each(|node| *seen.entry(node).or_insert(0) += 1);
+        prop_assert_eq!(seen.len(), self.index.len());
+        prop_assert!(seen.values().all(|count| *count == 1));
+        prop_assert!(self.here.iter().all(|node| seen.contains_key(&node.as_non_null())));
+        Ok(())
+    }
 }
 
 proptest! {
     #[test]
-    fn finds_what_is_in_it_at_every_step(
+    fn every_reader_finds_what_it_has_to(
         steps in proptest::collection::vec(
             prop_oneof![
-                4 => hash().prop_map(Step::Insert),
-                2 => any::<usize>().prop_map(Step::Remove),
-                2 => (0usize..8).prop_map(Step::Due),
+                8 => hash().prop_map(Step::Insert),
+                4 => any::<usize>().prop_map(Step::Retire),
+                1 => Just(Step::Pin),
+                1 => Just(Step::Unpin),
+                4 => (0usize..8).prop_map(Step::Due),
             ],
             1..300,
         ),
     ) {
-        let index = Index::<Node>::new();
-        let mut here: Vec<Held<Node>> = Vec::new();
-        let mut waiting: std::collections::VecDeque<Later> = std::collections::VecDeque::new();
-        let mut later = Vec::new();
+        let mut world = World {
+            index: Index::new(),
+            here: Vec::new(),
+            waiting: VecDeque::new(),
+            retired: 0,
+            readers: VecDeque::new(),
+        };
         for step in steps {
-            match step {
-                Step::Insert(hash) => {
-                    let node = Held::new(Node(hash));
-                    // SAFETY: freed below, after it was removed.
-                    unsafe { index.insert(node.as_non_null(), &mut later) };
-                    here.push(node);
-                }
-                Step::Remove(n) if !here.is_empty() => {
-                    let node = here.swap_remove(n % here.len());
-                    index.remove(node.as_non_null(), &mut later);
-                    later.push(node.into_later());
-                }
-                Step::Remove(_) => {}
-                Step::Due(count) => {
-                    for due in (0..count).filter_map(|_| waiting.pop_front()) {
-                        // SAFETY: there are no readers.
-                        unsafe { due.run(&mut later) }
-                    }
-                }
-            }
-            waiting.extend(later.drain(..));
-            prop_assert_eq!(index.len(), here.len());
-            for node in &here {
-                // SAFETY: it is in the set.
-                let hash = unsafe { node.get() }.0;
-                let found = index.find(hash, |found| found == node.as_non_null());
-                prop_assert_eq!(found, Some(node.as_non_null()));
-            }
-            let mut seen: HashMap<NonNull<Node>, usize> = HashMap::new();
-            index.for_each(|node| *seen.entry(node).or_insert(0) += 1);
-            prop_assert_eq!(seen.len(), here.len());
-            prop_assert!(here.iter().all(|node| seen.get(&node.as_non_null()) == Some(&1)));
+            world.step(step);
+            world.check()?;
         }
-        while let Some(due) = waiting.pop_front() {
-            // SAFETY: there are no readers.
-            unsafe { due.run(&mut later) }
-            waiting.extend(later.drain(..));
-        }
-        // SAFETY: the set is not used any more.
-        here.into_iter().for_each(|node| unsafe { node.free() });
+        world.readers.clear();
+        while world.due() {}
+        prop_assert!(world.waiting.is_empty());
+        prop_assert_eq!(world.index.len(), world.here.len());
+        world.check()?;
+        drop(world.index);
+        // SAFETY: the set is gone.
+        world.here.into_iter().for_each(|node| unsafe { node.free() });
     }
 
     #[test]

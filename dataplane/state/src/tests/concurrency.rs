@@ -278,34 +278,3 @@ fn writers_take_turns() {
     assert_eq!(state.entry_count(table), 1_500);
     assert_eq!(state.pin().generation(), 1_500);
 }
-
-#[test]
-fn zz_debug() {
-    let mut fixture = Fixture::new();
-    let table = fixture.table(&[(32, MatchKind::Exact)], 0);
-    let state = State::new(&fixture.verified(), 3).expect("a small state");
-    state.write(&[fixture.insert(exact(table, 1), 1)]).expect("a new entry");
-    std::thread::scope(|scope| {
-        for _ in 0..3 {
-            let state = &state;
-            scope.spawn(move || {
-                for i in 0..300_000 {
-                    let snapshot = state.pin();
-                    let found = state.lookup(&snapshot, table, &[1]);
-                    if !found.hit {
-                        let again = state.lookup(&snapshot, table, &[1]);
-                        panic!(
-                            "{i}: miss in generation {}, again {:?}, now {}",
-                            snapshot.generation(),
-                            again,
-                            state.pin().generation()
-                        );
-                    }
-                }
-            });
-        }
-        for i in 0..20000u32 {
-            state.write(&[fixture.modify(exact(table, 1), i)]).expect("an entry that is there");
-        }
-    });
-}
