@@ -35,7 +35,6 @@ impl RingOut {
     ///
     /// # Errors
     /// The packet comes back if the ring is full.
-    #[expect(clippy::result_large_err, reason = "the packet has to go somewhere")]
     pub(crate) fn push(&mut self, transfer: Transfer) -> Result<(), Transfer> {
         self.packets.push(transfer).map_err(|PushError::Full(transfer)| transfer)
     }

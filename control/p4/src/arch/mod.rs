@@ -9,6 +9,7 @@ mod packet;
 mod packing;
 mod v1model;
 mod v1model_externs;
+mod v1model_tables;
 
 use std::sync::Arc;
 

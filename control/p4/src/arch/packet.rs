@@ -104,7 +104,7 @@ fn next_of(path: &Expr) -> Option<&Expr> {
 fn check_bytes(l: &mut Lowerer<'_>, ty: ir::HeaderTypeId, span: Span) -> Lower<()> {
     let header = &l.ir.header_types[ty];
     let bits = header.fixed_width();
-    if bits % 8 != 0 {
+    if !bits.is_multiple_of(8) {
         let what =
             format!("a header on the wire of {bits} bits, which are not whole bytes (`{}`),", header.name);
         return l.unsupported(span, what);

@@ -28,7 +28,8 @@ use heddle_ir::{
 };
 
 use super::Architecture;
-use super::v1model_externs::{FUNCTIONS, OBJECTS, PROPERTIES};
+use super::v1model_externs::{FUNCTIONS, OBJECTS};
+use super::v1model_tables::PROPERTIES;
 use crate::hir::Ty;
 use crate::lower::{
     Binding, CValue, InstId, InstKind, Location, Lower, Lowerer, Shape, annotation, annotation_ints, fold,
@@ -134,8 +135,18 @@ pub(crate) struct RequestKind {
     slot: Option<VarId>,
     /// What the packet keeps, by request.
     preserves: Vec<PreserveId>,
-    /// Whether it can be made in ingress and in egress.
-    stages: [bool; 2],
+    /// Whether each of them can be made in ingress and in egress.
+    stages: Vec<[bool; 2]>,
+}
+
+impl RequestKind {
+    /// The slot and the requests that can have been made in these stages.
+    fn made_in(&self, ingress: bool, egress: bool) -> Option<(VarId, Vec<usize>)> {
+        let slot = self.slot?;
+        let made = |stages: &[bool; 2]| stages[0] && ingress || stages[1] && egress;
+        let requests: Vec<usize> = (0..self.stages.len()).filter(|i| made(&self.stages[*i])).collect();
+        (!requests.is_empty()).then_some((slot, requests))
+    }
 }
 
 /// All requests.
@@ -169,22 +180,23 @@ impl Lowerer<'_> {
         let kind = request as usize;
         let slot = match self.arch_state.requests.kinds[kind].slot {
             Some(slot) => slot,
-            None => self.new_var(format!("$request{kind}"), ir::Ty::Bits(REQUEST_WIDTH)),
+            None => self.new_var(["$clone", "$resubmit", "$recirculate"][kind], ir::Ty::Bits(REQUEST_WIDTH)),
         };
         let known = &mut self.arch_state.requests.kinds[kind];
         known.slot = Some(slot);
-        known.stages[usize::from(in_egress)] = true;
-        if in_function {
-            // A function is lowered once and may run in both.
-            known.stages = [true; 2];
-        }
         let index = match known.preserves.iter().position(|p| *p == preserve) {
             Some(index) => index,
             None => {
                 known.preserves.push(preserve);
+                known.stages.push([false; 2]);
                 known.preserves.len() - 1
             }
         };
+        known.stages[index][usize::from(in_egress)] = true;
+        if in_function {
+            // A function is lowered once and may run in both.
+            known.stages[index] = [true; 2];
+        }
         if index + 1 >= 1 << REQUEST_WIDTH {
             return self.unsupported(span, "so many different requests");
         }
@@ -316,7 +328,7 @@ fn build(l: &mut Lowerer<'_>, args: &[Option<CValue>]) -> Lower<()> {
     for i in 0..BLOCKS.len() {
         match args.get(i) {
             Some(Some(CValue::Instance(inst))) => blocks.push(*inst),
-            _ => return l.unsupported(Span::default(), "a switch without all of its blocks"),
+            _ => return incomplete(l),
         }
     }
     let globals = globals(l, &blocks)?;
@@ -340,7 +352,7 @@ fn build(l: &mut Lowerer<'_>, args: &[Option<CValue>]) -> Lower<()> {
     }
     result?;
     let [parser, verify, ingress, egress, compute, deparser] = callees.as_slice() else {
-        return l.unsupported(Span::default(), "a switch without all of its blocks");
+        return incomplete(l);
     };
     let received = received_clones(l, *parser);
     let (block, ()) = l.in_block(|l| {
@@ -361,13 +373,19 @@ fn build(l: &mut Lowerer<'_>, args: &[Option<CValue>]) -> Lower<()> {
     Ok(())
 }
 
+/// Some package of the same name has other blocks.
+fn incomplete<T>(l: &mut Lowerer<'_>) -> Lower<T> {
+    let span = l.hir.main.map(|main| l.hir.instances[main].decl.span).unwrap_or_default();
+    l.unsupported(span, "a switch with other blocks than v1model's")
+}
+
 /// The one set of headers, user metadata and standard metadata that all blocks share.
 fn globals(l: &mut Lowerer<'_>, blocks: &[InstId]) -> Lower<[Location; 3]> {
     let Some(ingress) = blocks.get(INGRESS) else {
-        return l.unsupported(Span::default(), "a switch without ingress");
+        return incomplete(l);
     };
     let InstKind::Control(control) = l.insts[*ingress].kind else {
-        return l.unsupported(Span::default(), "an ingress that is not a control");
+        return incomplete(l);
     };
     let params = l.hir.controls[control].params.clone();
     let mut made = Vec::new();
@@ -400,7 +418,7 @@ fn globals(l: &mut Lowerer<'_>, blocks: &[InstId]) -> Lower<[Location; 3]> {
     }
     match <[Location; 3]>::try_from(made) {
         Ok(globals) => Ok(globals),
-        Err(_) => l.unsupported(Span::default(), "an ingress with other parameters than v1model's"),
+        Err(_) => incomplete(l),
     }
 }
 
@@ -413,34 +431,32 @@ fn run(l: &mut Lowerer<'_>, callee: Callee) {
     }
 }
 
-/// What follows if a request of a kind can have been made in this stage or before: one block per thing that the packet
-/// keeps.
+/// What follows if one of these requests was made: one block per thing that the packet keeps.
 fn on_request(
-    kind: &RequestKind,
-    made_in: &[bool],
+    made: Option<(VarId, Vec<usize>)>,
     preserves: &[PreserveId],
     block: impl Fn(PreserveId) -> ir::Block,
     otherwise: ir::Block,
 ) -> ir::Block {
-    let (Some(slot), true) = (kind.slot, made_in.contains(&true)) else { return otherwise };
+    let Some((slot, requests)) = made else { return otherwise };
     let made = Expr::Read(Place::Var(slot));
-    match preserves {
-        [] => otherwise,
+    match requests.as_slice() {
         [one] => vec![Stmt::If {
-            cond: fold::not(fold::eq(made, konst(REQUEST_WIDTH, 0))),
-            then: block(*one),
+            cond: fold::eq(made, Expr::Const(request_label(*one))),
+            then: block(preserves[*one]),
             els: otherwise,
         }],
         many => vec![Stmt::Switch {
             on: made,
-            cases: many
-                .iter()
-                .enumerate()
-                .map(|(i, p)| (vec![Bits::new(REQUEST_WIDTH, i as u128 + 1)], block(*p)))
-                .collect(),
+            cases: many.iter().map(|i| (vec![request_label(*i)], block(preserves[*i]))).collect(),
             default: otherwise,
         }],
     }
+}
+
+/// What a slot holds if this request was made last.
+fn request_label(index: usize) -> Bits {
+    Bits::new(REQUEST_WIDTH, index as u128 + 1)
 }
 
 fn mirror(requests: &Requests, source: MirrorSource) -> impl Fn(PreserveId) -> ir::Block {
@@ -454,6 +470,8 @@ fn mirror(requests: &Requests, source: MirrorSource) -> impl Fn(PreserveId) -> i
 /// What clones of received packets keep.
 #[derive(Debug, Default)]
 struct ReceivedClones {
+    /// The slot that says which was requested, and which there can be.
+    made: Option<(VarId, Vec<usize>)>,
     /// By request.
     preserves: Vec<PreserveId>,
     /// Slots that the clone's parser would overwrite, and where they are kept meanwhile.
@@ -461,12 +479,13 @@ struct ReceivedClones {
 }
 
 fn received_clones(l: &mut Lowerer<'_>, parser: Callee) -> ReceivedClones {
-    let clones = l.arch_state.requests.kinds[Request::Clone as usize].clone();
-    let (Some(slot), true) = (clones.slot, clones.stages[0]) else { return ReceivedClones::default() };
+    let clones = &l.arch_state.requests.kinds[Request::Clone as usize];
+    let mut preserves = clones.preserves.clone();
+    let Some((slot, requests)) = clones.made_in(true, false) else { return ReceivedClones::default() };
     let written = crate::lower::written_vars(&l.ir, parser);
     let mut saved: Vec<(VarId, VarId)> = Vec::new();
-    for preserve in &clones.preserves {
-        for var in l.ir.preserves[*preserve].vars.clone() {
+    for request in &requests {
+        for var in l.ir.preserves[preserves[*request]].vars.clone() {
             if written.contains(&var) && saved.iter().all(|(v, _)| *v != var) {
                 let ty = l.ir.vars[var].ty;
                 let name = format!("{}.kept", l.ir.vars[var].name);
@@ -474,26 +493,22 @@ fn received_clones(l: &mut Lowerer<'_>, parser: Callee) -> ReceivedClones {
             }
         }
     }
-    if saved.is_empty() {
-        return ReceivedClones { preserves: clones.preserves, saved };
+    if !saved.is_empty() {
+        // Which request it was has to come along.
+        for request in &requests {
+            let mut keep = l.ir.preserves[preserves[*request]].clone();
+            keep.vars.push(slot);
+            preserves[*request] = l.ir.preserves.push(keep);
+        }
     }
-    // Which request it was has to come along.
-    let mut preserves = Vec::new();
-    for preserve in &clones.preserves {
-        let mut keep = l.ir.preserves[*preserve].clone();
-        keep.vars.push(slot);
-        preserves.push(l.ir.preserves.push(keep));
-    }
-    ReceivedClones { preserves, saved }
+    ReceivedClones { made: Some((slot, requests)), preserves, saved }
 }
 
 /// `simple_switch`, after-ingress pseudocode: clone; then resubmit, else multicast, else drop, else unicast.
 fn after_ingress(l: &mut Lowerer<'_>, received: &ReceivedClones) {
     let requests = &l.arch_state.requests;
-    let clones = &requests.kinds[Request::Clone as usize];
     let clones = on_request(
-        clones,
-        &clones.stages[..1],
+        received.made.clone(),
         &received.preserves,
         mirror(requests, MirrorSource::Received),
         Vec::new(),
@@ -513,8 +528,7 @@ fn after_ingress(l: &mut Lowerer<'_>, received: &ReceivedClones) {
     }];
     let resubmits = &requests.kinds[Request::Resubmit as usize];
     let decision = on_request(
-        resubmits,
-        &resubmits.stages[..1],
+        resubmits.made_in(true, false),
         &resubmits.preserves,
         |preserve| vec![Stmt::Decide(Decision::Resubmit(preserve))],
         forward,
@@ -525,8 +539,7 @@ fn after_ingress(l: &mut Lowerer<'_>, received: &ReceivedClones) {
 
 /// Clones of received packets are parsed now; what they keep is put back over what the parser does.
 fn before_egress(l: &mut Lowerer<'_>, parser: Callee, received: &ReceivedClones) -> Lower<()> {
-    let clones = l.arch_state.requests.kinds[Request::Clone as usize].clone();
-    if let (Some(slot), true) = (clones.slot, clones.stages[0]) {
+    if let Some((slot, requests)) = &received.made {
         let copy = |to: VarId, from: VarId| Stmt::Assign(Place::Var(to), Expr::Read(Place::Var(from)));
         let origin = Expr::Intrinsic(Intrinsic::Origin);
         let is_clone = fold::eq(origin, konst(32, Origin::CloneOfReceived as u128));
@@ -538,21 +551,20 @@ fn before_egress(l: &mut Lowerer<'_>, parser: Callee, received: &ReceivedClones)
             run(l, parser);
             if !received.saved.is_empty() {
                 let mut cases = Vec::new();
-                for (i, preserve) in received.preserves.iter().enumerate() {
-                    let vars = &l.ir.preserves[*preserve].vars;
+                for request in requests {
+                    let vars = &l.ir.preserves[received.preserves[*request]].vars;
                     let kept = received.saved.iter().filter(|(v, _)| vars.contains(v));
-                    let restore: Vec<Stmt> = kept.map(|(v, k)| copy(*v, *k)).collect();
-                    cases.push((vec![Bits::new(REQUEST_WIDTH, i as u128 + 1)], restore));
+                    cases.push((vec![request_label(*request)], kept.map(|(v, k)| copy(*v, *k)).collect()));
                 }
-                l.emit(Stmt::Switch { on: Expr::Read(Place::Var(slot)), cases, default: Vec::new() });
+                l.emit(Stmt::Switch { on: Expr::Read(Place::Var(*slot)), cases, default: Vec::new() });
             }
             Ok(())
         })?;
         l.emit(Stmt::If { cond: is_clone, then, els: Vec::new() });
-    }
-    if let (Some(slot), [true, true]) = (clones.slot, clones.stages) {
         // Ingress's request has been served.
-        l.emit(Stmt::Assign(Place::Var(slot), konst(REQUEST_WIDTH, 0)));
+        if l.arch_state.requests.kinds[Request::Clone as usize].made_in(false, true).is_some() {
+            l.emit(Stmt::Assign(Place::Var(*slot), konst(REQUEST_WIDTH, 0)));
+        }
     }
     l.set_standard(AT_EGRESS);
     Ok(())
@@ -561,16 +573,16 @@ fn before_egress(l: &mut Lowerer<'_>, parser: Callee, received: &ReceivedClones)
 /// `simple_switch`, after-egress pseudocode: clone; then drop, else deparse and recirculate or transmit.
 fn after_egress(l: &mut Lowerer<'_>, headers: &Location, compute: Callee, deparser: Callee) -> Lower<()> {
     let clones = l.arch_state.requests.kinds[Request::Clone as usize].clone();
-    if clones.stages[1] {
+    if let Some((slot, requests)) = clones.made_in(false, true) {
         // A clone of what is sent has its headers as they are; metadata only as far as asked for.
-        let mut preserves = Vec::new();
-        for preserve in &clones.preserves {
-            let mut keep = l.ir.preserves[*preserve].clone();
+        let mut preserves = clones.preserves.clone();
+        for request in &requests {
+            let mut keep = l.ir.preserves[preserves[*request]].clone();
             preserve_location(headers, &mut keep);
-            preserves.push(l.ir.preserves.push(keep));
+            preserves[*request] = l.ir.preserves.push(keep);
         }
         let session = mirror(&l.arch_state.requests, MirrorSource::Live);
-        let block = on_request(&clones, &clones.stages[1..], &preserves, session, Vec::new());
+        let block = on_request(Some((slot, requests)), &preserves, session, Vec::new());
         l.block.extend(block);
     }
     let (mut kept, ()) = l.in_block(|l| {
@@ -580,8 +592,7 @@ fn after_egress(l: &mut Lowerer<'_>, headers: &Location, compute: Callee, depars
     })?;
     let recirculations = &l.arch_state.requests.kinds[Request::Recirculate as usize];
     kept.extend(on_request(
-        recirculations,
-        &recirculations.stages,
+        recirculations.made_in(true, true),
         &recirculations.preserves,
         |preserve| vec![Stmt::Decide(Decision::Recirculate(preserve))],
         vec![Stmt::Decide(Decision::Transmit)],

@@ -1,4 +1,4 @@
-//! The extern objects, extern functions and table properties of v1model.
+//! The extern objects and extern functions of v1model.
 
 use std::sync::Arc;
 
@@ -7,11 +7,11 @@ use heddle_ir::{BinaryOp, Bits, CounterUnit, Expr, HashAlgorithm, Place, Stmt, U
 
 use super::packet::whole;
 use super::v1model::{DROP_PORT, Request, preserve_location};
-use super::{DigestUse, Function, Object, TableProperty};
-use crate::hir::{Arg, ExprKind, Property, Ty};
+use super::{DigestUse, Function, Object};
+use crate::hir::{Arg, ExprKind, Ty};
 use crate::lower::{
-    Actual, CValue, ExternCall, ExternObject, InstId, InstKind, Location, Lower, Lowerer, Properties, Shape,
-    Value, annotation, annotation_ints, annotation_string, codes, fold, konst,
+    Actual, CValue, ExternCall, ExternObject, InstId, InstKind, Location, Lower, Lowerer, Shape, Value,
+    annotation, annotation_ints, annotation_string, codes, fold, konst,
 };
 use crate::source::Span;
 
@@ -77,14 +77,6 @@ pub(super) static FUNCTIONS: &[Function] = &[
     Function { name: "assume", params: 1, lower: assert },
     Function { name: "log_msg", params: 1, lower: log_msg },
     Function { name: "log_msg", params: 2, lower: log_msg },
-];
-
-/// Table properties.
-pub(super) static PROPERTIES: &[TableProperty] = &[
-    TableProperty { name: "implementation", apply: implementation },
-    TableProperty { name: "counters", apply: counters },
-    TableProperty { name: "meters", apply: meters },
-    TableProperty { name: "support_timeout", apply: support_timeout },
 ];
 
 fn stateless(_: &mut Lowerer<'_>, _: InstId) -> Lower<ExternObject> {
@@ -217,7 +209,7 @@ fn new_selector(l: &mut Lowerer<'_>, inst: InstId) -> Lower<ExternObject> {
     Ok(ExternObject::Profile(l.ir.profiles.push(ir::Profile { control, size, selector })))
 }
 
-fn max_group_size(decl: &crate::hir::Decl) -> u32 {
+pub(super) fn max_group_size(decl: &crate::hir::Decl) -> u32 {
     annotation(&decl.annotations, "max_group_size")
         .and_then(|a| annotation_ints(a).first().and_then(|n| u32::try_from(n).ok()))
         .unwrap_or(0)
@@ -287,7 +279,7 @@ fn read_register(l: &mut Lowerer<'_>, call: &ExternCall<'_>) -> Lower<Value> {
     };
     let width = l.ir.registers[register].width;
     // Straight into a slot of that width, if that is what is asked for.
-    if let Some(var) = whole(actuals.first()).and_then(|location| Lowerer::as_var(location))
+    if let Some(var) = whole(actuals.first()).and_then(Lowerer::as_var)
         && l.ir.vars[var].ty == ir::Ty::Bits(width)
     {
         l.emit(Stmt::RegisterRead { register, index, dst: var });
@@ -631,102 +623,4 @@ fn log_msg(l: &mut Lowerer<'_>, call: &ExternCall<'_>) -> Lower<Value> {
     };
     l.emit(Stmt::Log { format: format.to_string(), args });
     Ok(Value::Void)
-}
-
-/// The extern object that a table's property names.
-fn property_object(l: &mut Lowerer<'_>, property: &Property) -> Lower<ExternObject> {
-    if let CValue::Instance(inst) = l.constant(&property.value)?
-        && let InstKind::Extern(_, _, object) = l.insts[inst].kind
-    {
-        // One that is constructed in place has the name and annotations of the property.
-        if l.hir.instances[l.insts[inst].hir].is_anonymous {
-            l.property_decls.insert(inst, property.decl.clone());
-            if let ExternObject::Profile(profile) = object {
-                let given = annotation(&property.decl.annotations, "name").and_then(annotation_string);
-                if let Some(name) = given {
-                    let name = name.trim_start_matches('.').to_owned();
-                    l.ir.profiles[profile].control.name.clone_from(&name);
-                    l.insts[inst].name = name;
-                }
-                if let Some(selector) = &mut l.ir.profiles[profile].selector {
-                    selector.max_group_size = max_group_size(&property.decl);
-                }
-            }
-        }
-        return Ok(object);
-    }
-    let message = format!("`{}` has to name an extern object", property.decl.name);
-    l.error(codes::INVALID_PROPERTY, property.value.span, message)
-}
-
-fn implementation(l: &mut Lowerer<'_>, property: &Property, to: &mut Properties) -> Lower<()> {
-    match property_object(l, property)? {
-        ExternObject::Profile(profile) => to.profile = Some(profile),
-        ExternObject::Stateless
-        | ExternObject::Counter(_)
-        | ExternObject::DirectCounter(_)
-        | ExternObject::Meter(_)
-        | ExternObject::DirectMeter(..)
-        | ExternObject::Register(_) => {
-            let message = "the implementation of a table is an action profile or an action selector";
-            return l.error(codes::INVALID_PROPERTY, property.value.span, message);
-        }
-    }
-    Ok(())
-}
-
-/// `v1model.p4`: the entry that matched is counted, whether its action says so or not.
-fn counters(l: &mut Lowerer<'_>, property: &Property, to: &mut Properties) -> Lower<()> {
-    match property_object(l, property)? {
-        ExternObject::DirectCounter(counter) if l.ir.counters[counter].table.is_none() => {
-            to.direct_counter = Some(counter);
-            to.before_action.push(Stmt::Count { counter, index: None });
-            Ok(())
-        }
-        ExternObject::DirectCounter(_) => {
-            l.error(codes::INVALID_PROPERTY, property.value.span, "this counter counts another table already")
-        }
-        ExternObject::Stateless
-        | ExternObject::Counter(_)
-        | ExternObject::Meter(_)
-        | ExternObject::DirectMeter(..)
-        | ExternObject::Register(_)
-        | ExternObject::Profile(_) => l.error(
-            codes::INVALID_PROPERTY,
-            property.value.span,
-            "the counters of a table are a direct counter",
-        ),
-    }
-}
-
-/// `v1model.p4`: the entry that matched is metered, whether its action reads the meter or not.
-fn meters(l: &mut Lowerer<'_>, property: &Property, to: &mut Properties) -> Lower<()> {
-    match property_object(l, property)? {
-        ExternObject::DirectMeter(meter, color) if l.ir.meters[meter].table.is_none() => {
-            to.direct_meter = Some(meter);
-            to.before_action.push(Stmt::Meter { meter, index: None, color });
-            Ok(())
-        }
-        ExternObject::DirectMeter(..) => {
-            l.error(codes::INVALID_PROPERTY, property.value.span, "this meter meters another table already")
-        }
-        ExternObject::Stateless
-        | ExternObject::Counter(_)
-        | ExternObject::DirectCounter(_)
-        | ExternObject::Meter(_)
-        | ExternObject::Register(_)
-        | ExternObject::Profile(_) => {
-            l.error(codes::INVALID_PROPERTY, property.value.span, "the meters of a table are a direct meter")
-        }
-    }
-}
-
-fn support_timeout(l: &mut Lowerer<'_>, property: &Property, to: &mut Properties) -> Lower<()> {
-    match l.constant(&property.value)? {
-        CValue::Bool(on) => {
-            to.idle_timeout = on;
-            Ok(())
-        }
-        _ => l.error(codes::INVALID_PROPERTY, property.value.span, "`support_timeout` is true or false"),
-    }
 }

@@ -117,7 +117,7 @@ impl Lowerer<'_> {
     /// A compile-time value as bits of a width.
     pub(crate) fn bits_of_constant(&mut self, value: &CValue, width: u32, span: Span) -> Lower<Bits> {
         match value {
-            CValue::Error(code) => Ok(Bits::new(width, *code as u128)),
+            CValue::Error(member) => Ok(Bits::new(width, self.error_code(*member).into())),
             CValue::Enum(id, member) if self.hir.types.enums[*id].underlying.is_none() => {
                 Ok(Bits::new(width, *member as u128))
             }
@@ -196,15 +196,13 @@ impl Lowerer<'_> {
                 _ => None,
             },
             ExprKind::Cast(of) => match self.try_constant(of)? {
-                Some(value) => self.cast_constant(value, &expr.ty, expr.span)?,
+                Some(value) => self.cast_constant(value, &expr.ty)?,
                 None => None,
             },
             ExprKind::Slice { of, high, low } => {
                 let width = high.saturating_sub(*low).saturating_add(1);
-                match self.try_constant(of)?.and_then(|value| self.int_of(&value)) {
-                    Some(int) => Some(CValue::Int(modulo(int >> *low, width))),
-                    None => None,
-                }
+                let int = self.try_constant(of)?.and_then(|value| self.int_of(&value));
+                int.map(|int| CValue::Int(modulo(int >> *low, width)))
             }
             ExprKind::SizeOf(ty, which) => {
                 self.size_of(ty, *which, expr.span)?.map(|n| CValue::Int(n.into()))
@@ -308,7 +306,7 @@ impl Lowerer<'_> {
         Some(CValue::Int(int.clamp(low, high)))
     }
 
-    fn cast_constant(&mut self, value: CValue, to: &Ty, span: Span) -> Lower<Option<CValue>> {
+    fn cast_constant(&mut self, value: CValue, to: &Ty) -> Lower<Option<CValue>> {
         Ok(match (self.strip(to), value) {
             (Ty::Bool, value) => self.int_of(&value).map(|int| CValue::Bool(!int.is_zero())),
             (to @ (Ty::Bit(_) | Ty::Int(_) | Ty::InfInt), value) => {
@@ -333,7 +331,7 @@ impl Lowerer<'_> {
                 }
                 let mut out = Vec::new();
                 for (value, (_, ty)) in values.into_iter().zip(fields) {
-                    match self.cast_constant(value, &ty, span)? {
+                    match self.cast_constant(value, &ty)? {
                         Some(value) => out.push(value),
                         None => return Ok(None),
                     }

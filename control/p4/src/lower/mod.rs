@@ -11,6 +11,7 @@
 //! What P4-16 leaves open is decided as the IR decides it: what is not initialised is zero or invalid. Loops that
 //! have no bound of their own get [`LowerOptions::loop_bound`], parsers [`LowerOptions::parser_step_bound`].
 
+mod binding;
 mod call;
 pub mod codes;
 mod constant;
@@ -23,6 +24,7 @@ mod mention;
 mod names;
 mod optimise;
 mod parser;
+mod place;
 mod stmt;
 mod table;
 #[cfg(test)]
@@ -118,7 +120,7 @@ pub fn lower(program: &hir::Program, options: &LowerOptions, diags: &mut Diagnos
     let mut lowerer = Lowerer::new(program, options, diags, arch);
     lowerer.ir.name = options.name.clone();
     lowerer.ir.architecture = arch.name.to_owned();
-    lowerer.ir.errors = program.errors.iter().map(|e| e.to_string()).collect();
+    lowerer.number_errors();
     let built = lowerer.elaborate_main(main).and_then(|blocks| (arch.build)(&mut lowerer, &blocks));
     let p4info = lowerer.control_plane();
     let Lowerer { mut ir, .. } = lowerer;
@@ -223,6 +225,8 @@ pub(crate) struct Lowerer<'a> {
     acts: PrimaryMap<ActId, Activation>,
     bases: PrimaryMap<BaseId, BaseKey>,
     base_ids: HashMap<BaseKey, BaseId>,
+    /// Codes of `error` members, by their position in the program.
+    error_codes: Vec<u32>,
     /// Slots of variables.
     storage: HashMap<(BaseId, VariableId), Location>,
     /// Slots of results.
@@ -275,6 +279,17 @@ pub(crate) struct Lowerer<'a> {
     pub(crate) arch_state: crate::arch::State,
 }
 
+/// The errors of `core.p4`, by their codes ([`ir::error_code`]).
+const CORE_ERRORS: [&str; 7] = [
+    "NoError",
+    "PacketTooShort",
+    "NoMatch",
+    "StackOutOfBounds",
+    "HeaderTooShort",
+    "ParserTimeout",
+    "ParserInvalidArgument",
+];
+
 /// Nesting beyond which lowering gives up rather than run out of stack.
 const DEPTH_MAX: u32 = 300;
 
@@ -296,6 +311,7 @@ impl<'a> Lowerer<'a> {
             acts: PrimaryMap::new(),
             bases: PrimaryMap::new(),
             base_ids: HashMap::new(),
+            error_codes: Vec::new(),
             storage: HashMap::new(),
             results: HashMap::new(),
             specialisations: HashMap::new(),
@@ -326,6 +342,20 @@ impl<'a> Lowerer<'a> {
             property_decls: HashMap::new(),
             arch_state: crate::arch::State::default(),
         }
+    }
+
+    /// The errors of `core.p4` have fixed codes, wherever the program declares its own.
+    fn number_errors(&mut self) {
+        let names: Vec<String> = self.hir.errors.iter().map(|e| e.to_string()).collect();
+        let own = names.iter().filter(|n| !CORE_ERRORS.contains(&n.as_str())).cloned();
+        self.ir.errors = CORE_ERRORS.iter().map(|e| (*e).to_owned()).chain(own).collect();
+        let code = |name: &String| self.ir.errors.iter().position(|e| e == name).unwrap_or(0) as u32;
+        self.error_codes = names.iter().map(code).collect();
+    }
+
+    /// The code of an `error` member.
+    pub(crate) fn error_code(&self, member: usize) -> u32 {
+        self.error_codes.get(member).copied().unwrap_or(0)
     }
 
     /// Reports that something is not lowered.

@@ -299,7 +299,7 @@ impl Lowerer<'_> {
         let location = self.own_storage(variable)?;
         self.bind(variable, Binding::Place(location.clone()));
         let ty = self.hir.variables[variable].ty.clone();
-        let stack = match super::expr::is_path(collection) {
+        let stack = match super::place::is_path(collection) {
             true => match self.try_location(collection)? {
                 Some(Location::Stack(stack)) => Some(stack),
                 _ => None,

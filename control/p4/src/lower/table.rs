@@ -10,6 +10,7 @@ use num_traits::ToPrimitive;
 use super::layout::{Location, SYMBOL_WIDTH, Shape};
 use super::mention::has_effects;
 use super::names::{is_hidden, qualified};
+use super::walk;
 use super::{
     ActId, Activation, BaseKey, Binding, InstId, Lower, Lowerer, annotation, annotation_ints,
     annotation_string, bits_of, codes,
@@ -319,11 +320,46 @@ impl Lowerer<'_> {
         };
         let hidden = is_hidden(&decl.decl.annotations);
         let control = ir::ControlName { name, id: 0, hidden };
-        let id = self.ir.actions.push(ir::Action { control, params, body });
+        let id = self.same_action_or_new(ir::Action { control, params, body }, span)?;
         self.actions.insert((parent, action), id);
         self.action_acts.insert(id, act);
         self.action_origins.insert(id, action);
         Ok(id)
+    }
+
+    /// The control plane knows an action by its name. Actions that do the same may share one, as `NoAction` does that
+    /// every control declares for itself; others may not.
+    fn same_action_or_new(&mut self, mut new: ir::Action, span: Span) -> Lower<ir::ActionId> {
+        let Some((id, old)) = self.ir.actions.iter().find(|(_, a)| a.control.name == new.control.name) else {
+            return Ok(self.ir.actions.push(new));
+        };
+        let (old, vars) = (old.clone(), &self.ir.vars);
+        // Slots of the one that are called as slots of the other stand for these.
+        let own = format!("{}.", new.control.name);
+        let twin = |var: VarId| {
+            let name = &vars[var].name;
+            let params = old.params.iter().map(|p| p.var);
+            params
+                .into_iter()
+                .find(|p| name.starts_with(&own) && vars[*p].name == *name && vars[*p].ty == vars[var].ty)
+        };
+        for param in &mut new.params {
+            param.var = twin(param.var).unwrap_or(param.var);
+        }
+        walk::stmts(&mut new.body, &mut |stmt| {
+            walk::stmt_exprs(stmt, &mut |expr| {
+                walk::sub_exprs(expr, &mut |e| {
+                    if let IrExpr::Read(Place::Var(var)) = e {
+                        *var = twin(*var).unwrap_or(*var);
+                    }
+                });
+            });
+        });
+        if new == old {
+            return Ok(id);
+        }
+        let message = format!("the control plane would know two different actions as `{}`", new.control.name);
+        self.error(codes::INVALID_ANNOTATION, span, message)
     }
 
     /// The slots of a parameter that the control plane gives; a struct is given field by field.

@@ -336,7 +336,7 @@ fn tables_with_everything() {
             actions = { a; @tableonly b(meta.y); }
             const entries = {
                 (1, 0x1200 &&& 0xff00, _) : a(3);
-                (2, 0x1234, 0x5566 &&& 0x0fff) : b(4);
+                (2, 0x1234, 0x5566 &&& 0x0fff) : b(meta.y, 4);
                 (3, _, _) : a(5);
             }
             default_action = a(7);
@@ -345,29 +345,37 @@ fn tables_with_everything() {
     let apply =
         "if (t.apply().hit) { meta.y = 1; } switch (t.apply().action_run) { a : b : { } default : { } }";
     expect![[r#"
-        error[E0410]: the parameter `w` is bound differently in the list of actions
-          --> main.p4:27:52
-           |
-        24 |             actions = { a; @tableonly b(meta.y); }
-           |                                         ------ bound here
-        ...
-        27 |                 (2, 0x1234, 0x5566 &&& 0x0fff) : b(4);
-           |                                                    ^
-           |
-           = note: an action is bound once per table
+        table table0 "MyIngress.t" id 0x02a8e081 {
+            key exact 8 "hdr.h.a" = hdr.h.a;
+            key lpm 16 see = hdr.h.c;
+            key ternary 16 xy = concat(meta.x, meta.y);
+            action action0 copy_in {
+                count counter0;
+                meter meter0 -> MyIngress.m.color;
+            };
+            action action1 table_only copy_in {
+                count counter0;
+                meter meter0 -> MyIngress.m.color;
+                MyIngress.b.w = meta.y;
+            } copy_out {
+                meta.y = MyIngress.b.w;
+            };
+            default action0(8w0x7);
+            entry (8w0x1, 16w0x1200/8, any) const priority 3: action0(8w0x3);
+            entry (8w0x2, 16w0x1234/16, 16w0x566 &&& 16w0xfff) const priority 2: action1(16w0x4);
+            entry (8w0x3, any, any) const priority 1: action0(8w0x5);
+            const_entries;
+            idle_timeout;
+            size 64;
+            direct_counter counter0;
+            direct_meter meter0;
+        }
     "#]]
     .assert_eq(&item(&program("", locals, apply), "table table0"));
     expect![[r#"
-        error[E0410]: the parameter `w` is bound differently in the list of actions
-          --> main.p4:27:52
-           |
-        24 |             actions = { a; @tableonly b(meta.y); }
-           |                                         ------ bound here
-        ...
-        27 |                 (2, 0x1234, 0x5566 &&& 0x0fff) : b(4);
-           |                                                    ^
-           |
-           = note: an action is bound once per table
+        action action1 "MyIngress.b" id 0x010a56e6 (v: MyIngress.b.v) {
+            MyIngress.b.w = add(MyIngress.b.w, slice(MyIngress.b.v, 7, 0));
+        }
     "#]]
     .assert_eq(&item(&program("", locals, apply), "action action1"));
     ingress(
@@ -375,17 +383,14 @@ fn tables_with_everything() {
         locals,
         apply,
         expect![[r#"
-        error[E0410]: the parameter `w` is bound differently in the list of actions
-          --> main.p4:27:52
-           |
-        24 |             actions = { a; @tableonly b(meta.y); }
-           |                                         ------ bound here
-        ...
-        27 |                 (2, 0x1234, 0x5566 &&& 0x0fff) : b(4);
-           |                                                    ^
-           |
-           = note: an action is bound once per table
-    "#]],
+            body body0 MyIngress {
+                apply table0 hit MyIngress.tmp1;
+                if MyIngress.tmp1 {
+                    meta.y = 8w0x1;
+                }
+                apply table0;
+            }
+        "#]],
     );
 }
 
@@ -532,16 +537,11 @@ fn passes_follow_simple_switch() {
             catch {
                 call body0;
             }
-            switch $request0 {
-                case 16w0x1 {
-                    mirror received $clone_session, preserve0;
-                }
-                case 16w0x2 {
-                    mirror received $clone_session, preserve1;
-                }
+            if eq($clone, 16w0x1) {
+                mirror received $clone_session, preserve0;
             }
-            if ne($request1, 16w0x0) {
-                resubmit preserve2;
+            if eq($resubmit, 16w0x1) {
+                resubmit preserve1;
             } else if ne(standard_metadata.mcast_grp, 16w0x0) {
                 replicate resize(standard_metadata.mcast_grp, 32), 32w0x0;
             } else if eq(standard_metadata.egress_spec, 9w0x1ff) {
@@ -557,24 +557,19 @@ fn passes_follow_simple_switch() {
             if eq(origin, 32w0x1) {
                 meta.one.kept = meta.one;
                 call parser0;
-                switch $request0 {
+                switch $clone {
                     case 16w0x1 {
                         meta.one = meta.one.kept;
                     }
                 }
             }
-            $request0 = 16w0x0;
+            $clone = 16w0x0;
             standard_metadata.egress_spec = 9w0x0;
             catch {
                 call body1;
             }
-            switch $request0 {
-                case 16w0x1 {
-                    mirror live $clone_session, preserve3;
-                }
-                case 16w0x2 {
-                    mirror live $clone_session, preserve4;
-                }
+            if eq($clone, 16w0x2) {
+                mirror live $clone_session, preserve2;
             }
             if eq(standard_metadata.egress_spec, 9w0x1ff) {
                 drop egress_drop;
@@ -582,8 +577,8 @@ fn passes_follow_simple_switch() {
                 catch {
                     call body2;
                 }
-                if ne($request2, 16w0x0) {
-                    recirculate preserve5;
+                if eq($recirculate, 16w0x1) {
+                    recirculate preserve3;
                 } else {
                     transmit;
                 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use num_traits::ToPrimitive;
 
-use super::{BitstringType, DataType, NewType, Representation, TypeInfo};
+use super::{BitstringType, DataType, NewType, Representation, SerializableEnum, TypeInfo};
 use crate::hir::{self, AnnotationBody, ExprKind, NewTypeId, Ty};
 use crate::lower::{Lowerer, annotation, annotation_string, bits_of};
 use crate::syntax::ast::{AnnotationTokenKind, CompositeKind};
@@ -155,7 +155,8 @@ impl Lowerer<'_> {
                         (name.to_string(), bytes)
                     })
                     .collect();
-                info.serializable_enums.insert(name.clone(), (width, members));
+                let ty = SerializableEnum { bitwidth: width, members };
+                info.serializable_enums.insert(name.clone(), ty);
                 DataType::SerializableEnum(name)
             }
         }
@@ -175,7 +176,7 @@ impl Lowerer<'_> {
             }
             None => Representation::OriginalType(original),
         };
-        let notes = super::build::notes(&decl.annotations, &["p4runtime_translation"]);
+        let notes = super::notes::notes(&decl.annotations, &["p4runtime_translation"]);
         info.new_types.insert(name, NewType { representation, notes });
         Some(())
     }

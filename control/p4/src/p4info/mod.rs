@@ -8,6 +8,7 @@
 
 mod build;
 mod data_types;
+mod notes;
 mod symbols;
 mod text;
 
@@ -534,10 +535,20 @@ pub struct TypeInfo {
     pub error: Option<Vec<String>>,
     /// Enums with values: width, members with values.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub serializable_enums: BTreeMap<String, (u32, Vec<(String, Vec<u8>)>)>,
+    pub serializable_enums: BTreeMap<String, SerializableEnum>,
     /// `type`s.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub new_types: BTreeMap<String, NewType>,
+}
+
+/// An enum with values.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SerializableEnum {
+    /// Bits of a value.
+    pub bitwidth: u32,
+    /// Members with their values.
+    pub members: Vec<(String, Vec<u8>)>,
 }
 
 /// A `type`.

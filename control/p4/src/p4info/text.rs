@@ -297,10 +297,10 @@ impl Writer {
         if let Some(members) = &types.error {
             self.message("error", |w| w.strings("members", members));
         }
-        for (name, (width, members)) in &types.serializable_enums {
+        for (name, ty) in &types.serializable_enums {
             self.entry("serializable_enums", name, |w| {
-                w.message("underlying_type", |w| w.number("bitwidth", *width));
-                for (name, value) in members {
+                w.message("underlying_type", |w| w.number("bitwidth", ty.bitwidth));
+                for (name, value) in &ty.members {
                     w.message("members", |w| {
                         w.string("name", name);
                         w.bytes("value", value);

@@ -486,7 +486,7 @@ fn hex_bytes(text: &str) -> Result<Vec<u8>, String> {
         .into_iter()
         .map(|n| n.ok_or("`*` in a packet that arrives"))
         .collect::<Result<_, _>>()?;
-    if digits.len() % 2 != 0 {
+    if !digits.len().is_multiple_of(2) {
         return Err(format!("{} hexadecimal digits are no whole number of bytes", digits.len()));
     }
     Ok(digits.chunks_exact(2).map(|pair| pair[0] << 4 | pair[1]).collect())

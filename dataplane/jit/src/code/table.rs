@@ -117,37 +117,36 @@ impl Coder<'_, '_> {
         self.low_limb(&cut)
     }
 
+    /// Runs an action with the copies around it. What its copy-in calls may exit: then only its copy-out runs.
     fn run_action(&mut self, table: &Table, position: usize, data: Data<'_>, is_direct: bool) {
         let program = self.program();
         let of_table = &table.actions[position];
         let action = &program.actions[of_table.action];
-        if is_direct {
-            let one = self.constant(1);
-            self.put(field::RUNNING, one);
-        }
-        self.copy(&of_table.copy_in);
-        if !self.reachable {
-            return;
-        }
-        match data {
-            Data::Const(args) => {
-                for (param, arg) in action.params.iter().zip(args) {
-                    let value = self.value(&Expr::Const(arg.clone()));
-                    self.store_var(param.var, &value);
-                }
+        let run = |coder: &mut Self| {
+            coder.copy(&of_table.copy_in);
+            if !coder.reachable {
+                return;
             }
-            Data::Found if action.params.is_empty() => {}
-            Data::Found => self.load_data(&action.params),
-        }
-        let unit = Unit::Action(of_table.action);
+            match data {
+                Data::Const(args) => {
+                    for (param, arg) in action.params.iter().zip(args) {
+                        let value = coder.value(&Expr::Const(arg.clone()));
+                        coder.store_var(param.var, &value);
+                    }
+                }
+                Data::Found if action.params.is_empty() => {}
+                Data::Found => coder.load_data(&action.params),
+            }
+            if is_direct {
+                let one = coder.constant(1);
+                coder.put(field::RUNNING, one);
+            }
+            coder.enter(Unit::Action(of_table.action));
+        };
         if of_table.copy_out.is_empty() {
-            return self.enter(unit);
+            return run(self);
         }
-        self.with_cleanup(
-            &[Way::Exit, Way::Reject],
-            |coder| coder.enter(unit),
-            |coder| coder.copy(&of_table.copy_out),
-        );
+        self.with_cleanup(&[Way::Exit, Way::Reject], run, |coder| coder.copy(&of_table.copy_out));
     }
 
     /// Fetches the data of the entry found, of which there is as much as the parameters take.

@@ -242,10 +242,14 @@ proptest! {
 #[ignore = "runs as long as asked"]
 fn seeds() {
     let count: u64 = std::env::var("HEDDLE_SEEDS").ok().and_then(|count| count.parse().ok()).unwrap_or(1_000);
-    let first: u64 = std::env::var("HEDDLE_SEED_FIRST").ok().and_then(|first| first.parse().ok()).unwrap_or(0);
+    let first: u64 =
+        std::env::var("HEDDLE_SEED_FIRST").ok().and_then(|first| first.parse().ok()).unwrap_or(0);
     for seed in 0..count {
         let options = Options { shows_all: seed % 2 == 0, ..Options::default() };
         if let Some(difference) = of_seed(first + seed, options) {
+            if std::env::var_os("HEDDLE_SHOW").is_some() {
+                eprintln!("{}", heddle_ir::text::print(&generated(first + seed).1));
+            }
             panic!("seed {}: {difference}", first + seed);
         }
     }

@@ -657,7 +657,11 @@ impl Generator {
                 Stmt::Switch { on: self.expr(width, 2), cases, default: self.inner(around) }
             }
             17 | 18 if shallow => {
-                let body = self.inner(Around { breaks: true, continues: true, ..around });
+                let mut body = self.inner(Around { breaks: true, continues: true, ..around });
+                if self.chance(85) {
+                    // Most loops end before their bound, or few packets would come far.
+                    body.push(Stmt::Break);
+                }
                 let update = self.inner(Around { breaks: true, continues: false, ..around });
                 Stmt::Loop { bound: 1 + self.below(4) as u32, body, update }
             }

@@ -1,0 +1,225 @@
+//! Which parameters stand for their arguments' own slots, and which get copies.
+//!
+//! Invariant: nobody can tell the two apart. A parameter is bound to its argument only if nothing else that overlaps it is
+//! written during the call by another way.
+
+use std::ops::ControlFlow;
+
+use hashbrown::HashSet;
+
+use super::call::{Actual, BindKey, SPECIALISATIONS_MAX, Target};
+use super::hazard::Slots;
+use super::{ActId, BaseId, BaseKey, Binding, InstKind, LValue, Lower, Lowerer, mention};
+use crate::hir::{self, ActionId, Arg, Block, Direction, Expr, ExprKind, VariableId};
+use crate::source::Span;
+
+impl Lowerer<'_> {
+    /// How each parameter is bound.
+    pub(super) fn plan(
+        &mut self,
+        target: &Target,
+        base: BaseId,
+        args: &[Arg],
+        actuals: &[Actual],
+        span: Span,
+    ) -> Lower<Vec<BindKey>> {
+        let own_only = |actuals: &[Actual]| -> Vec<BindKey> {
+            actuals
+                .iter()
+                .map(|a| match a {
+                    Actual::Const(value) => BindKey::Const(value.clone()),
+                    Actual::In(..) | Actual::Ref(_) | Actual::Absent => BindKey::Own,
+                })
+                .collect()
+        };
+        let single = match target {
+            Target::Control(inst, _) => self.inst_has_tables(*inst),
+            Target::Function(..) | Target::Action(..) | Target::Parser(..) => false,
+        };
+        if single && !self.is_applied_alike(base) {
+            return Ok(own_only(actuals));
+        }
+        let mut keys: Vec<BindKey> = actuals
+            .iter()
+            .map(|a| match a {
+                Actual::Const(value) => BindKey::Const(value.clone()),
+                Actual::In(_, Some(location)) => BindKey::Bound(location.clone()),
+                Actual::Ref(LValue::Whole(location)) => BindKey::Bound(location.clone()),
+                Actual::In(_, None) | Actual::Ref(_) | Actual::Absent => BindKey::Own,
+            })
+            .collect();
+        // What each argument touches; none for compile-time values.
+        let slots: Vec<Option<Slots>> = actuals
+            .iter()
+            .map(|a| {
+                let mut slots = Slots::default();
+                match a {
+                    Actual::In(_, Some(location)) => slots.add_written(location, &self.ir),
+                    Actual::Ref(lvalue) => slots.add_lvalue(lvalue, &self.ir),
+                    Actual::In(_, None) | Actual::Const(_) | Actual::Absent => return None,
+                }
+                Some(slots)
+            })
+            .collect();
+        let is_written = |i: usize| matches!(args[i].direction, Direction::Out | Direction::InOut);
+        for j in 0..keys.len() {
+            for i in 0..j {
+                let (Some(a), Some(b)) = (&slots[i], &slots[j]) else { continue };
+                if !(is_written(i) || is_written(j)) || !a.overlaps(b) {
+                    continue;
+                }
+                // The copy of the later one goes out last. One that is only read keeps the value it had.
+                let copied = if is_written(j) && !is_written(i) { i } else { j };
+                if let BindKey::Bound(_) = keys[copied] {
+                    keys[copied] = BindKey::Own;
+                }
+            }
+        }
+        if let Target::Action(Some(parent), id) = target {
+            let reached = self.reached_by_action(*parent, *id)?;
+            for (key, slots) in keys.iter_mut().zip(&slots) {
+                if let (BindKey::Bound(_), Some(slots)) = (&*key, slots)
+                    && slots.overlaps(&reached)
+                {
+                    *key = BindKey::Own;
+                }
+            }
+        }
+        let specs = self.specialisations.get(&base).map_or(&[][..], |s| s.as_slice());
+        if single {
+            if let Some(spec) = specs.first()
+                && spec.keys != keys
+            {
+                return self.unsupported(span, "applying a control with tables to changing arguments");
+            }
+            return Ok(keys);
+        }
+        if specs.len() >= SPECIALISATIONS_MAX && !specs.iter().any(|s| s.keys == keys) {
+            return Ok(own_only(actuals));
+        }
+        Ok(keys)
+    }
+
+    /// Whether a control is applied in one place only, or everywhere to the same variables, so that its parameters
+    /// can stand for these.
+    fn is_applied_alike(&self, base: BaseId) -> bool {
+        let BaseKey::Inst(inst) = self.bases[base] else { return false };
+        let inst = &self.insts[inst];
+        let Some(parent) = inst.parent.filter(|p| Some(*p) == self.current_inst()) else { return false };
+        let InstKind::Control(control) = self.insts[parent].kind else { return false };
+        let mut sites: Vec<&[Arg]> = Vec::new();
+        let control = &self.hir.controls[control];
+        collect_sites(&control.body, inst.hir, &mut sites);
+        match sites.split_first() {
+            Some((first, rest)) => rest.iter().all(|args| {
+                args.len() == first.len() && args.iter().zip(first.iter()).all(|(a, b)| same_path(a, b))
+            }),
+            None => false,
+        }
+    }
+
+    /// What an action can read or write besides its parameters.
+    fn reached_by_action(&mut self, parent: ActId, action: ActionId) -> Lower<Slots> {
+        let variables = self.action_mentions(action);
+        let mut slots = Slots::default();
+        self.in_act(parent, |l| {
+            for variable in variables {
+                if let Some(Binding::Place(location)) = l.binding(variable).cloned() {
+                    slots.add_written(&location, &l.ir);
+                }
+            }
+            Ok(())
+        })?;
+        Ok(slots)
+    }
+
+    /// All variables that an action mentions, or another action that it calls.
+    fn action_mentions(&mut self, action: ActionId) -> HashSet<VariableId> {
+        if let Some(known) = self.mentions.get(&action) {
+            return known.clone();
+        }
+        // Against recursion, which is reported elsewhere.
+        self.mentions.insert(action, HashSet::new());
+        let mut variables = HashSet::new();
+        let mut called = Vec::new();
+        let _ = mention::in_block(&self.hir.actions[action].body, &mut |e| {
+            match &e.kind {
+                ExprKind::Variable(variable) => {
+                    variables.insert(*variable);
+                }
+                ExprKind::Call(call) => {
+                    if let hir::Callee::Action(id) = call.callee {
+                        called.push(id);
+                    }
+                }
+                _ => {}
+            }
+            ControlFlow::Continue(())
+        });
+        for id in called {
+            variables.extend(self.action_mentions(id));
+        }
+        self.mentions.insert(action, variables.clone());
+        variables
+    }
+}
+
+/// All applications of an instance in a block, by their arguments.
+fn collect_sites<'b>(block: &'b Block, inst: hir::InstanceId, sites: &mut Vec<&'b [Arg]>) {
+    fn stmts<'b>(list: &'b [hir::Stmt], inst: hir::InstanceId, sites: &mut Vec<&'b [Arg]>) {
+        for stmt in list {
+            match &stmt.kind {
+                hir::StmtKind::Call(Expr { kind: ExprKind::Call(call), .. }) => {
+                    if let hir::Callee::Apply(Expr { kind: ExprKind::Instance(id), .. }) = &call.callee
+                        && *id == inst
+                    {
+                        sites.push(&call.args);
+                    }
+                }
+                hir::StmtKind::Block(b) => stmts(&b.stmts, inst, sites),
+                hir::StmtKind::If { then, els, .. } => {
+                    stmts(&then.stmts, inst, sites);
+                    stmts(&els.stmts, inst, sites);
+                }
+                hir::StmtKind::Switch { cases, default, .. } => {
+                    cases.iter().for_each(|c| stmts(&c.body.stmts, inst, sites));
+                    default.iter().for_each(|b| stmts(&b.stmts, inst, sites));
+                }
+                hir::StmtKind::For { init, update, body, .. } => {
+                    stmts(init, inst, sites);
+                    stmts(update, inst, sites);
+                    stmts(&body.stmts, inst, sites);
+                }
+                hir::StmtKind::ForRange { body, .. } | hir::StmtKind::ForEach { body, .. } => {
+                    stmts(&body.stmts, inst, sites);
+                }
+                hir::StmtKind::Call(_)
+                | hir::StmtKind::Declare(..)
+                | hir::StmtKind::Instance(_)
+                | hir::StmtKind::Assign { .. }
+                | hir::StmtKind::Return(_)
+                | hir::StmtKind::Exit
+                | hir::StmtKind::Break
+                | hir::StmtKind::Continue => {}
+            }
+        }
+    }
+    stmts(&block.stmts, inst, sites);
+}
+
+/// Whether two arguments denote the same variable or field whatever happens, or the same compile-time object.
+fn same_path(a: &Arg, b: &Arg) -> bool {
+    fn same(a: &Expr, b: &Expr) -> bool {
+        match (&a.kind, &b.kind) {
+            (ExprKind::Variable(a), ExprKind::Variable(b)) => a == b,
+            (ExprKind::Field(a, i), ExprKind::Field(b, j))
+            | (ExprKind::Element(a, i), ExprKind::Element(b, j)) => i == j && same(a, b),
+            _ => false,
+        }
+    }
+    match (&a.expr, &b.expr) {
+        (Some(a), Some(b)) => same(a, b),
+        (None, None) => true,
+        _ => false,
+    }
+}
