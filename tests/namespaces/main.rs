@@ -29,14 +29,12 @@ const TESTS: &[(&str, Test)] = &[
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
     let missing = host::missing();
-    if let Some(reason) = &missing {
-        eprintln!("namespace tests are skipped: {reason}");
-    }
     let trials = TESTS
         .iter()
         .map(|(name, test)| {
-            let test = *test;
-            Trial::test(*name, move || test()).with_ignored_flag(missing.is_some())
+            let trial = Trial::test(*name, *test).with_ignored_flag(missing.is_some());
+            // What is skipped says why, on its own line of the report.
+            trial.with_kind(missing.clone().unwrap_or_default())
         })
         .collect();
     // One at a time: two switches and four iperfs on two cores would test the scheduler, not us.

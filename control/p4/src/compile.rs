@@ -64,14 +64,11 @@ pub fn compile(files: &dyn Files, main: &str, options: &CompileOptions) -> Compi
                     Ok(verified) => Some(Output { verified, p4info: lowered.p4info }),
                     Err(violations) => {
                         for violation in violations {
-                            let (code, message) = match violation.rule {
-                                Rule::Limit => {
-                                    (codes::TOO_LARGE, format!("the pipeline is too large: {violation}"))
-                                }
-                                _ => {
-                                    (codes::INTERNAL, format!("the pipeline made is malformed: {violation}"))
-                                }
+                            let (code, what) = match violation.rule == Rule::Limit {
+                                true => (codes::TOO_LARGE, "the pipeline is too large"),
+                                false => (codes::INTERNAL, "the pipeline made is malformed"),
                             };
+                            let message = format!("{what}: {violation}");
                             diagnostics.emit(Diagnostic::error(code, Span::default(), message));
                         }
                         None

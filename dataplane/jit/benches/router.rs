@@ -11,27 +11,32 @@ use heddle_ir::{DropReason, Verified};
 use heddle_jit::{Effort, Jit};
 use heddle_p4::{CompileOptions, DiskFiles};
 use heddle_packet::{Packet, Pool};
-use heddle_runtime::stf::{Command, Script};
 use heddle_state::{State, Update};
 
 const PACKETS: usize = 64;
 
 fn compiled(program: &str) -> Verified {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../pipelines/").to_string() + program;
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/").to_string() + program;
     let compilation = heddle_p4::compile(&DiskFiles, &path, &CompileOptions::default());
-    compilation.output.expect("a shipped program compiles").verified
+    compilation.output.expect("the program compiles").verified
 }
 
-/// The packets of a program's script.
-fn script(program: &str) -> (Vec<Vec<u8>>, String) {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../pipelines/").to_string() + program;
-    let text = std::fs::read_to_string(path.replace(".p4", ".stf")).expect("it has a script");
-    let script = Script::parse(&text).expect("it is well formed");
-    let packets = script.lines.iter().filter_map(|line| match &line.command {
-        Command::Packet { bytes, .. } => Some(bytes.clone()),
-        _ => None,
-    });
-    (packets.collect(), text)
+/// Entries as a runtime file has them: what follows a name and keys, for each.
+fn entries(program: &Verified, entries: &[String]) -> Vec<Update> {
+    let text = format!("{{\"table_entries\": [{}]}}", entries.join(","));
+    heddle_runtime::file::parse(&text, program).expect("the entries fit the program")
+}
+
+/// An Ethernet frame of 64 bytes with an IPv4 packet for 10.0.2.3.
+fn frame() -> Vec<u8> {
+    let mut frame = vec![0x02, 0, 0, 0, 0xaa, 0x01, 0x02, 0, 0, 0, 0, 0x0a, 0x08, 0x00];
+    let mut ip = vec![0x45, 0, 0, 46, 0, 7, 0, 0, 64, 17, 0, 0, 10, 0, 1, 1, 10, 0, 2, 3];
+    let checksum = heddle_packet::wire::checksum::internet_checksum(&ip);
+    ip[10..12].copy_from_slice(&checksum.to_be_bytes());
+    frame.extend(ip);
+    frame.extend([0x03, 0xe8, 0x07, 0xd0, 0, 26, 0, 0]);
+    frame.resize(60, 0x5a);
+    frame
 }
 
 struct Bench {
@@ -104,25 +109,54 @@ impl Bench {
     }
 }
 
-fn router(c: &mut Criterion) {
-    let program = compiled("l3_router.p4");
-    let (packets, text) = script("l3_router.p4");
-    let updates = updates(&program, &text);
-    let executors: [(&str, Box<dyn Executor>); 3] = [
-        ("interpreter", Box::new(Interpreter::new(program.clone()))),
-        ("jit", Box::new(Jit::new(program.clone()).expect("it compiles"))),
-        ("jit unoptimised", Box::new(Jit::with_effort(program.clone(), Effort::Load).expect("it compiles"))),
-    ];
-    let mut group = c.benchmark_group("router");
-    group.throughput(Throughput::Elements(PACKETS as u64));
-    for (name, executor) in executors {
-        let mut bench = Bench::new(executor, &updates, &packets[0]);
-        group.bench_function(name, |b| b.iter(|| black_box(bench.pass())));
+fn routers(c: &mut Criterion) {
+    let routes = |table: &str, key: &str, action: &str, params: &dyn Fn(usize) -> String| -> Vec<String> {
+        let entry = |i: usize| {
+            format!(
+                r#"{{"table": "{table}", "match": {{"{key}": ["10.{}.{}.0", 24]}}, "action_name": "{action}",
+                    "action_params": {{{}}}}}"#,
+                i / 256,
+                i % 256,
+                params(i)
+            )
+        };
+        (0..1_024).map(entry).collect()
+    };
+    let via = |_| r#""port": 2, "own": "02:00:00:00:aa:02", "next": "02:00:00:00:00:0b""#.to_string();
+    let reduced = routes("route", "hdr.ipv4.dst", "via", &via);
+    let mut full = routes("ipv4_route", "hdr.ipv4.dst", "to_group", &|_| r#""group": 2"#.to_string());
+    full.push(format!(
+        r#"{{"table": "next_hop", "match": {{"meta.group": 2}},
+            "action_selector": [{{"action_name": "via", "action_params": {{{}}}}}]}}"#,
+        via(0)
+    ));
+    for (name, path, updates) in
+        [("ipv4", "benches/ipv4.p4", reduced), ("l3_router", "../../pipelines/l3_router.p4", full)]
+    {
+        let program = compiled(path);
+        let updates = entries(&program, &updates);
+        let executors: [(&str, Box<dyn Executor>); 3] = [
+            ("interpreter", Box::new(Interpreter::new(program.clone()))),
+            ("jit", Box::new(Jit::new(program.clone()).expect("it compiles"))),
+            (
+                "jit unoptimised",
+                Box::new(Jit::with_effort(program.clone(), Effort::Load).expect("it compiles")),
+            ),
+        ];
+        let mut group = c.benchmark_group(name);
+        group.throughput(Throughput::Elements(PACKETS as u64));
+        for (name, executor) in executors {
+            let mut bench = Bench::new(executor, &updates, &frame());
+            group.bench_function(name, |b| b.iter(|| black_box(bench.pass())));
+        }
+        group.finish();
     }
-    group.finish();
+}
+
+fn loading(c: &mut Criterion) {
     let mut group = c.benchmark_group("load");
     for shipped in ["l2_switch.p4", "l3_router.p4", "ai_leaf.p4"] {
-        let program = compiled(shipped);
+        let program = compiled(&format!("../../pipelines/{shipped}"));
         for effort in [Effort::Load, Effort::Run] {
             group.bench_function(format!("{shipped} {effort:?}"), |b| {
                 b.iter(|| Jit::with_effort(black_box(program.clone()), effort).expect("it compiles"));
@@ -132,11 +166,5 @@ fn router(c: &mut Criterion) {
     group.finish();
 }
 
-/// What the script's `add` lines say.
-fn updates(program: &Verified, text: &str) -> Vec<Update> {
-    let _ = (program, text);
-    vec![]
-}
-
-criterion_group!(benches, router);
+criterion_group!(benches, routers, loading);
 criterion_main!(benches);

@@ -159,8 +159,6 @@ pub(crate) struct Coder<'a, 'f> {
     ways: Ways,
     in_parser: bool,
     in_atomic: bool,
-    /// Whether this is a table's copy block, where a direct counter or meter counts nothing.
-    in_copy: bool,
     /// Words of the arena in use.
     arena_used: usize,
 }
@@ -210,7 +208,6 @@ impl<'a, 'f> Coder<'a, 'f> {
             ways: [None; 6],
             in_parser: false,
             in_atomic: false,
-            in_copy: false,
             arena_used: 0,
         };
         match purpose {

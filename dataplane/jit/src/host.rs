@@ -228,8 +228,10 @@ host_functions! {
     CountDirect = fn count_direct(m, counter) {
         let bytes = u64::from(m.intrinsics().packet_length);
         let counter = CounterId::from_u32(counter as u32);
-        if m.is_running() && m.program.program.counters[counter].table == Some(m.entry.table()) {
-            m.context.state.count_direct(m.context.worker, m.entry, bytes);
+        if let Some(entry) = m.running.filter(|entry| {
+            m.program.program.counters[counter].table == Some(entry.table())
+        }) {
+            m.context.state.count_direct(m.context.worker, entry, bytes);
         }
         0
     }
@@ -243,10 +245,9 @@ host_functions! {
     MeterDirect = fn meter_direct(m, meter) {
         let bytes = u64::from(m.intrinsics().packet_length);
         let (context, meter) = (&m.context, MeterId::from_u32(meter as u32));
-        if m.is_running() && m.program.program.meters[meter].table == Some(m.entry.table()) {
-            context.state.meter_direct(context.snapshot, m.entry, bytes, context.now_ns) as u64
-        } else {
-            Color::Green as u64
+        match m.running.filter(|entry| m.program.program.meters[meter].table == Some(entry.table())) {
+            Some(entry) => context.state.meter_direct(context.snapshot, entry, bytes, context.now_ns) as u64,
+            None => Color::Green as u64,
         }
     }
     /// Reads a register's cell of at most 64 bits.
@@ -564,7 +565,7 @@ fn settle(m: &mut Machine<'_, '_>, id: TableId) -> u64 {
         m.context.state.touch(found.entry, m.context.now_ns);
     }
     m.set_found(found.args, found.hit);
-    m.entry = found.entry;
+    m.running = Some(found.entry);
     let none = table.actions.len();
     let action = found.action.unwrap_or(none);
     // A state of the same program has data for every parameter; compiled code relies on it.

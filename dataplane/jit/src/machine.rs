@@ -42,8 +42,6 @@ pub(crate) struct Machine<'r, 'c> {
     /// Data of the action found, and whether an entry was hit.
     args: *const u64,
     hit: u64,
-    /// Whether the action of `entry` is running.
-    running: u64,
     /// What `truncate` asked for; all ones for nothing.
     truncate: u64,
     /// What was decided; see [`Decided`].
@@ -56,7 +54,8 @@ pub(crate) struct Machine<'r, 'c> {
     pub(crate) context: &'r mut Context<'c>,
     pub(crate) scratch: &'r mut Scratch,
     pub(crate) found: Option<Found<'c>>,
-    pub(crate) entry: EntryHandle,
+    /// The entry whose action is running, or ran last.
+    pub(crate) running: Option<EntryHandle>,
     pub(crate) section: Option<AtomicSection<'r>>,
 }
 
@@ -82,7 +81,6 @@ pub(crate) mod field {
         NOW_NS = now_ns;
         ARGS = args;
         HIT = hit;
-        RUNNING = running;
         TRUNCATE = truncate;
         DECIDED = decided;
         DECIDED_FIRST = decided_first;
@@ -194,13 +192,12 @@ pub(crate) fn run<'c>(
         now_ns: context.now_ns,
         args: ZEROS.as_ptr(),
         hit: 0,
-        running: 0,
         truncate: u64::MAX,
         decided: 0,
         decided_first: 0,
         decided_second: 0,
         program,
-        entry: EntryHandle::default_of(heddle_ir::TableId::from_u32(0)),
+        running: None,
         context,
         scratch,
         found: None,
@@ -239,12 +236,6 @@ impl<'r, 'c> Machine<'r, 'c> {
     pub(crate) fn set_found(&mut self, args: &[u64], hit: bool) {
         self.args = args.as_ptr();
         self.hit = u64::from(hit);
-        self.running = 0;
-    }
-
-    /// Whether the action of the entry found last is running.
-    pub(crate) fn is_running(&self) -> bool {
-        self.running != 0
     }
 
     /// Makes room for so many more bytes behind `len` bytes of the packet's new front.
@@ -274,7 +265,7 @@ impl<'r, 'c> Machine<'r, 'c> {
         self.cursor_bytes = if unparsed { 0 } else { work.parsed_bytes.min(bytes.len()) as u64 };
         self.front_len = 0;
         self.intrinsics = &raw const work.intrinsics;
-        self.running = 0;
+        self.running = None;
         self.truncate = work.truncate_bytes.map_or(u64::MAX, u64::from);
         self.decided = Decided::Nothing as u64;
         self.scratch.mirrors.clear();

@@ -22,10 +22,10 @@ pub(crate) struct Options {
     program: PathBuf,
     #[command(flatten)]
     source: SourceOptions,
-    /// Write the loadable artifact here
+    /// Write the loadable artifact here; - is standard output
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
-    /// Write the P4Info here: JSON if the name ends in .json, protobuf text otherwise
+    /// Write the P4Info here: JSON if the name ends in .json, protobuf text otherwise; - is standard output
     #[arg(long, value_name = "FILE")]
     p4info: Option<PathBuf>,
     /// Print this on standard output
@@ -70,6 +70,10 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<Exit> {
 
 /// Writes a file as a whole or not at all.
 fn write(path: &Path, text: &str) -> anyhow::Result<()> {
+    if path == Path::new("-") {
+        println!("{text}");
+        return Ok(());
+    }
     let name = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
     let aside = path.with_file_name(format!(".{name}.{}.tmp", std::process::id()));
     let written = std::fs::write(&aside, text).and_then(|()| std::fs::rename(&aside, path));

@@ -184,10 +184,9 @@ const BAR_WIDTH: usize = 24;
 
 fn bar(load: f64) -> String {
     let eighths = (load.clamp(0.0, 1.0) * BAR_WIDTH as f64 * 8.0).round() as usize;
-    let parts = [' ', '▏', '▎', '▍', '▌', '▋', '▊', '▉'];
-    let full = "█".repeat(eighths / 8);
-    let part = if eighths % 8 > 0 { parts[eighths % 8].to_string() } else { String::new() };
-    let used = eighths / 8 + usize::from(eighths % 8 > 0);
+    let parts = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
+    let (full, part) = ("█".repeat(eighths / 8), parts[eighths % 8]);
+    let used = eighths.div_ceil(8);
     format!("{full}{part}{}", "·".repeat(BAR_WIDTH - used.min(BAR_WIDTH)))
 }
 

@@ -53,32 +53,32 @@ pub(crate) fn binary(op: BinaryOp, left: Expr, right: Expr) -> Expr {
     if let (Expr::Const(a), Expr::Const(b)) = (&left, &right) {
         return Expr::Const(constant(op, a, b));
     }
-    // Identities with a constant on one side. The result has the width of the left operand but for comparisons
-    // and concatenation, and those are not listed.
+    // Identities with a constant on one side; what is returned has the width of the whole.
+    use BinaryOp::{Add, And, Concat, Eq, Ne, Or, Sar, Shl, Shr, Sub, Xor};
     if let Expr::Const(b) = &right {
-        match op {
-            BinaryOp::Add | BinaryOp::Sub | BinaryOp::Or | BinaryOp::Xor if b.is_zero() => return left,
-            BinaryOp::Shl | BinaryOp::Shr | BinaryOp::Sar if b.is_zero() => return left,
-            BinaryOp::And if b.is_ones() => return left,
-            BinaryOp::And if b.is_zero() => return right,
-            BinaryOp::Concat if b.width() == 0 => return left,
-            // One bit compared with a constant is itself or its inverse.
-            BinaryOp::Eq if b.width() == 1 => {
-                return if b.is_zero() { unary(UnaryOp::Not, left) } else { left };
-            }
-            BinaryOp::Ne if b.width() == 1 => {
-                return if b.is_zero() { left } else { unary(UnaryOp::Not, left) };
-            }
-            _ => {}
+        let zero = b.is_zero();
+        if zero && matches!(op, Add | Sub | Or | Xor | Shl | Shr | Sar)
+            || op == And && b.is_ones()
+            || op == Concat && b.width() == 0
+        {
+            return left;
+        }
+        if op == And && zero {
+            return right;
+        }
+        // One bit compared with a constant is itself or its inverse.
+        if b.width() == 1 && matches!(op, Eq | Ne) {
+            return if zero == (op == Eq) { unary(UnaryOp::Not, left) } else { left };
         }
     }
     if let Expr::Const(a) = &left {
-        match op {
-            BinaryOp::Add | BinaryOp::Or | BinaryOp::Xor if a.is_zero() => return right,
-            BinaryOp::And if a.is_ones() => return right,
-            BinaryOp::And if a.is_zero() => return left,
-            BinaryOp::Concat if a.width() == 0 => return right,
-            _ => {}
+        let zero = a.is_zero();
+        if zero && matches!(op, Add | Or | Xor) || op == And && a.is_ones() || op == Concat && a.width() == 0
+        {
+            return right;
+        }
+        if op == And && zero {
+            return left;
         }
     }
     Expr::Binary(op, Box::new(left), Box::new(right))

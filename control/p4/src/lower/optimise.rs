@@ -2,14 +2,16 @@
 //!
 //! * A slot that only ever gets zero is zero: a frame begins so.
 //! * What is stored in a slot that nobody reads need not be stored.
-//! * Choices whose outcome is known are made; small bodies stand where they were called.
+//! * Choices whose outcome is known are made; small bodies stand where they were called; nothing is caught where
+//!   nothing exits.
 //! * Slots and bodies that are left without use are renumbered away.
 //!
 //! Invariant: packets, counters, registers, digests and traces are those of the program as it was.
 
 use cranelift_entity::{EntityRef, PrimaryMap, SecondaryMap};
 use heddle_ir::{
-    Block, BodyId, Callee, Expr, HeaderRef, Place, PreserveId, Program, Stmt, Ty, UnaryOp, VarId,
+    ActionId, Block, BodyId, Callee, Expr, HeaderRef, Place, PreserveId, Program, Stmt, TableId, Ty, UnaryOp,
+    VarId,
 };
 
 use super::fold;
@@ -24,6 +26,7 @@ const ROUNDS_MAX: usize = 16;
 /// Simplifies a program in place.
 pub(super) fn run(program: &mut Program) {
     inline_bodies(program);
+    drop_catches(program);
     for _ in 0..ROUNDS_MAX {
         let usage = Usage::of(program);
         let mut changed = zero_reads(program, &usage);
@@ -313,6 +316,88 @@ fn inline_in(block: &mut Block, small: &SecondaryMap<BodyId, Option<Block>>) {
                 out.extend(small[body].iter().flatten().cloned());
                 out.extend(copy_out);
             }
+            stmt => out.push(stmt),
+        }
+    }
+    *block = out;
+}
+
+/// What can leave by [`Stmt::Exit`].
+#[derive(Default)]
+struct Exits {
+    bodies: SecondaryMap<BodyId, bool>,
+    actions: SecondaryMap<ActionId, bool>,
+    tables: SecondaryMap<TableId, bool>,
+}
+
+impl Exits {
+    fn of(program: &mut Program) -> Exits {
+        let mut exits = Exits::default();
+        // Callees come to know before callers at the latest after as many rounds as calls nest.
+        loop {
+            let mut changed = false;
+            let mut set = |known: &mut bool, found: bool| {
+                changed |= found && !*known;
+                *known |= found;
+            };
+            for (id, action) in program.actions.iter_mut() {
+                let found = exits.has(&mut action.body);
+                set(&mut exits.actions[id], found);
+            }
+            for (id, table) in program.tables.iter() {
+                let found = table.actions.iter().any(|a| exits.actions[a.action]);
+                set(&mut exits.tables[id], found);
+            }
+            for (id, body) in program.bodies.iter_mut() {
+                let found = exits.has(&mut body.block);
+                set(&mut exits.bodies[id], found);
+            }
+            if !changed {
+                return exits;
+            }
+        }
+    }
+
+    fn has(&self, block: &mut Block) -> bool {
+        let mut found = false;
+        walk::stmts(block, &mut |stmt| {
+            found |= *stmt == Stmt::Exit;
+            if let Stmt::Apply { table, .. } = stmt {
+                found |= self.tables[*table];
+            }
+            if let Stmt::Call { callee, .. } = stmt {
+                found |= match callee {
+                    Callee::Body(id) => self.bodies[*id],
+                    Callee::Action(id) => self.actions[*id],
+                    Callee::Parser(_) => false,
+                };
+            }
+        });
+        found
+    }
+}
+
+/// Where nothing exits nothing need be caught.
+fn drop_catches(program: &mut Program) {
+    let exits = Exits::of(program);
+    for body in program.bodies.values_mut() {
+        uncatch(&mut body.block, &exits);
+    }
+}
+
+fn uncatch(block: &mut Block, exits: &Exits) {
+    let mut out = Vec::with_capacity(block.len());
+    for mut stmt in std::mem::take(block) {
+        walk::parts(&mut stmt, &mut |part| {
+            if let Part::Block(inner) = part {
+                uncatch(inner, exits);
+            }
+        });
+        match stmt {
+            Stmt::Catch(mut inner) => match exits.has(&mut inner) {
+                true => out.push(Stmt::Catch(inner)),
+                false => out.extend(inner),
+            },
             stmt => out.push(stmt),
         }
     }

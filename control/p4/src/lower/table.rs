@@ -304,7 +304,9 @@ impl Lowerer<'_> {
             self.acts[act].bindings.insert(*param, Binding::Place(location.clone()));
             let variable = &self.hir.variables[*param];
             if variable.kind == VariableKind::Param(Direction::None) {
-                self.action_data(&variable.decl.name, &location, variable.decl.span, &mut params)?;
+                let name = annotation(&variable.decl.annotations, "name").and_then(annotation_string);
+                let name = name.unwrap_or_else(|| variable.decl.name.to_string());
+                self.action_data(&name, &location, variable.decl.span, &mut params)?;
             }
         }
         let body = self.in_callable(act, span, |l| {
@@ -322,8 +324,8 @@ impl Lowerer<'_> {
         let control = ir::ControlName { name, id: 0, hidden };
         let id = self.same_action_or_new(ir::Action { control, params, body }, span)?;
         self.actions.insert((parent, action), id);
-        self.action_acts.insert(id, act);
-        self.action_origins.insert(id, action);
+        self.action_acts.entry(id).or_insert(act);
+        self.action_origins.entry(id).or_insert(action);
         Ok(id)
     }
 

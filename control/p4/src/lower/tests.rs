@@ -534,9 +534,7 @@ fn passes_follow_simple_switch() {
     expect![[r#"
         body body3 ingress {
             call parser0;
-            catch {
-                call body0;
-            }
+            call body0;
             if eq($clone, 16w0x1) {
                 mirror received $clone_session, preserve0;
             }
@@ -565,18 +563,14 @@ fn passes_follow_simple_switch() {
             }
             $clone = 16w0x0;
             standard_metadata.egress_spec = 9w0x0;
-            catch {
-                call body1;
-            }
+            call body1;
             if eq($clone, 16w0x2) {
                 mirror live $clone_session, preserve2;
             }
             if eq(standard_metadata.egress_spec, 9w0x1ff) {
                 drop egress_drop;
             } else {
-                catch {
-                    call body2;
-                }
+                call body2;
                 if eq($recirculate, 16w0x1) {
                     recirculate preserve3;
                 } else {
@@ -671,6 +665,54 @@ fn arrays_of_numbers() {
 }
 
 #[test]
+fn the_control_plane_knows_things_by_their_annotations() {
+    let declarations = "@name(\"general\") action top(@name(\"value\") bit<8> v) {}
+        control Sub(inout meta_t m) {
+            @name(\".NoAction\") action Nothing() {}
+            @name(\".abs.t\") table t { actions = { Nothing; @name(\"x\") top; } default_action = Nothing; }
+            @id(5) table u { key = { m.x[3:0] : exact; } actions = { NoAction; } }
+            apply { t.apply(); u.apply(); }
+        }";
+    let text = program(declarations, "@name(\"named\") Sub() sub;", "sub.apply(meta);");
+    let names = |what: &str| -> String {
+        let all = pipeline(&text);
+        all.lines().filter(|l| l.trim_start().starts_with(what)).map(|l| format!("{}\n", l.trim())).collect()
+    };
+    expect![[r#"
+        action action0 NoAction id 0x01445b37 () {}
+        action action1 general id 0x0134fe60 (value: general.v) {}
+        action action0;
+        action action1;
+        action action0;
+    "#]]
+    .assert_eq(&names("action action"));
+    expect![[r#"
+        table table0 "abs.t" id 0x02fb1a6f {
+        table table1 "MyIngress.named.u" id 0x02000005 {
+    "#]]
+    .assert_eq(&names("table table"));
+    expect![[r#"
+        key exact 4 "m.x[3:0]" = slice(meta.x, 3, 0);
+    "#]]
+    .assert_eq(&names("key "));
+}
+
+#[test]
+fn errors_of_core_have_their_codes_wherever_others_are_declared() {
+    let text = program("", "", "if (sm.parser_error == error.NoMatch || sm.parser_error == error.Mine) { meta.x = 1; } hdr.h.a = meta.x;")
+        .replacen("#include <core.p4>", "error { Mine } #include <core.p4>".replace("} #", "}\n#").as_str(), 1);
+    expect![[r#"
+        errors NoError, PacketTooShort, NoMatch, StackOutOfBounds, HeaderTooShort, ParserTimeout, ParserInvalidArgument, Mine;
+    "#]].assert_eq(&item(&text, "errors "));
+    expect![[r#"
+        if or(eq(standard_metadata.parser_error, 32w0x2), eq(standard_metadata.parser_error, 32w0x7)) {
+            meta.x = 8w0x1;
+        }
+    "#]]
+    .assert_eq(&item(&text, "if or(eq("));
+}
+
+#[test]
 fn findings_are_located() {
     let check = |declarations: &str, locals: &str, apply: &str, expected: Expect| {
         expected.assert_eq(&findings(&compiled(&program(declarations, locals, apply))));
@@ -712,6 +754,22 @@ fn findings_are_located() {
                |
                = note: the mask of an `lpm` key is ones followed by zeros
         "#]],
+    );
+    let twice = "action a() { meta.x = 1; } @name(\"a\") action b() { meta.x = 2; }
+        table t { actions = { a; } default_action = a; } table u { actions = { b; } default_action = b; }";
+    check(
+        "",
+        twice,
+        "t.apply(); u.apply();",
+        expect![[r#"
+        error[E0415]: the control plane would know two actions as `MyIngress.a`
+          --> main.p4:19:32
+           |
+        19 |     action a() { meta.x = 1; } @name("a") action b() { meta.x = 2; }
+           |            - and this one      ^^^^^^^^^^        - this one
+           |
+           = help: give one of them another `@name`
+    "#]],
     );
     let no_main = program("", "", "").replace("main;", "not_main;");
     expect![[r#"

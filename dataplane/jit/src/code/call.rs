@@ -21,13 +21,6 @@ impl Coder<'_, '_> {
         );
     }
 
-    /// Copies into or out of a table's action, whose entry's action is not running then.
-    pub(super) fn copy(&mut self, block: &[Stmt]) {
-        let outside = std::mem::replace(&mut self.in_copy, true);
-        self.block(block);
-        self.in_copy = outside;
-    }
-
     /// Runs a unit, in place or as a function.
     pub(super) fn enter(&mut self, unit: Unit) {
         if self.assembly.plan.is_outlined(unit) {
@@ -39,14 +32,12 @@ impl Coder<'_, '_> {
     /// Runs a unit in place. Nothing of its caller can be left from within but by exiting, rejecting and stopping.
     pub(super) fn inline(&mut self, unit: Unit) {
         let program = self.program();
-        let outside_copy = std::mem::replace(&mut self.in_copy, false);
         match unit {
             Unit::Action(action) => self.returning(|coder| coder.block(&program.actions[action].body)),
             Unit::Body(body) => self.returning(|coder| coder.block(&program.bodies[body].block)),
             Unit::Parser(parser) => self.parse(parser),
             Unit::Table(table, hit, action_run) => self.apply(table, hit, action_run),
         }
-        self.in_copy = outside_copy;
     }
 
     /// Runs code that can return.

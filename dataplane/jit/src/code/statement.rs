@@ -314,7 +314,6 @@ impl Coder<'_, '_> {
                 let index = self.word_value(index);
                 self.host(Host::Count, &[number, index]);
             }
-            None if self.in_copy => {}
             None => {
                 self.host(Host::CountDirect, &[number]);
             }
@@ -329,7 +328,6 @@ impl Coder<'_, '_> {
                 let index = self.word_value(index);
                 Limb::Var(self.host(Host::Meter, &[number, index]))
             }
-            None if self.in_copy => Limb::Const(0),
             None => Limb::Var(self.host(Host::MeterDirect, &[number])),
         };
         self.set_var(color, metered);

@@ -33,7 +33,7 @@ impl Coder<'_, '_> {
             if let Some(action_run) = action_run {
                 self.set_var(action_run, Limb::Const(call.action as u64));
             }
-            return self.run_action(table, call.action, Data::Const(&call.args), is_direct);
+            return self.run_action(table, call.action, Data::Const(&call.args));
         }
         let action = self.look_up(id, table);
         if let Some(hit) = hit {
@@ -53,7 +53,7 @@ impl Coder<'_, '_> {
                     let word = self.layout.vars[action_run].word as u32;
                     self.known.set(word, Limb::Const(i as u64));
                 }
-                self.run_action(table, i, Data::Found, is_direct);
+                self.run_action(table, i, Data::Found);
                 if self.reachable {
                     self.jump(after, None);
                 }
@@ -118,12 +118,12 @@ impl Coder<'_, '_> {
     }
 
     /// Runs an action with the copies around it. What its copy-in calls may exit: then only its copy-out runs.
-    fn run_action(&mut self, table: &Table, position: usize, data: Data<'_>, is_direct: bool) {
+    fn run_action(&mut self, table: &Table, position: usize, data: Data<'_>) {
         let program = self.program();
         let of_table = &table.actions[position];
         let action = &program.actions[of_table.action];
         let run = |coder: &mut Self| {
-            coder.copy(&of_table.copy_in);
+            coder.block(&of_table.copy_in);
             if !coder.reachable {
                 return;
             }
@@ -137,16 +137,12 @@ impl Coder<'_, '_> {
                 Data::Found if action.params.is_empty() => {}
                 Data::Found => coder.load_data(&action.params),
             }
-            if is_direct {
-                let one = coder.constant(1);
-                coder.put(field::RUNNING, one);
-            }
             coder.enter(Unit::Action(of_table.action));
         };
         if of_table.copy_out.is_empty() {
             return run(self);
         }
-        self.with_cleanup(&[Way::Exit, Way::Reject], run, |coder| coder.copy(&of_table.copy_out));
+        self.with_cleanup(&[Way::Exit, Way::Reject], run, |coder| coder.block(&of_table.copy_out));
     }
 
     /// Fetches the data of the entry found, of which there is as much as the parameters take.

@@ -29,8 +29,9 @@ enum Spot {
     /// A body that anything but a parser may call.
     Leaf,
     Action(Option<TableId>),
-    CopyIn,
-    CopyOut,
+    /// Around a table's action, or around a call.
+    CopyIn(TableId),
+    CopyOut(Option<TableId>),
     ParserState,
 }
 
@@ -307,8 +308,8 @@ impl Generator {
                 Some(action) if i == 1 && !listed(action) => *action,
                 Some(_) | None => self.action(Spot::Action(Some(id))),
             };
-            let copy_in = if self.chance(40) { self.some_block(Spot::CopyIn, 3) } else { vec![] };
-            let copy_out = if self.chance(40) { self.some_block(Spot::CopyOut, 3) } else { vec![] };
+            let copy_in = if self.chance(40) { self.some_block(Spot::CopyIn(id), 3) } else { vec![] };
+            let copy_out = if self.chance(40) { self.some_block(Spot::CopyOut(Some(id)), 3) } else { vec![] };
             actions.push(TableAction { action, copy_in, copy_out, default_only: false, table_only: false });
         }
         let action = self.below(actions.len());
@@ -673,12 +674,12 @@ impl Generator {
                 }
             }
             21 => match around.place {
-                Spot::CopyIn | Spot::CopyOut => self.assignment(),
+                Spot::CopyIn(_) | Spot::CopyOut(_) => self.assignment(),
                 _ if self.chance(30) => Stmt::Return,
                 _ => self.assignment(),
             },
             22 => match around.place {
-                Spot::CopyIn | Spot::CopyOut | Spot::ParserState => self.assignment(),
+                Spot::CopyIn(_) | Spot::CopyOut(_) | Spot::ParserState => self.assignment(),
                 _ if shallow && self.chance(70) => Stmt::Catch(self.inner(around)),
                 _ => Stmt::Exit,
             },
@@ -687,7 +688,9 @@ impl Generator {
                 Stmt::Count { counter: CounterId::from_u32(self.below(2) as u32), index: Some(self.index()) }
             }
             28 => match around.place {
-                Spot::Action(Some(table)) => self.direct(table),
+                Spot::Action(Some(table)) | Spot::CopyIn(table) | Spot::CopyOut(Some(table)) => {
+                    self.direct(table)
+                }
                 _ => {
                     let color = self.var_of(8);
                     Stmt::Meter { meter: MeterId::from_u32(0), index: Some(self.index()), color }
@@ -803,8 +806,10 @@ impl Generator {
                     Stmt::Extract { header, varbit_bits }
                 }
             },
-            Spot::Action(Some(table)) => self.direct(table),
-            Spot::Action(None) | Spot::Leaf | Spot::CopyIn | Spot::CopyOut => self.assignment(),
+            Spot::Action(Some(table)) | Spot::CopyIn(table) | Spot::CopyOut(Some(table)) => {
+                self.direct(table)
+            }
+            Spot::Action(None) | Spot::Leaf | Spot::CopyOut(None) => self.assignment(),
         }
     }
 
@@ -821,8 +826,12 @@ impl Generator {
     fn call(&mut self, around: Around) -> Stmt {
         let copy_out = |generator: &mut Self| {
             if generator.chance(30) {
-                let around =
-                    Around { place: Spot::CopyOut, breaks: false, continues: false, depth: around.depth + 1 };
+                let around = Around {
+                    place: Spot::CopyOut(None),
+                    breaks: false,
+                    continues: false,
+                    depth: around.depth + 1,
+                };
                 generator.block(around)
             } else {
                 vec![]
@@ -862,11 +871,11 @@ impl Generator {
                 }
                 _ => self.assignment(),
             },
-            Spot::Leaf | Spot::Action(_) | Spot::CopyIn if !leaves.is_empty() => {
+            Spot::Leaf | Spot::Action(_) | Spot::CopyIn(_) if !leaves.is_empty() => {
                 let callee = Callee::Body(self.pick(&leaves));
                 Stmt::Call { callee, copy_out: copy_out(self) }
             }
-            Spot::Leaf | Spot::Action(_) | Spot::CopyIn | Spot::CopyOut => self.assignment(),
+            Spot::Leaf | Spot::Action(_) | Spot::CopyIn(_) | Spot::CopyOut(_) => self.assignment(),
         }
     }
 
