@@ -3,7 +3,7 @@
 //! Every packet is run until nothing moves before the next command. Output is compared at the end, port by port and in
 //! order, as the scripts' authors expect: a packet too many fails as one too few does.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 use std::sync::Arc;
 
@@ -26,6 +26,9 @@ use crate::value::{self, ValueError};
 
 /// Virtual time between two packets: enough for any queue to drain.
 const PACKET_INTERVAL_NS: u64 = 1_000_000;
+
+/// Ports that exist although a script may not speak of them.
+const UNWATCHED_PORTS: u32 = 16;
 
 /// Why a script cannot be run: not what it found, but that it does not fit the program.
 #[derive(Debug, thiserror::Error)]
@@ -171,6 +174,8 @@ pub struct Runner {
     state: Arc<State>,
     switch: Switch,
     peers: BTreeMap<u32, MemoryPeer>,
+    /// The ports whose output counts.
+    watched: BTreeSet<u32>,
     now_ns: u64,
     expected: BTreeMap<u32, Vec<Expectation>>,
     received: BTreeMap<u32, Vec<Vec<u8>>>,
@@ -190,14 +195,16 @@ enum SessionTarget {
 }
 
 impl Runner {
-    /// A switch for a script: it has the ports that the script speaks of. What is sent to others is dropped.
+    /// A switch for a script. It has the ports that the script speaks of, and the first few besides, so that
+    /// programs may send there; what leaves by those is not looked at.
     ///
     /// # Errors
     /// [`RunError`] if the program's state does not fit the machine.
     pub fn new(executor: Arc<dyn Executor>, script: &Script) -> Result<Runner, RunError> {
         let state = Arc::new(State::new(executor.program(), 1)?);
         let (mut ports, mut peers): (Vec<Box<dyn Port>>, _) = (Vec::new(), BTreeMap::new());
-        for number in script.ports() {
+        let watched: BTreeSet<u32> = script.ports().into_iter().collect();
+        for number in watched.iter().copied().chain((0..UNWATCHED_PORTS).filter(|n| !watched.contains(n))) {
             let options = MemoryOptions { name: format!("port{number}"), ..MemoryOptions::default() };
             let (port, peer) = pair(PortId(number), &options);
             ports.push(Box::new(port));
@@ -211,6 +218,7 @@ impl Runner {
             state,
             switch,
             peers,
+            watched,
             now_ns: PACKET_INTERVAL_NS,
             expected: BTreeMap::new(),
             received: BTreeMap::new(),
@@ -429,7 +437,7 @@ impl Runner {
             let due_ns = self.switch.run_until_quiet(self.now_ns);
             for (port, peer) in &mut self.peers {
                 let frames = peer.collect_frames();
-                if !frames.is_empty() {
+                if !frames.is_empty() && self.watched.contains(port) {
                     self.received.entry(*port).or_default().extend(frames);
                 }
             }
