@@ -1,0 +1,170 @@
+//! Tables: key, lookup, the member of a group, the action.
+
+use cranelift_codegen::ir::condcodes::IntCC;
+use cranelift_codegen::ir::{Block, InstBuilder, MemFlagsData, types};
+use heddle_ir::{Bits, Expr, MatchKind, Table, TableId, VarId};
+
+use super::value::limb_count;
+use super::{Coder, Cond, Limb, Val, Way};
+use crate::host::{Host, NEEDS_SELECTION};
+use crate::machine::field;
+use crate::plan::Unit;
+
+/// Where an action's data comes from.
+#[derive(Clone, Copy)]
+enum Data<'p> {
+    /// The entry found.
+    Found,
+    /// The program.
+    Const(&'p [Bits]),
+}
+
+impl Coder<'_, '_> {
+    pub(super) fn apply(&mut self, id: TableId, hit: Option<VarId>, action_run: Option<VarId>) {
+        let program = self.program();
+        let table = &program.tables[id];
+        let is_direct = table.direct_counter.is_some() || table.direct_meter.is_some();
+        if table.keys.is_empty() && table.const_default && !is_direct {
+            // It always misses, and nobody can change what it does then.
+            let call = &table.default_action;
+            if let Some(hit) = hit {
+                self.set_var(hit, Limb::Const(0));
+            }
+            if let Some(action_run) = action_run {
+                self.set_var(action_run, Limb::Const(call.action as u64));
+            }
+            return self.run_action(table, call.action, Data::Const(&call.args));
+        }
+        let action = self.look_up(id, table);
+        if let Some(hit) = hit {
+            let value = self.fetch(field::HIT);
+            self.set_var(hit, Limb::Var(value));
+        }
+        if let Some(action_run) = action_run {
+            self.set_var(action_run, action);
+        }
+        let after = self.new_block();
+        let blocks: Vec<Block> = table.actions.iter().map(|_| self.new_block()).collect();
+        let labels = blocks.iter().enumerate().map(|(i, block)| (i as u64, *block));
+        self.dispatch_word(action, labels, after);
+        for (i, block) in blocks.into_iter().enumerate() {
+            if self.start(block) {
+                if let Some(action_run) = action_run {
+                    let word = self.layout.vars[action_run].word as u32;
+                    self.known.set(word, Limb::Const(i as u64));
+                }
+                self.run_action(table, i, Data::Found);
+                if self.reachable {
+                    self.jump(after, None);
+                }
+            }
+        }
+        self.start(after);
+    }
+
+    /// The position of the action to run; their number if there is none.
+    fn look_up(&mut self, id: TableId, table: &Table) -> Limb {
+        let keys = table.keys.iter().filter(|key| key.kind != MatchKind::Selector);
+        let arena_used = self.arena_used;
+        let keys: Vec<Val> = keys.map(|key| self.value(&key.expr)).collect();
+        let number = self.constant(u64::from(id.as_u32()));
+        let action = match &keys[..] {
+            [key] if key.in_registers().is_some_and(|limbs| limbs.len() == 1) => {
+                let key = self.low_limb(key);
+                let key = self.word_value(key);
+                self.host(Host::LookupWord, &[number, key])
+            }
+            _ => {
+                let count = keys.iter().map(|key| limb_count(key.width)).sum();
+                let at = self.put_together(keys.iter().cloned(), count);
+                let (key, count) = (self.arena_address(at), self.constant(count as u64));
+                self.host(Host::Lookup, &[number, key, count])
+            }
+        };
+        self.arena_used = arena_used;
+        if table.profile.is_none() {
+            return Limb::Var(action);
+        }
+        let needs = self.compare(IntCC::Equal, Limb::Var(action), Limb::Const(NEEDS_SELECTION));
+        let Cond::Var(needs) = needs else { return Limb::Var(action) };
+        let chosen = self.builder.declare_var(types::I64);
+        self.builder.def_var(chosen, action);
+        let (selects, after) = (self.new_block(), self.new_block());
+        self.branch(needs, selects, after);
+        if self.start(selects) {
+            let hash = self.selector_hash(table);
+            let hash = self.word_value(hash);
+            let action = self.host(Host::Select, &[number, hash]);
+            self.builder.def_var(chosen, action);
+            self.jump(after, None);
+        }
+        self.start(after);
+        Limb::Var(self.builder.use_var(chosen))
+    }
+
+    /// The hash of the table's selector keys, cut to the selector's width.
+    fn selector_hash(&mut self, table: &Table) -> Limb {
+        let program = self.program();
+        let selector = table.profile.and_then(|profile| program.profiles[profile].selector.as_ref());
+        let Some(selector) = selector else { return Limb::Const(0) };
+        let keys = table.keys.iter().filter(|key| key.kind == MatchKind::Selector);
+        let keys: Vec<Expr> = keys.map(|key| key.expr.clone()).collect();
+        let arena_used = self.arena_used;
+        let hash = self.hash(selector.algorithm, &keys, false);
+        self.arena_used = arena_used;
+        let width = selector.width.min(64);
+        let cut = self.resize(&Val::word(64, hash), width, false);
+        self.low_limb(&cut)
+    }
+
+    /// Runs an action with the copies around it. What its copy-in calls may exit: then only its copy-out runs.
+    fn run_action(&mut self, table: &Table, position: usize, data: Data<'_>) {
+        let program = self.program();
+        let of_table = &table.actions[position];
+        let action = &program.actions[of_table.action];
+        let run = |coder: &mut Self| {
+            coder.block(&of_table.copy_in);
+            if !coder.reachable {
+                return;
+            }
+            match data {
+                Data::Const(args) => {
+                    for (param, arg) in action.params.iter().zip(args) {
+                        let value = coder.value(&Expr::Const(arg.clone()));
+                        coder.store_var(param.var, &value);
+                    }
+                }
+                Data::Found if action.params.is_empty() => {}
+                Data::Found => coder.load_data(&action.params),
+            }
+            coder.enter(Unit::Action(of_table.action));
+        };
+        if of_table.copy_out.is_empty() {
+            return run(self);
+        }
+        self.with_cleanup(&[Way::Exit, Way::Reject], run, |coder| coder.block(&of_table.copy_out));
+    }
+
+    /// Fetches the data of the entry found, of which there is as much as the parameters take.
+    fn load_data(&mut self, params: &[heddle_ir::ActionParam]) {
+        let args = self.fetch(field::ARGS);
+        let mut next = 0;
+        for param in params {
+            let width = self.layout.vars[param.var].ty.width();
+            let count = limb_count(width);
+            let value = if count > super::INLINE_LIMBS_MAX {
+                let address = self.builder.ins().iadd_imm_u(args, 8 * next as i64);
+                Val { width, repr: super::value::Repr::Memory(address) }
+            } else {
+                let flags = MemFlagsData::trusted();
+                let limbs = (0..count).map(|i| {
+                    let offset = 8 * (next + i) as i32;
+                    Limb::Var(self.builder.ins().load(types::I64, flags, args, offset))
+                });
+                Val::limbs(width, limbs.collect())
+            };
+            self.store_var(param.var, &value);
+            next += count;
+        }
+    }
+}

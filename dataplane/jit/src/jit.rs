@@ -1,0 +1,69 @@
+//! The executor.
+
+use crossbeam::queue::ArrayQueue;
+use heddle_exec::{Context, Entry, Executor, Interpreter, Work};
+use heddle_ir::Verified;
+
+use crate::assembly::{Assembly, Effort, Options};
+use crate::error::JitError;
+use crate::machine::{self, Scratch};
+use crate::program::Compiled;
+
+/// Scratch storages kept between batches: as many as there may be workers at once before one allocates anew.
+const SCRATCH_KEPT_MAX: usize = 64;
+
+/// Executes a program by machine code made from it.
+pub struct Jit {
+    compiled: Compiled,
+    /// Runs what is traced.
+    interpreter: Interpreter,
+    /// Storage of the workers that are not running now.
+    scratch: ArrayQueue<Scratch>,
+}
+
+impl std::fmt::Debug for Jit {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Jit").field("program", &self.compiled.program).finish_non_exhaustive()
+    }
+}
+
+impl Jit {
+    /// Compiles a program to run fast.
+    pub fn new(program: Verified) -> Result<Jit, JitError> {
+        Jit::with_effort(program, Effort::default())
+    }
+
+    /// Compiles a program.
+    pub fn with_effort(program: Verified, effort: Effort) -> Result<Jit, JitError> {
+        Jit::with_options(program, Options { effort, ..Options::default() })
+    }
+
+    pub(crate) fn with_options(program: Verified, options: Options) -> Result<Jit, JitError> {
+        let compiled = Assembly::new(&program, options)?.finish()?;
+        Ok(Jit {
+            compiled,
+            interpreter: Interpreter::new(program),
+            scratch: ArrayQueue::new(SCRATCH_KEPT_MAX),
+        })
+    }
+}
+
+impl Executor for Jit {
+    fn program(&self) -> &Verified {
+        &self.compiled.program
+    }
+
+    fn frame_words(&self) -> usize {
+        self.compiled.layout.words
+    }
+
+    fn run(&self, entry: Entry, context: &mut Context<'_>, batch: &mut [Work]) {
+        if context.trace.is_some() {
+            return self.interpreter.run(entry, context, batch);
+        }
+        let mut scratch = self.scratch.pop().unwrap_or_default();
+        machine::run(&self.compiled, entry, context, &mut scratch, batch);
+        // Full only with more workers than it was made for; then one storage less is kept.
+        let _ = self.scratch.push(scratch);
+    }
+}

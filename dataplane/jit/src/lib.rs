@@ -1,0 +1,36 @@
+//! Verified programs as machine code: the executor that is fast.
+//!
+//! [`Jit`] compiles every verified program with Cranelift; nothing is left to the interpreter but batches that are
+//! traced, which see the same frames since both lay them out alike ([`heddle_exec::layout`]).
+//!
+//! * [`plan`] decides what is compiled into its caller and which slots live in registers.
+//! * [`code`] writes Cranelift's IR, [`assembly`] makes machine code of it.
+//! * [`machine`] is what the code works on, [`host`] what it calls.
+//!
+//! Compiled code has no address of state in it: it is handed a context for every batch, so that one compilation
+//! serves any number of switches.
+
+mod assembly;
+mod code;
+mod error;
+mod host;
+mod jit;
+mod machine;
+mod plan;
+mod program;
+#[cfg(test)]
+mod tests;
+mod visit;
+
+pub use assembly::Effort;
+pub use error::JitError;
+pub use jit::Jit;
+
+// The interpreter's tests name what they test by its path in their crate; here the same tests find this executor.
+#[cfg(test)]
+use heddle_exec::{
+    Clone, Context, DigestBuffer, Entry, Executor, Frame, FramePool, Intrinsics, Verdict, Work, hash, random,
+    trace,
+};
+#[cfg(test)]
+use tests::Subject as Interpreter;

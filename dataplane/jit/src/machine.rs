@@ -1,0 +1,361 @@
+#![allow(unsafe_code)] // Facts of the engine are reached by pointer, as compiled code does.
+//! What compiled code works on: one packet's pass, and what the host does before and after it.
+//!
+//! Invariant: the fields that compiled code reads and writes come first, in the order of [`field`], and every
+//! pointer among them is valid for the whole pass: the frame has [`Layout::words`] words, the packet's bytes are
+//! not changed before the pass ends, and `front` is fetched anew after anything that may move it.
+
+use std::mem::offset_of;
+
+use heddle_exec::bitstring::BitString;
+use heddle_exec::layout::Layout;
+use heddle_exec::{Clone, Context, Entry, Frame, Intrinsics, Verdict, Work};
+use heddle_ir::{DropReason, MirrorSource, Origin, PreserveId};
+use heddle_state::{AtomicSection, EntryHandle, Found};
+
+use crate::program::Compiled;
+
+/// Room that `front` has at the start of every pass, so that short headers are written without asking.
+pub(crate) const FRONT_BYTES_MIN: usize = 4_096;
+/// Bytes behind `front`'s capacity and words behind the arena that may be written to but mean nothing: a last
+/// chunk is stored whole.
+pub(crate) const SLACK_BYTES: usize = 8;
+
+/// Zero limbs: what the widest value reads as where it is not there.
+pub(crate) static ZEROS: [u64; heddle_ir::verify::limit::WIDTH_BITS as usize / 64 + 2] =
+    [0; heddle_ir::verify::limit::WIDTH_BITS as usize / 64 + 2];
+
+/// One packet's pass.
+#[repr(C)]
+pub(crate) struct Machine<'r, 'c> {
+    frame: *mut u64,
+    bytes: *const u8,
+    len_bytes: u64,
+    cursor_bytes: u64,
+    front: *mut u8,
+    front_len: u64,
+    front_capacity: u64,
+    arena: *mut u64,
+    constants: *const u64,
+    intrinsics: *const Intrinsics,
+    now_ns: u64,
+    /// Data of the action found, and whether an entry was hit.
+    args: *const u64,
+    hit: u64,
+    /// What `truncate` asked for; all ones for nothing.
+    truncate: u64,
+    /// What was decided; see [`Decided`].
+    decided: u64,
+    decided_first: u64,
+    decided_second: u64,
+
+    // From here on only the host looks.
+    pub(crate) program: &'r Compiled,
+    pub(crate) context: &'r mut Context<'c>,
+    pub(crate) scratch: &'r mut Scratch,
+    pub(crate) found: Option<Found<'c>>,
+    /// The entry whose action is running, or ran last.
+    pub(crate) running: Option<EntryHandle>,
+    pub(crate) section: Option<AtomicSection<'r>>,
+}
+
+/// Offsets of what compiled code touches.
+pub(crate) mod field {
+    use super::{Machine, offset_of};
+
+    macro_rules! offsets {
+        ($($name:ident = $field:ident;)*) => {$(
+            pub(crate) const $name: i32 = offset_of!(Machine<'static, 'static>, $field) as i32;
+        )*};
+    }
+    offsets! {
+        BYTES = bytes;
+        LEN_BYTES = len_bytes;
+        CURSOR_BYTES = cursor_bytes;
+        FRONT = front;
+        FRONT_LEN = front_len;
+        FRONT_CAPACITY = front_capacity;
+        ARENA = arena;
+        CONSTANTS = constants;
+        INTRINSICS = intrinsics;
+        NOW_NS = now_ns;
+        ARGS = args;
+        HIT = hit;
+        TRUNCATE = truncate;
+        DECIDED = decided;
+        DECIDED_FIRST = decided_first;
+        DECIDED_SECOND = decided_second;
+    }
+}
+
+/// What a pass decided, as compiled code writes it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u64)]
+pub(crate) enum Decided {
+    Nothing = 0,
+    Enqueue = 1,
+    Replicate = 2,
+    Resubmit = 3,
+    Recirculate = 4,
+    Transmit = 5,
+    Drop = 6,
+}
+
+/// Drop reasons by the number that compiled code gives them.
+const REASONS: [DropReason; 6] = [
+    DropReason::IngressDrop,
+    DropReason::EgressDrop,
+    DropReason::ParserReject,
+    DropReason::NoDecision,
+    DropReason::AssertFailed,
+    DropReason::LoopBound,
+];
+
+/// The number of a drop reason.
+pub(crate) fn reason_number(reason: DropReason) -> u64 {
+    match reason {
+        DropReason::IngressDrop => 0,
+        DropReason::EgressDrop => 1,
+        DropReason::ParserReject => 2,
+        DropReason::NoDecision => 3,
+        DropReason::AssertFailed => 4,
+        DropReason::LoopBound => 5,
+    }
+}
+
+fn reason(number: u64) -> DropReason {
+    REASONS.get(number as usize).copied().unwrap_or(DropReason::NoDecision)
+}
+
+/// How a compiled function ended: the low byte says how, the rest is a parser's error code or a drop reason.
+pub(crate) mod flow {
+    /// On to the next statement.
+    pub(crate) const NEXT: i64 = 0;
+    /// Out of everything up to the innermost `Catch`.
+    pub(crate) const EXIT: i64 = 1;
+    /// Out of all parsers.
+    pub(crate) const REJECT: i64 = 2;
+    /// The pass is over.
+    pub(crate) const STOP: i64 = 3;
+    /// Where the rest begins.
+    pub(crate) const SHIFT: u8 = 8;
+}
+
+/// A clone decided on.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Mirror {
+    pub(crate) session: u32,
+    pub(crate) source: MirrorSource,
+    pub(crate) preserve: PreserveId,
+}
+
+/// Storage that passes need for a while, kept between batches.
+#[derive(Debug, Default)]
+pub(crate) struct Scratch {
+    /// What the pass emitted, and room behind it.
+    pub(crate) front: Vec<u8>,
+    /// Values too wide for registers, and arguments of host functions.
+    arena: Vec<u64>,
+    /// Data of a hash whose length is not known beforehand.
+    pub(crate) hashed: BitString,
+    /// Words that outlive the frame being cleared.
+    words: Vec<u64>,
+    pub(crate) mirrors: Vec<Mirror>,
+}
+
+/// Runs every work of a batch through an entry point.
+pub(crate) fn run<'c>(
+    program: &Compiled,
+    entry: Entry,
+    context: &mut Context<'c>,
+    scratch: &mut Scratch,
+    batch: &mut [Work],
+) {
+    if scratch.front.len() < FRONT_BYTES_MIN + SLACK_BYTES {
+        scratch.front.resize(FRONT_BYTES_MIN + SLACK_BYTES, 0);
+    }
+    let arena_words = program.arena_words + SLACK_BYTES;
+    if scratch.arena.len() < arena_words {
+        scratch.arena.resize(arena_words, 0);
+    }
+    let mut machine = Machine {
+        frame: std::ptr::null_mut(),
+        bytes: std::ptr::null(),
+        len_bytes: 0,
+        cursor_bytes: 0,
+        front: scratch.front.as_mut_ptr(),
+        front_len: 0,
+        front_capacity: (scratch.front.len() - SLACK_BYTES) as u64,
+        arena: scratch.arena.as_mut_ptr(),
+        constants: program.constants.as_ptr(),
+        intrinsics: std::ptr::null(),
+        now_ns: context.now_ns,
+        args: ZEROS.as_ptr(),
+        hit: 0,
+        truncate: u64::MAX,
+        decided: 0,
+        decided_first: 0,
+        decided_second: 0,
+        program,
+        running: None,
+        context,
+        scratch,
+        found: None,
+        section: None,
+    };
+    for (position, work) in batch.iter_mut().enumerate() {
+        machine.begin(entry, work);
+        let flow = program.call(entry, &mut machine);
+        machine.end(position, work, flow);
+    }
+}
+
+impl<'r, 'c> Machine<'r, 'c> {
+    /// The first word of the frame.
+    pub(crate) fn frame(&mut self) -> *mut u64 {
+        self.frame
+    }
+
+    /// Bytes of the packet, as long as it is not changed.
+    pub(crate) fn packet(&self) -> (*const u8, usize) {
+        (self.bytes, self.len_bytes as usize)
+    }
+
+    /// What the engine knows of the packet.
+    pub(crate) fn intrinsics(&self) -> &Intrinsics {
+        // SAFETY: set when the pass began, to those of the work that it runs on.
+        unsafe { &*self.intrinsics }
+    }
+
+    /// Where parsers have come to, as of the last call of the host that needs it.
+    pub(crate) fn cursor_bytes(&self) -> usize {
+        self.cursor_bytes as usize
+    }
+
+    /// What a lookup found, for compiled code to go on with.
+    pub(crate) fn set_found(&mut self, args: &[u64], hit: bool) {
+        self.args = args.as_ptr();
+        self.hit = u64::from(hit);
+    }
+
+    /// Makes room for so many more bytes behind `len` bytes of the packet's new front.
+    pub(crate) fn grow_front(&mut self, len: usize, more: usize) {
+        let needed = len + more + SLACK_BYTES;
+        if self.scratch.front.len() < needed {
+            self.scratch.front.resize(needed.next_power_of_two(), 0);
+        }
+        self.front = self.scratch.front.as_mut_ptr();
+        self.front_capacity = (self.scratch.front.len() - SLACK_BYTES) as u64;
+    }
+
+    fn begin(&mut self, entry: Entry, work: &mut Work) {
+        let words = self.program.layout.words;
+        if work.frame.words.len() != words {
+            // A frame of another program has nothing that this one could read.
+            work.frame = Frame::new(words);
+        }
+        let unparsed = match entry {
+            Entry::Ingress => true,
+            Entry::Egress => work.intrinsics.origin == Origin::CloneOfReceived,
+        };
+        self.frame = work.frame.words.as_mut_ptr();
+        let bytes = work.packet.bytes();
+        self.bytes = bytes.as_ptr();
+        self.len_bytes = bytes.len() as u64;
+        self.cursor_bytes = if unparsed { 0 } else { work.parsed_bytes.min(bytes.len()) as u64 };
+        self.front_len = 0;
+        self.intrinsics = &raw const work.intrinsics;
+        self.running = None;
+        self.truncate = work.truncate_bytes.map_or(u64::MAX, u64::from);
+        self.decided = Decided::Nothing as u64;
+        self.scratch.mirrors.clear();
+    }
+
+    /// Ends the pass: clones are made, and the packet is got ready for what was decided.
+    fn end(&mut self, position: usize, work: &mut Work, flow: i64) {
+        self.found = None;
+        self.section = None;
+        work.parsed_bytes = self.cursor_bytes as usize;
+        work.truncate_bytes = u32::try_from(self.truncate).ok();
+        for i in 0..self.scratch.mirrors.len() {
+            self.mirror(self.scratch.mirrors[i], position, work);
+        }
+        let (first, second) = (self.decided_first as u32, self.decided_second as u32);
+        work.verdict = if flow & 0xff == flow::STOP {
+            Verdict::Drop(reason((flow >> flow::SHIFT) as u64))
+        } else if self.decided == Decided::Enqueue as u64 {
+            Verdict::Enqueue { port: first, queue: second }
+        } else if self.decided == Decided::Replicate as u64 {
+            Verdict::Replicate { group: first, queue: second }
+        } else if self.decided == Decided::Transmit as u64 {
+            self.deparse(work);
+            Verdict::Transmit
+        } else if self.decided == Decided::Resubmit as u64 {
+            work.truncate_bytes = None;
+            self.return_to_ingress(work, first);
+            Verdict::Resubmit
+        } else if self.decided == Decided::Recirculate as u64 {
+            self.deparse(work);
+            self.return_to_ingress(work, first);
+            Verdict::Recirculate
+        } else if self.decided == Decided::Drop as u64 {
+            Verdict::Drop(reason(self.decided_first))
+        } else {
+            Verdict::Drop(DropReason::NoDecision)
+        };
+    }
+
+    /// What was emitted, then the payload, cut to what `truncate` allows.
+    fn deparse(&mut self, work: &mut Work) {
+        let len = (self.front_len as usize).min(self.scratch.front.len());
+        work.packet.replace_front(work.parsed_bytes, &self.scratch.front[..len]);
+        if let Some(bytes) = work.truncate_bytes.take() {
+            work.packet.truncate(bytes as usize);
+        }
+    }
+
+    /// Leaves in the frame just what is preserved.
+    fn return_to_ingress(&mut self, work: &mut Work, preserve: u32) {
+        let layout: &Layout = &self.program.layout;
+        let kept = layout.preserves.get(PreserveId::from_u32(preserve)).map_or(&[][..], |kept| kept);
+        let (saved, words) = (&mut self.scratch.words, &mut work.frame.words);
+        saved.clear();
+        for (first, count) in kept {
+            saved.extend_from_slice(&words[*first..*first + *count]);
+        }
+        words.fill(0);
+        let mut saved = &saved[..];
+        for (first, count) in kept {
+            let (run, rest) = saved.split_at(*count);
+            words[*first..*first + *count].copy_from_slice(run);
+            saved = rest;
+        }
+        work.parsed_bytes = 0;
+    }
+
+    fn mirror(&mut self, mirror: Mirror, position: usize, work: &Work) {
+        let mut packet = self.context.pool.take(work.packet.len());
+        packet.copy_from(&work.packet);
+        let mut frame = self.context.frames.take();
+        if frame.words.len() != work.frame.words.len() {
+            frame = Frame::new(work.frame.words.len());
+        }
+        let (origin, parsed_bytes) = match mirror.source {
+            MirrorSource::Received => (Origin::CloneOfReceived, 0),
+            MirrorSource::Live => (Origin::CloneOfSent, work.parsed_bytes),
+        };
+        for (first, count) in &self.program.layout.preserves[mirror.preserve] {
+            let words = *first..*first + *count;
+            frame.words[words.clone()].copy_from_slice(&work.frame.words[words]);
+        }
+        let work = Work {
+            packet,
+            frame,
+            parsed_bytes,
+            intrinsics: Intrinsics { origin, ..work.intrinsics },
+            verdict: Verdict::Drop(DropReason::NoDecision),
+            truncate_bytes: None,
+        };
+        self.context.clones.push(Clone { parent: position, session: mirror.session, work });
+    }
+}

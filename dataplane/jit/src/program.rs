@@ -1,0 +1,79 @@
+#![allow(unsafe_code)] // Machine code is called by address and freed by hand.
+//! A compiled program: machine code, and what it and the host need beside it.
+//!
+//! Invariant: the code was made for this program's layout, and is freed with it.
+
+use std::mem::ManuallyDrop;
+
+use cranelift_entity::PrimaryMap;
+use cranelift_jit::JITModule;
+use heddle_exec::Entry;
+use heddle_exec::layout::Layout;
+use heddle_ir::{TableId, Verified};
+use heddle_state::AtomicSet;
+
+use crate::machine::Machine;
+
+/// A pass: takes the machine and the frame, and returns how it ended.
+type Function = unsafe extern "C" fn(*mut Machine<'_, '_>, *mut u64) -> i64;
+
+/// A compiled program.
+pub(crate) struct Compiled {
+    pub(crate) program: Verified,
+    pub(crate) layout: Layout,
+    pub(crate) constants: Vec<u64>,
+    pub(crate) arena_words: usize,
+    pub(crate) atomic_sets: Vec<AtomicSet>,
+    /// Words of data that each action of each table takes.
+    pub(crate) data_words: PrimaryMap<TableId, Vec<usize>>,
+    pub(crate) code: Code,
+}
+
+/// Machine code.
+pub(crate) struct Code {
+    module: ManuallyDrop<JITModule>,
+    ingress: Option<Function>,
+    egress: Option<Function>,
+}
+
+// SAFETY: after it is made the module is only looked at once more, to be freed, by whoever has it alone. The code
+// itself is not changed any more.
+unsafe impl Send for Code {}
+// SAFETY: as above; running code takes nothing from the module.
+unsafe impl Sync for Code {}
+
+impl Code {
+    /// From the finished functions of a module, made by [`crate::assembly::Assembly`] with this signature.
+    pub(crate) fn new(module: JITModule, ingress: Option<*const u8>, egress: Option<*const u8>) -> Code {
+        // SAFETY: these are addresses of functions with this signature.
+        let function = |address: *const u8| unsafe { std::mem::transmute::<*const u8, Function>(address) };
+        Code {
+            module: ManuallyDrop::new(module),
+            ingress: ingress.map(function),
+            egress: egress.map(function),
+        }
+    }
+}
+
+impl Drop for Code {
+    fn drop(&mut self) {
+        // SAFETY: taken once, here; and no pass is running, since it would borrow this.
+        unsafe { ManuallyDrop::take(&mut self.module).free_memory() }
+    }
+}
+
+impl Compiled {
+    /// Runs a pass on a machine that was made ready for it.
+    pub(crate) fn call(&self, entry: Entry, machine: &mut Machine<'_, '_>) -> i64 {
+        let function = match entry {
+            Entry::Ingress => self.code.ingress,
+            Entry::Egress => self.code.egress,
+        };
+        let frame = machine.frame();
+        match function {
+            // SAFETY: the machine is as its module's invariant says, and the code is this program's.
+            Some(function) => unsafe { function(machine, frame) },
+            None => crate::machine::flow::NEXT,
+        }
+    }
+}

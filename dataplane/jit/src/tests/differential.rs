@@ -1,0 +1,269 @@
+//! Both executors on the same programs and packets: what the world sees of them has to be the same.
+
+use heddle_exec::{
+    Clone as PacketClone, Context, DigestBuffer, Entry, Executor, Frame, FramePool, Interpreter, Intrinsics,
+    Verdict, Work,
+};
+use heddle_ir::{BinaryOp, DropReason, Verified, verify};
+use heddle_packet::{Packet, Pool};
+use heddle_state::{State, Update};
+use proptest::prelude::*;
+
+use super::generator::Generator;
+use crate::assembly::{Effort, Options};
+use crate::jit::Jit;
+
+/// Passes that a packet makes at most.
+const PASSES_MAX: usize = 6;
+
+/// Packets that one pass of a batch makes for the next.
+const WAITING_MAX: usize = 40;
+
+/// An executor with a switch of its own.
+struct Side<'e> {
+    executor: &'e dyn Executor,
+    state: State,
+    pool: Pool,
+    frames: FramePool,
+    random: u64,
+    now_ns: u64,
+    clones: Vec<PacketClone>,
+    digests: DigestBuffer,
+}
+
+impl<'e> Side<'e> {
+    fn new(executor: &'e dyn Executor, updates: &[Update]) -> Side<'e> {
+        let state = State::new(executor.program(), 1).expect("the state fits");
+        // Whatever is refused is refused on both sides.
+        let _ = state.write_each(updates);
+        let frames = FramePool::new(executor.frame_words(), 0);
+        Side {
+            executor,
+            state,
+            pool: Pool::new(4),
+            frames,
+            random: 7,
+            now_ns: 1_000,
+            clones: vec![],
+            digests: DigestBuffer::default(),
+        }
+    }
+
+    fn arrived(&self, bytes: &[u8], port: u32) -> Work {
+        let packet = Packet::from_bytes(bytes);
+        let intrinsics = Intrinsics {
+            ingress_port: port,
+            packet_length: packet.wire_len as u32,
+            ingress_time_ns: self.now_ns,
+            ..Intrinsics::default()
+        };
+        Work {
+            packet,
+            frame: Frame::new(self.executor.frame_words()),
+            parsed_bytes: 0,
+            intrinsics,
+            verdict: Verdict::Drop(DropReason::NoDecision),
+            truncate_bytes: None,
+        }
+    }
+
+    fn run(&mut self, entry: Entry, batch: &mut [Work]) {
+        self.now_ns += 100_000_000;
+        let snapshot = self.state.pin();
+        let mut context = Context {
+            state: &self.state,
+            snapshot: &snapshot,
+            worker: 0,
+            now_ns: self.now_ns,
+            random: &mut self.random,
+            pool: &mut self.pool,
+            frames: &mut self.frames,
+            clones: &mut self.clones,
+            digests: &mut self.digests,
+            trace: None,
+        };
+        self.executor.run(entry, &mut context, batch);
+    }
+}
+
+/// What is seen of a packet. A frame only where all of it is meant to be right.
+fn seen(work: &Work, with_frames: bool) -> impl PartialEq + std::fmt::Debug + use<> {
+    let frame = with_frames.then(|| work.frame.words.to_vec());
+    (
+        work.verdict,
+        work.packet.bytes().to_vec(),
+        work.packet.wire_len,
+        work.parsed_bytes,
+        work.truncate_bytes,
+        frame,
+    )
+}
+
+/// What is different, if anything is.
+fn difference(
+    executors: [&dyn Executor; 2],
+    updates: &[Update],
+    packets: &[Vec<u8>],
+    with_frames: bool,
+) -> Option<String> {
+    let mut sides = executors.map(|executor| Side::new(executor, updates));
+    macro_rules! same {
+        ($what:expr, $of:expr) => {
+            let [left, right] = sides.each_mut().map($of);
+            if left != right {
+                return Some(format!("{}: {left:?} and {right:?}", $what));
+            }
+        };
+    }
+    let mut waiting: Vec<(Entry, Vec<[Work; 2]>)> = vec![];
+    let arrived = packets.iter().enumerate();
+    let arrived = arrived.map(|(i, bytes)| sides.each_ref().map(|side| side.arrived(bytes, i as u32)));
+    waiting.push((Entry::Ingress, arrived.collect()));
+    for _ in 0..PASSES_MAX {
+        for (entry, works) in std::mem::take(&mut waiting) {
+            let mut batches: [Vec<Work>; 2] = [vec![], vec![]];
+            for [left, right] in works {
+                batches[0].push(left);
+                batches[1].push(right);
+            }
+            for (side, batch) in sides.iter_mut().zip(&mut batches) {
+                side.run(entry, batch);
+            }
+            let [left, right] = batches;
+            let mut clones = sides.each_mut().map(|side| std::mem::take(&mut side.clones));
+            if clones[0].len() != clones[1].len() {
+                return Some(format!("{} and {} clones", clones[0].len(), clones[1].len()));
+            }
+            let (mut to_ingress, mut to_egress) = (vec![], vec![]);
+            for (i, (left, right)) in left.into_iter().zip(right).enumerate() {
+                let (a, b) = (seen(&left, with_frames), seen(&right, with_frames));
+                if a != b {
+                    return Some(format!("{entry:?} of packet {i}: {a:?} and {b:?}"));
+                }
+                let mut both = [left, right];
+                match both[0].verdict {
+                    Verdict::Enqueue { port, queue } => {
+                        for work in &mut both {
+                            work.intrinsics.egress_port = port;
+                            work.intrinsics.queue_id = queue;
+                        }
+                        to_egress.push(both);
+                    }
+                    Verdict::Replicate { group, .. } => {
+                        for work in &mut both {
+                            work.intrinsics.replication_id = group;
+                        }
+                        to_egress.push(both);
+                    }
+                    Verdict::Resubmit | Verdict::Recirculate => to_ingress.push(both),
+                    Verdict::Transmit | Verdict::Drop(_) => {}
+                }
+            }
+            let [left, right] = &mut clones;
+            for (left, right) in std::mem::take(left).into_iter().zip(std::mem::take(right)) {
+                let (a, b) = (seen(&left.work, with_frames), seen(&right.work, with_frames));
+                let (c, d) = (
+                    (left.parent, left.session, left.work.intrinsics),
+                    (right.parent, right.session, right.work.intrinsics),
+                );
+                if a != b || c != d {
+                    return Some(format!("a clone: {c:?} {a:?} and {d:?} {b:?}"));
+                }
+                to_egress.push([left.work, right.work]);
+            }
+            // Clones of clones would be too many.
+            to_egress.truncate(WAITING_MAX);
+            waiting.push((Entry::Ingress, to_ingress));
+            waiting.push((Entry::Egress, to_egress));
+        }
+        same!("random numbers", |side| side.random);
+        same!("digests", |side| (side.digests.messages.clone(), side.digests.words.clone()));
+        waiting.retain(|(_, works)| !works.is_empty());
+    }
+    let program = executors[0].program();
+    for (id, counter) in &program.counters {
+        for index in 0..counter.size {
+            same!("a counter", |side| side.state.counter(id, index));
+        }
+    }
+    for (id, register) in &program.registers {
+        for index in 0..register.size {
+            same!("a register", |side| side.state.register_value(id, index));
+        }
+    }
+    for id in program.tables.keys() {
+        same!("a table", |side| format!("{:?} {:?}", side.state.entries(id), side.state.default_entry(id)));
+    }
+    None
+}
+
+fn generated(seed: u64) -> (Generator, Verified) {
+    let mut generator = Generator::new(seed);
+    generator.program();
+    let program = match verify(generator.program.clone()) {
+        Ok(program) => program,
+        Err(violations) => panic!("seed {seed}: {violations:#?}"),
+    };
+    (generator, program)
+}
+
+/// Runs a generated program through the interpreter and a compilation of it.
+fn of_seed(seed: u64, options: Options) -> Option<String> {
+    let (mut generator, program) = generated(seed);
+    let updates = generator.updates();
+    let packets: Vec<Vec<u8>> = (0..6).map(|_| generator.packet()).collect();
+    let interpreter = Interpreter::new(program.clone());
+    let jit = Jit::with_options(program, options).expect("every verified program is compiled");
+    difference([&interpreter, &jit], &updates, &packets, options.shows_all)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn frames_are_the_same(seed: u64) {
+        let options = Options { shows_all: true, ..Options::default() };
+        prop_assert_eq!(of_seed(seed, options), None);
+    }
+
+    #[test]
+    fn effects_are_the_same(seed: u64) {
+        prop_assert_eq!(of_seed(seed, Options::default()), None);
+    }
+
+    #[test]
+    fn effects_are_the_same_without_optimisation(seed: u64) {
+        prop_assert_eq!(of_seed(seed, Options { effort: Effort::Load, ..Options::default() }), None);
+    }
+}
+
+/// Seeds for whoever has time: `HEDDLE_SEEDS=100000 cargo test --release -p heddle-jit -- --ignored seeds`.
+#[test]
+#[ignore = "runs as long as asked"]
+fn seeds() {
+    let count: u64 = std::env::var("HEDDLE_SEEDS").ok().and_then(|count| count.parse().ok()).unwrap_or(1_000);
+    let first: u64 =
+        std::env::var("HEDDLE_SEED_FIRST").ok().and_then(|first| first.parse().ok()).unwrap_or(0);
+    for seed in 0..count {
+        let options = Options { shows_all: seed % 2 == 0, ..Options::default() };
+        if let Some(difference) = of_seed(first + seed, options) {
+            panic!("seed {}: {difference}", first + seed);
+        }
+    }
+}
+
+/// The canary: each operator compiled as another is noticed within a few programs.
+#[test]
+fn a_miscompiled_operator_is_noticed() {
+    let pairs = [
+        (BinaryOp::Add, BinaryOp::Sub),
+        (BinaryOp::Xor, BinaryOp::Or),
+        (BinaryOp::SatSubU, BinaryOp::Sub),
+        (BinaryOp::Sar, BinaryOp::Shr),
+    ];
+    for (right, wrong) in pairs {
+        let options = Options { miscompiles: Some((right, wrong)), shows_all: true, ..Options::default() };
+        let noticed = (0..200).any(|seed| of_seed(seed, options).is_some());
+        assert!(noticed, "nobody noticed that {right:?} was compiled as {wrong:?}");
+    }
+}
