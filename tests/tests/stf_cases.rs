@@ -6,7 +6,8 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use heddle_exec::Interpreter;
+use heddle_exec::{Executor, Interpreter};
+use heddle_jit::Jit;
 use heddle_p4::{CompileOptions, DiskFiles};
 use heddle_runtime::stf::{Command, Script, run};
 
@@ -20,10 +21,13 @@ fn case(stf: &Path) -> datatest_stable::Result<()> {
             .render(&compilation.source_map, heddle_p4::diag::Style::Plain)
             .into());
     };
-    let executor = Arc::new(Interpreter::new(output.verified));
-    let outcome = run(executor.clone(), &script)?;
-    if let Some(failure) = outcome.failures.first() {
-        return Err(format!("{}: {failure}", stf.display()).into());
+    let executor: Arc<dyn Executor> = Arc::new(Interpreter::new(output.verified.clone()));
+    let compiled: Arc<dyn Executor> = Arc::new(Jit::new(output.verified)?);
+    for (name, executor) in [("interpreter", &executor), ("machine code", &compiled)] {
+        let outcome = run(Arc::clone(executor), &script)?;
+        if let Some(failure) = outcome.failures.first() {
+            return Err(format!("{}: {name}: {failure}", stf.display()).into());
+        }
     }
 
     if let Some(wrong) = with_a_wrong_digit(&script)

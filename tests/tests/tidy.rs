@@ -12,6 +12,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("heddle-packet", &[]),
     ("heddle-state", &["heddle-ir"]),
     ("heddle-exec", &["heddle-ir", "heddle-packet", "heddle-state"]),
+    ("heddle-jit", &["heddle-exec", "heddle-ir", "heddle-packet", "heddle-state"]),
     ("heddle-ports", &["heddle-packet"]),
     ("heddle-engine", &["heddle-exec", "heddle-ir", "heddle-packet", "heddle-ports", "heddle-state"]),
     ("heddle-p4", &["heddle-ir"]),

@@ -5,6 +5,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr)] // a command line speaks by printing
 
 mod command;
+mod executor;
 mod exit;
 mod graph;
 mod logging;

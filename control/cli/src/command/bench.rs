@@ -7,13 +7,14 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
 use clap::Args;
-use heddle_exec::{Context, Entry, Executor, Interpreter, Verdict, Work};
+use heddle_exec::{Context, Entry, Executor, Verdict, Work};
 use heddle_ir::Verified;
 use heddle_packet::PortId;
 use heddle_ports::capture::CaptureReader;
 use heddle_runtime::stf::{Command, Runner, Script};
 use serde_json::json;
 
+use crate::executor::Engine;
 use crate::exit::Exit;
 use crate::program::{self, SourceOptions};
 
@@ -67,9 +68,10 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<Exit> {
     script.lines.extend(extra.map(|command| heddle_runtime::stf::Line { number: 0, command }));
 
     let mut measured = Vec::new();
-    let interpreter: Arc<dyn Executor> = Arc::new(Interpreter::new(loaded.verified.clone()));
+    let interpreter = Engine::Interp.executor(loaded.verified.clone())?;
+    let jit = Engine::Jit.executor(loaded.verified.clone())?;
     let nothing: Arc<dyn Executor> = Arc::new(Nothing { program: loaded.verified });
-    for executor in [interpreter, nothing] {
+    for executor in [interpreter, jit, nothing] {
         let mut runner = Runner::new(executor, &script)?;
         for line in &control {
             runner
@@ -78,16 +80,16 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<Exit> {
         }
         measured.push((runner, Vec::new()));
     }
-    // Rounds take turns, so that a disturbance hits both alike; the median is what is reported.
-    let round = Duration::from_secs_f64(options.seconds / (2 * ROUNDS) as f64);
+    // Rounds take turns, so that a disturbance hits all alike; the median is what is reported.
+    let round = Duration::from_secs_f64(options.seconds / (3 * ROUNDS) as f64);
     for _ in 0..ROUNDS {
         for (runner, results) in &mut measured {
             results.push(measure(runner, &packets, round));
         }
     }
-    let [interp, engine] = measured.as_mut_slice() else { bail!("two executors were measured") };
+    let [interp, jit, engine] = measured.as_mut_slice() else { bail!("three executors were measured") };
     let out_share = interp.1.iter().map(|r| r.1).sum::<f64>() / ROUNDS as f64;
-    let (interp_ns, engine_ns) = (median(&mut interp.1), median(&mut engine.1));
+    let (interp_ns, jit_ns, engine_ns) = (median(&mut interp.1), median(&mut jit.1), median(&mut engine.1));
     let bytes = packets.iter().map(|(_, bytes)| bytes.len()).sum::<usize>() as f64 / packets.len() as f64;
 
     if options.json {
@@ -97,7 +99,8 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<Exit> {
             "mean_packet_bytes": bytes,
             "interp_ns_per_packet": interp_ns,
             "interp_mpps": 1e3 / interp_ns,
-            "jit_ns_per_packet": null,
+            "jit_ns_per_packet": jit_ns,
+            "jit_mpps": 1e3 / jit_ns,
             "baseline_ns_per_packet": null,
             "engine_ns_per_packet": engine_ns,
             "packets_out_per_packet_in": out_share,
@@ -110,6 +113,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<Exit> {
             packets.len()
         );
         println!("  interpreter        {interp_ns:>8.1} ns/packet  {:>7.3} Mpps", 1e3 / interp_ns);
+        println!("  machine code       {jit_ns:>8.1} ns/packet  {:>7.3} Mpps", 1e3 / jit_ns);
         println!("  engine by itself   {engine_ns:>8.1} ns/packet  {:>7.3} Mpps", 1e3 / engine_ns);
     }
     Ok(Exit::Success)

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
 use clap::Args;
-use heddle_exec::{Executor, Interpreter};
+use heddle_exec::Executor;
 use heddle_fabric::{
     HostId, Job, Programs, Progress, Report, Scenario, Spreading, Topology, run as run_fabric,
 };
@@ -13,6 +13,7 @@ use heddle_p4::diag::Style;
 use heddle_p4::{CompileOptions, Files};
 use serde_json::json;
 
+use crate::executor::Engine;
 use crate::exit::Exit;
 use crate::output;
 
@@ -37,6 +38,9 @@ pub(crate) struct Options {
     /// Queue pairs between two ranks
     #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u64).range(1..=64))]
     queue_pairs: u64,
+    /// What runs the programs
+    #[arg(long, value_enum, default_value_t)]
+    engine: Engine,
     /// Print the figures as JSON on standard output
     #[arg(long)]
     json: bool,
@@ -62,17 +66,19 @@ impl Files for Shipped {
     }
 }
 
-fn compile(path: &str) -> anyhow::Result<Arc<dyn Executor>> {
+fn compile(path: &str, engine: Engine) -> anyhow::Result<Arc<dyn Executor>> {
     let compilation = heddle_p4::compile(&Shipped, path, &CompileOptions::default());
     match compilation.output {
-        Some(output) => Ok(Arc::new(Interpreter::new(output.verified))),
+        Some(output) => engine.executor(output.verified),
         None => bail!("{}", compilation.diagnostics.render(&compilation.source_map, Style::Plain)),
     }
 }
 
 pub(crate) fn run(options: &Options) -> anyhow::Result<Exit> {
-    let programs =
-        Programs { leaf: compile("pipelines/ai_leaf.p4")?, spine: compile("pipelines/ai_spine.p4")? };
+    let programs = Programs {
+        leaf: compile("pipelines/ai_leaf.p4", options.engine)?,
+        spine: compile("pipelines/ai_spine.p4", options.engine)?,
+    };
     let scenario = scenario(options);
     let mut reports = Vec::new();
     for spreading in [Spreading::FiveTuple, Spreading::QueuePair] {

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use anyhow::{Context as _, bail};
 use clap::Args;
 use heddle_engine::{Config, PortConfig, Switch};
-use heddle_exec::{Executor, Interpreter};
 use heddle_packet::PortId;
 use heddle_ports::Port;
 use heddle_ports::pcap::PcapPort;
@@ -14,6 +13,7 @@ use heddle_runtime::learning::Agent;
 use heddle_state::State;
 
 use super::run::{Tables, summary};
+use crate::executor::Engine;
 use crate::exit::{Exit, UsageError};
 use crate::packet_trace::StderrTrace;
 use crate::program::{self, SourceOptions};
@@ -45,6 +45,9 @@ pub(crate) struct Options {
     out_dir: PathBuf,
     #[command(flatten)]
     tables: Tables,
+    /// What runs the program
+    #[arg(long, value_enum, default_value_t)]
+    engine: Engine,
     /// Print what happens to every packet
     #[arg(long)]
     trace: bool,
@@ -64,7 +67,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<Exit> {
         }
     }
     let loaded = program::load(&options.program, &options.source)?;
-    let executor: Arc<dyn Executor> = Arc::new(Interpreter::new(loaded.verified));
+    let executor = options.engine.executor(loaded.verified)?;
     let state = Arc::new(State::new(executor.program(), 1)?);
     options.tables.load(&state)?;
     let mut agent = Agent::for_program(executor.program());

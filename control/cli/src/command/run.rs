@@ -10,13 +10,13 @@ use anyhow::{Context as _, bail};
 use clap::Args;
 use crossbeam::channel::{self, select};
 use heddle_engine::{Config, Engine, PortConfig, QUEUES_MAX, QueueConfig, Stats};
-use heddle_exec::{Executor, Interpreter};
 use heddle_ports::Port;
 use heddle_ports::spec::{BareName, PortSpec};
 use heddle_runtime::file;
 use heddle_runtime::learning::Agent;
 use heddle_state::State;
 
+use crate::executor::Engine as ExecutorKind;
 use crate::exit::{Exit, UsageError};
 use crate::output;
 use crate::program::{self, SourceOptions};
@@ -50,6 +50,9 @@ pub(crate) struct Options {
     interfaces: Vec<String>,
     #[command(flatten)]
     tables: Tables,
+    /// What runs the program
+    #[arg(long, value_enum, default_value_t)]
+    engine: ExecutorKind,
     /// Threads that carry packets, each on a processor of its own
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=256))]
     workers: u16,
@@ -96,7 +99,7 @@ impl Tables {
 pub(crate) fn run(options: &Options) -> anyhow::Result<Exit> {
     let specs = specs(&options.interfaces)?;
     let loaded = program::load(&options.program, &options.source)?;
-    let executor: Arc<dyn Executor> = Arc::new(Interpreter::new(loaded.verified));
+    let executor = options.engine.executor(loaded.verified)?;
     let workers = usize::from(options.workers);
     let state = Arc::new(State::new(executor.program(), workers)?);
     options.tables.load(&state)?;

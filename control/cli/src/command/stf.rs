@@ -1,14 +1,13 @@
 //! `heddle stf`: run simple-test-framework scripts.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use anyhow::Context as _;
 use clap::{Args, ValueEnum};
-use heddle_exec::{Executor, Interpreter};
 use heddle_runtime::stf::{Runner, Script};
 
-use crate::exit::{Exit, UsageError};
+use crate::executor;
+use crate::exit::Exit;
 use crate::output;
 use crate::packet_trace::StderrTrace;
 use crate::program::{self, SourceOptions};
@@ -38,27 +37,34 @@ pub(crate) struct Options {
     #[command(flatten)]
     source: SourceOptions,
     /// Executors to run it through
-    #[arg(long, value_enum, default_value_t = Engine::Both)]
-    engine: Engine,
+    #[arg(long, value_enum, default_value_t = Engines::Both)]
+    engine: Engines,
     /// Print what happens to every packet
     #[arg(long)]
     trace: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Engine {
-    /// The reference interpreter.
+enum Engines {
+    /// The reference interpreter
     Interp,
-    /// The compiler to machine code.
+    /// Machine code made from the program
     Jit,
-    /// All there are.
+    /// One after the other; they have to agree
     Both,
 }
 
-pub(crate) fn run(options: &Options) -> anyhow::Result<Exit> {
-    if options.engine == Engine::Jit {
-        return Err(UsageError("--engine jit: this build has no JIT; use `interp` or `both`".into()).into());
+impl Engines {
+    fn each(self) -> &'static [executor::Engine] {
+        match self {
+            Engines::Interp => &[executor::Engine::Interp],
+            Engines::Jit => &[executor::Engine::Jit],
+            Engines::Both => &[executor::Engine::Interp, executor::Engine::Jit],
+        }
     }
+}
+
+pub(crate) fn run(options: &Options) -> anyhow::Result<Exit> {
     let scripts = match options.scripts.as_slice() {
         [] => vec![options.program.with_extension("stf")],
         given => given.to_vec(),
@@ -71,34 +77,48 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<Exit> {
         texts.push((path, script));
     }
     let loaded = program::load(&options.program, &options.source)?;
-    let executor: Arc<dyn Executor> = Arc::new(Interpreter::new(loaded.verified));
+    let mut executors = Vec::new();
+    for engine in options.engine.each() {
+        executors.push((engine.name(), engine.executor(loaded.verified.clone())?));
+    }
 
     let mut exit = Exit::Success;
     for (path, script) in texts {
         let name = path.display();
-        let mut runner = Runner::new(Arc::clone(&executor), &script).with_context(|| name.to_string())?;
-        if options.trace {
-            runner.set_trace(Some(StderrTrace::boxed(executor.program())));
-        }
-        for line in &script.lines {
-            runner
-                .command(line.number, &line.command)
-                .with_context(|| format!("{name}: line {}", line.number))?;
-        }
-        let outcome = runner.finish();
-        for failure in &outcome.failures {
-            eprintln!("{name}: {failure}");
-        }
-        match outcome.failures.len() {
-            0 => eprintln!(
-                "{name}: holds; {} in, {} out as expected",
-                output::count(outcome.packets_in as u64, "packet"),
-                outcome.packets_out
-            ),
-            n => {
-                eprintln!("{name}: does not hold: {}", output::count(n as u64, "failure"));
-                exit = Exit::Failure;
+        let mut outcomes = Vec::new();
+        for (engine, executor) in &executors {
+            let mut runner = Runner::new(executor.clone(), &script).with_context(|| name.to_string())?;
+            // The executors trace alike; once is enough to read.
+            if options.trace && outcomes.is_empty() {
+                runner.set_trace(Some(StderrTrace::boxed(executor.program())));
             }
+            for line in &script.lines {
+                runner
+                    .command(line.number, &line.command)
+                    .with_context(|| format!("{name}: line {}", line.number))?;
+            }
+            outcomes.push((*engine, runner.finish()));
+        }
+        let alike = outcomes.windows(2).all(|pair| pair[0].1 == pair[1].1);
+        for (engine, outcome) in &outcomes[..if alike { 1 } else { outcomes.len() }] {
+            let by = if alike { String::new() } else { format!("{engine}: ") };
+            for failure in &outcome.failures {
+                eprintln!("{name}: {by}{failure}");
+            }
+            match outcome.failures.len() {
+                0 => eprintln!(
+                    "{name}: {by}holds; {} in, {} out as expected",
+                    output::count(outcome.packets_in as u64, "packet"),
+                    outcome.packets_out
+                ),
+                n => eprintln!("{name}: {by}does not hold: {}", output::count(n as u64, "failure")),
+            }
+        }
+        if !alike {
+            eprintln!("{name}: the executors disagree; this is a bug of Heddle's, please report it");
+        }
+        if outcomes.iter().any(|(_, outcome)| !outcome.failures.is_empty()) {
+            exit = Exit::Failure;
         }
     }
     Ok(exit)
