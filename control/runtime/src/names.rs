@@ -135,8 +135,10 @@ impl<'p> Names<'p> {
             Ok(found) => return Ok(found),
             Err(error) => error,
         };
-        let older = older_key_name(name);
-        if older != name { find(&kind, &older, keys()).map_err(|_| error) } else { Err(error) }
+        // Scripts for converted programs name a header for its validity.
+        let validity = format!("{name}.$valid$");
+        let others = [older_key_name(name), validity];
+        others.iter().find_map(|other| find(&kind, other, keys()).ok()).ok_or(error)
     }
 
     /// A parameter of an action, by position.

@@ -52,7 +52,7 @@ pub enum Rule {
     ControlName,
     /// The slots of an action's parameters are distinct and no `varbit`s.
     ActionData,
-    /// A table has at most one longest-prefix key, and selector keys only if its profile has a selector.
+    /// A table has selector keys only if its profile has a selector.
     TableKeys,
     /// A table has actions and lists each once.
     TableActions,

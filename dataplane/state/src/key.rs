@@ -195,10 +195,13 @@ impl KeyLayout {
         let mut key = Vec::with_capacity(self.entry_words());
         let mut bounds = Vec::new();
         let mut prefix_sum = 0u32;
+        let mut first_prefix = None;
         for (part, m) in self.parts.iter().zip(matches) {
             let (value, part_mask) = self.value_and_mask(part, m)?;
             if part.kind == MatchKind::Lpm {
-                prefix_sum = prefix_sum.saturating_add(part_mask.count_ones());
+                let prefix_len = part_mask.count_ones();
+                prefix_sum = prefix_sum.saturating_add(prefix_len);
+                first_prefix.get_or_insert(prefix_len);
             }
             if part.kind == MatchKind::Range {
                 let (low, high) = match m {
@@ -216,11 +219,17 @@ impl KeyLayout {
             key.extend((0..part.words).map(|i| value.limb(i) & part_mask.limb(i)));
         }
         key.extend(bounds);
-        let rank = self.rank(prefix_sum, priority)?;
+        // With several prefixes the longer together win; of equals, the one whose first is longer.
+        let prefixes = self.parts.iter().filter(|part| part.kind == MatchKind::Lpm).count();
+        let prefix_rank = match first_prefix {
+            Some(first) if prefixes > 1 => prefix_sum.min(0xffff) << 16 | first.min(0xffff),
+            Some(_) | None => prefix_sum,
+        };
+        let rank = self.rank(prefix_rank, priority)?;
         Ok(Encoded { mask: mask.into(), key: key.into(), rank })
     }
 
-    fn rank(&self, prefix_sum: u32, priority: Option<u32>) -> Result<u32, UpdateError> {
+    fn rank(&self, prefix_rank: u32, priority: Option<u32>) -> Result<u32, UpdateError> {
         match (self.precedence, priority) {
             (Precedence::Priority { largest_wins: true }, Some(priority)) => Ok(priority),
             (Precedence::Priority { largest_wins: false }, Some(priority)) => Ok(u32::MAX - priority),
@@ -236,7 +245,7 @@ impl KeyLayout {
                     kind: kind_name(kind),
                 })
             }
-            (Precedence::LongestPrefix, None) => Ok(prefix_sum),
+            (Precedence::LongestPrefix, None) => Ok(prefix_rank),
             (Precedence::Unique | Precedence::Any, None) => Ok(0),
             (Precedence::LongestPrefix | Precedence::Unique | Precedence::Any, Some(_)) => {
                 Err(UpdateError::UnwantedPriority { table: self.owner.clone() })

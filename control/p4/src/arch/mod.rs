@@ -13,11 +13,13 @@ mod v1model_tables;
 
 use std::sync::Arc;
 
+use hashbrown::HashMap;
 use heddle_ir as ir;
 
-use crate::hir::{self, Property};
+use crate::hir::{self, Direction, Property, Ty, TypeParamId};
 use crate::lower::{
-    CValue, ExternCall, ExternObject, InstId, InstKind, Location, Lower, Lowerer, Properties, Value,
+    Actual, CValue, ExternCall, ExternObject, InstId, InstKind, Location, Lower, Lowerer, Properties, Value,
+    codes, substitute,
 };
 
 /// An architecture.
@@ -74,7 +76,7 @@ pub(crate) struct State {
     /// The metadata that the architecture defines: where, and the names of its fields.
     pub(crate) intrinsic: Option<(Location, Vec<Arc<str>>)>,
     /// The metadata that the user defines: where, and its type.
-    pub(crate) user: Option<(Location, hir::Ty)>,
+    pub(crate) user: Option<(Location, Ty)>,
     /// What the program asks the packet to become at the end of a pass.
     pub(crate) requests: v1model::Requests,
     /// Digests by the name of their data.
@@ -89,7 +91,7 @@ pub(crate) struct DigestUse {
     /// What it became.
     pub(crate) id: ir::DigestId,
     /// Type of its data.
-    pub(crate) ty: hir::Ty,
+    pub(crate) ty: Ty,
 }
 
 /// All architectures.
@@ -123,7 +125,12 @@ pub(crate) fn call_function(l: &mut Lowerer<'_>, call: &ExternCall<'_>) -> Lower
     let matching = |f: &&Function| f.name == &*call.decl.decl.name && f.params == call.decl.params.len();
     match packet::FUNCTIONS.iter().chain(l.arch.functions).find(matching) {
         Some(function) => (function.lower)(l, call),
-        None => l.unsupported(call.span, format!("the extern function `{}`", call.decl.decl.name)),
+        None => not_implemented(
+            l,
+            call,
+            &HashMap::new(),
+            format!("the extern function `{}`", call.decl.decl.name),
+        ),
     }
 }
 
@@ -133,7 +140,40 @@ pub(crate) fn call_method(l: &mut Lowerer<'_>, object: &str, call: &ExternCall<'
     let matching = |f: &&Function| f.name == &*call.decl.decl.name && f.params == call.decl.params.len();
     match known.flat_map(|o| o.methods).find(matching) {
         Some(method) => (method.lower)(l, call),
-        None => l.unsupported(call.span, format!("the method `{object}.{}`", call.decl.decl.name)),
+        None => {
+            let of_object = match call.receiver.map(|inst| (&l.insts[inst].kind, &l.insts[inst].type_args)) {
+                Some((InstKind::Extern(id, ..), args)) => {
+                    let params = &l.hir.types.externs[*id].type_params;
+                    params.iter().copied().zip(args.iter().cloned()).collect()
+                }
+                Some(_) | None => HashMap::new(),
+            };
+            not_implemented(l, call, &of_object, format!("the method `{object}.{}`", call.decl.decl.name))
+        }
+    }
+}
+
+/// Calls what the program declares and nobody implements: arguments are evaluated, and zero comes back.
+fn not_implemented(
+    l: &mut Lowerer<'_>,
+    call: &ExternCall<'_>,
+    of_object: &HashMap<TypeParamId, Ty>,
+    what: String,
+) -> Lower<Value> {
+    let message = format!("{what} is declared here and implemented nowhere: calling it gives zeros");
+    l.warning(codes::NOT_IMPLEMENTED, call.span, message);
+    let own = call.decl.type_params.iter().copied().zip(call.type_args.iter().cloned());
+    let types: HashMap<TypeParamId, Ty> = of_object.clone().into_iter().chain(own).collect();
+    let actuals = l.actuals(call.args)?;
+    for (actual, param) in actuals.iter().zip(&call.decl.params) {
+        if param.direction == Direction::Out && matches!(actual, Actual::Ref(_)) {
+            let zero = l.default_value(&substitute(&param.ty, &types), call.span)?;
+            l.store_out(Some(actual), zero, call.span)?;
+        }
+    }
+    match &call.decl.ret {
+        Ty::Void => Ok(Value::Void),
+        ret => l.default_value(&substitute(ret, &types), call.span),
     }
 }
 

@@ -6,8 +6,8 @@ use heddle_ir::{Bits, Expr as IrExpr, HeaderRef, Intrinsic, Place, Stmt};
 use super::{Function, Object};
 use crate::hir::{Expr, ExprKind};
 use crate::lower::{
-    Actual, ExternCall, ExternObject, HeaderValue, InstId, LValue, Location, Lower, Lowerer, Value, fold,
-    konst,
+    Actual, ExternCall, ExternObject, HeaderValue, InstId, LValue, Location, Lower, Lowerer, Value, codes,
+    fold, konst,
 };
 use crate::source::Span;
 
@@ -105,9 +105,15 @@ fn check_bytes(l: &mut Lowerer<'_>, ty: ir::HeaderTypeId, span: Span) -> Lower<(
     let header = &l.ir.header_types[ty];
     let bits = header.fixed_width();
     if !bits.is_multiple_of(8) {
-        let what =
-            format!("a header on the wire of {bits} bits, which are not whole bytes (`{}`),", header.name);
-        return l.unsupported(span, what);
+        let padding = 8 - bits % 8;
+        let message = format!(
+            "`{}` has {bits} bits, which are not whole bytes: on the wire {padding} more follow its last field",
+            header.name
+        );
+        l.ir.header_types[ty]
+            .fields
+            .push(ir::HeaderField { name: "padding".into(), ty: ir::Ty::Bits(padding) });
+        l.warning(codes::PADDED_HEADER, span, message);
     }
     Ok(())
 }

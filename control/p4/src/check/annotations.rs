@@ -10,7 +10,7 @@ use super::constants::{Literal, literal};
 use crate::diag::Diagnostic;
 use crate::hir::{Annotation, AnnotationBody, ExprKind, Ty};
 use crate::source::Span;
-use crate::syntax::ast::{self, AnnotationTokenKind};
+use crate::syntax::ast::{self, AnnotationToken, AnnotationTokenKind};
 
 /// Whether there is an annotation of this name.
 pub(super) fn has(annotations: &[Annotation], name: &str) -> bool {
@@ -155,6 +155,42 @@ impl Checker<'_> {
                         ANNOTATION,
                         annotation.span,
                         "the annotation `@match` takes the name of a match kind",
+                    );
+                }
+            }
+            "p4runtime_translation" => {
+                // P4Runtime, section on the translation of user-defined types: a URI, and what the controller uses.
+                let is_well_formed = match &annotation.body {
+                    AnnotationBody::Unstructured(tokens) => match tokens.as_slice() {
+                        [uri, comma, rest @ ..]
+                            if uri.kind == AnnotationTokenKind::String && &*comma.text == "," =>
+                        {
+                            let is_int =
+                                |t: &AnnotationToken| matches!(t.kind, AnnotationTokenKind::Integer(_));
+                            match rest {
+                                [one] => is_int(one) || &*one.text == "string",
+                                [bit, open, width, close] => {
+                                    &*bit.text == "bit"
+                                        && &*open.text == "<"
+                                        && is_int(width)
+                                        && &*close.text == ">"
+                                }
+                                _ => false,
+                            }
+                        }
+                        _ => false,
+                    },
+                    AnnotationBody::Expressions(_) => true,
+                    AnnotationBody::Empty | AnnotationBody::Pairs(_) => false,
+                };
+                if !is_well_formed {
+                    self.emit(
+                        Diagnostic::error(
+                            ANNOTATION,
+                            annotation.span,
+                            "the annotation `@p4runtime_translation` takes a URI and the type that controllers use",
+                        )
+                        .help("write `@p4runtime_translation(\"URI\", bit<32>)` or `@p4runtime_translation(\"URI\", string)`"),
                     );
                 }
             }

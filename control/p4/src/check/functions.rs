@@ -128,8 +128,6 @@ impl Checker<'_> {
         self.scopes.leave();
         self.program.actions[id].body = body;
         self.close(&written.name, Entity::Action(id));
-        let decl = self.program.actions[id].decl.clone();
-        self.note_control_name("action", &decl);
         id
     }
 }

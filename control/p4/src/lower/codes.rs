@@ -34,6 +34,12 @@ diagnostic_codes! {
     LANGUAGE_ONLY = "W0501", "language-only",
         "The program has no `main`, or one of an architecture that is not known here, so it was checked against the \
          rules of the language and no further. Running it is an error.";
+    NOT_IMPLEMENTED = "W0502", "extern-without-implementation",
+        "The program declares an extern that the architecture does not have. A call of it does nothing: its `out` \
+         arguments and its result are zero, and `inout` arguments keep their value.";
+    PADDED_HEADER = "W0503", "header-not-whole-bytes",
+        "A header that is taken from a packet or put into one is not made of whole bytes. Packets are, so the header \
+         takes whole bytes on the wire, with the bits that are missing after its last field; what they hold is kept.";
     INTERNAL = "E0599", "internal-error",
         "The compiler made a pipeline that breaks the pipeline's own rules. This is a defect of the compiler, not \
          of the program.";

@@ -80,6 +80,14 @@ pub(crate) enum FieldTree {
 }
 
 impl FieldTree {
+    /// How many flat fields it is made of.
+    pub(crate) fn leaves(&self) -> usize {
+        match self {
+            FieldTree::Leaf(_) => 1,
+            FieldTree::Node(trees) => trees.iter().map(FieldTree::leaves).sum(),
+        }
+    }
+
     /// The field's location in a header.
     pub(crate) fn locate(&self, header: &HeaderRef) -> Location {
         match self {

@@ -42,7 +42,7 @@ pub(crate) use constant::CValue;
 pub(crate) use fold::{bits_of, konst};
 pub(crate) use hazard::written_vars;
 pub(crate) use instance::{ExternObject, InstKind};
-pub(crate) use layout::{FieldTree, Location, Shape};
+pub(crate) use layout::{FieldTree, Location, Shape, substitute};
 pub(crate) use names::{annotation, annotation_ints, annotation_string, qualified};
 pub(crate) use table::Properties;
 pub(crate) use value::{HeaderValue, LValue, Value};
@@ -363,6 +363,11 @@ impl<'a> Lowerer<'a> {
         self.error(codes::NOT_SUPPORTED, span, format!("{} is not supported yet", what.into()))
     }
 
+    /// Reports what is probably not meant.
+    pub(crate) fn warning(&mut self, code: Code, span: Span, message: impl Into<String>) {
+        self.diags.emit(Diagnostic::warning(code, span, message));
+    }
+
     /// Reports an error.
     pub(crate) fn error<T>(&mut self, code: Code, span: Span, message: impl Into<String>) -> Lower<T> {
         self.diags.emit(Diagnostic::error(code, span, message));
@@ -519,7 +524,7 @@ impl<'a> Lowerer<'a> {
         let mut ty = ty.clone();
         for act in self.act_chain() {
             if !act.types.is_empty() {
-                ty = layout::substitute(&ty, &act.types);
+                ty = substitute(&ty, &act.types);
             }
         }
         ty

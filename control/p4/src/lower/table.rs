@@ -129,9 +129,6 @@ impl Lowerer<'_> {
         if properties.profile.is_none_or(|p| self.ir.profiles[p].selector.is_none()) {
             keys.retain(|k| k.kind != MatchKind::Selector);
         }
-        if keys.iter().filter(|k| k.kind == MatchKind::Lpm).count() > 1 {
-            return self.unsupported(span, "a table with more than one longest-prefix key");
-        }
         if properties.profile.is_some()
             && let Some(entry) = decl.entries.first()
         {

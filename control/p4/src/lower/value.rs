@@ -183,7 +183,9 @@ impl Lowerer<'_> {
 
     /// Zeros for all flat fields of a header type.
     pub(crate) fn zero_fields(&mut self, ty: HeaderTypeId) -> Vec<Expr> {
-        let fields: Vec<ir::Ty> = self.ir.header_types[ty].fields.iter().map(|f| f.ty).collect();
+        let declared = self.header_fields(ty).iter().map(super::FieldTree::leaves).sum();
+        let fields: Vec<ir::Ty> =
+            self.ir.header_types[ty].fields.iter().take(declared).map(|f| f.ty).collect();
         fields.into_iter().map(|ty| self.zero(ty)).collect()
     }
 

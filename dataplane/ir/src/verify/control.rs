@@ -214,8 +214,6 @@ impl Checker<'_> {
                 );
             });
         }
-        let prefixes = table.keys.iter().filter(|key| key.kind == MatchKind::Lpm).count();
-        self.require(prefixes <= 1, Rule::TableKeys, "there is more than one longest-prefix key");
     }
 
     fn table_actions(&mut self, table: &Table) {

@@ -88,7 +88,7 @@ const BROKEN: &[(Rule, &str, &str)] = &[
     (Rule::ControlName, "\"I.exit\" id", "\"I.set\" id"),
     (Rule::ActionData, "(port: var0, x: var3)", "(port: var0, x: var3, y: var3)"),
     (Rule::ActionData, "(port: var0, x: var3)", "(port: var0, x: var3, y: var6)"),
-    (Rule::TableKeys, "key exact 48", "key lpm 48"),
+    (Rule::TableKeys, "key exact 48", "key selector 48"),
     (Rule::TableKeys, "        profile profile0;\n", ""),
     (Rule::TableKeys, "profile profile0;", "profile profile1;"),
     (Rule::TableActions, "action action3 table_only;", "action action3 table_only; action action0;"),

@@ -222,6 +222,7 @@ impl Parser<'_> {
         let diagnostic =
             Diagnostic::error(UNEXPECTED_TOKEN, end, format!("expected `;`, found {}", self.describe(next)))
                 .primary_label("expected `;`")
+                .label(next.span, "before this")
                 .suggest("add `;`", end, ";");
         self.report(diagnostic);
         Ok(())

@@ -959,6 +959,8 @@ fn messages_for_people() {
           |
         2 | const bit<8> a = 1
           |                   ^ expected `;`
+        3 | const tuple<> b = EMPTY_LIST;
+          | ----- before this
           |
         help: add `;`
           |
