@@ -272,6 +272,16 @@ impl<'a> EntryRef<'a> {
         self.words(0, usize::from(self.header().filed_words))
     }
 
+    /// The first word of its key.
+    ///
+    /// # Safety
+    /// Its key has a word.
+    #[inline]
+    pub(crate) unsafe fn first_key_word(self) -> u64 {
+        // SAFETY: the caller's promise: `new` has written it there.
+        unsafe { self.word(0).read() }
+    }
+
     /// What it matches: [`EntryRef::filed`], and what is checked besides.
     #[inline]
     pub(crate) fn key(self) -> &'a [u64] {

@@ -51,6 +51,69 @@ pub(crate) struct KeyLayout {
     precedence: Precedence,
 }
 
+/// How the keys of a table whose one lpm key decides become one string of bits: the exact keys, then that one.
+#[derive(Clone, Debug)]
+pub(crate) struct PrefixShape {
+    /// Width of the whole.
+    width: u32,
+    /// Of the lpm key alone, if there are exact ones: their width together.
+    exact_bits: u32,
+    /// First word, words and width of each key, the lpm key last.
+    parts: Box<[(usize, usize, u32)]>,
+}
+
+impl PrefixShape {
+    /// Width of the whole: at most 128.
+    pub(crate) fn width(&self) -> u32 {
+        self.width
+    }
+
+    /// Bits before those of the lpm key.
+    pub(crate) fn exact_bits(&self) -> u32 {
+        self.exact_bits
+    }
+
+    /// Whether the string is one key of at most a word.
+    #[inline]
+    pub(crate) fn is_word(&self) -> bool {
+        self.width <= u64::BITS && self.parts.len() == 1
+    }
+
+    /// The key of [`PrefixShape::is_word`], at the top of a word.
+    #[inline]
+    pub(crate) fn word(&self, key: u64) -> u64 {
+        key << (u64::BITS - self.width)
+    }
+
+    /// The string, at the top of a number.
+    #[inline]
+    pub(crate) fn string(&self, key: &[u64]) -> u128 {
+        if let ([low, high], [_]) = (key, &*self.parts) {
+            return (u128::from(*high) << 64 | u128::from(*low)) << (u128::BITS - self.width);
+        }
+        let mut string = 0u128;
+        for (at, words, width) in &self.parts {
+            let limb = |i: usize| u128::from(key.get(at + i).copied().unwrap_or(0));
+            let value = if *words > 1 { limb(1) << 64 | limb(0) } else { limb(0) };
+            string = string.unbounded_shl(*width) | value;
+        }
+        string << (u128::BITS - self.width)
+    }
+
+    /// The words of a mask of so many bits of the lpm key and all of the others.
+    pub(crate) fn mask(&self, words: usize, prefix_len: u32) -> Box<[u64]> {
+        let mut mask = vec![0; words];
+        for (i, (at, words, width)) in self.parts.iter().enumerate() {
+            let is_lpm = i + 1 == self.parts.len();
+            let bits = Bits::mask_prefix(*width, if is_lpm { prefix_len } else { *width });
+            for (limb, to) in mask.iter_mut().skip(*at).take(*words).enumerate() {
+                *to = bits.limb(limb);
+            }
+        }
+        mask.into()
+    }
+}
+
 /// Matches in words.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Encoded {
@@ -134,6 +197,24 @@ impl KeyLayout {
             } else {
                 Precedence::Any
             }
+        })
+    }
+
+    /// How keys become strings of bits of which the longest prefix wins, if one lpm key among exact ones decides and
+    /// they have at most 128 bits together.
+    pub(crate) fn prefix_shape(&self) -> Option<PrefixShape> {
+        let mut parts: Vec<&KeyPart> = self.parts.iter().collect();
+        parts.sort_by_key(|part| part.kind == MatchKind::Lpm);
+        let (last, exact) = parts.split_last()?;
+        let fits = self.precedence == Precedence::LongestPrefix
+            && last.width > 0
+            && exact.iter().all(|part| part.kind == MatchKind::Exact);
+        let exact_bits = exact.iter().map(|part| u64::from(part.width)).sum::<u64>();
+        let width = exact_bits + u64::from(last.width);
+        (fits && width <= u64::from(u128::BITS)).then(|| PrefixShape {
+            width: width as u32,
+            exact_bits: exact_bits as u32,
+            parts: parts.iter().map(|part| (part.at, part.words, part.width)).collect(),
         })
     }
 

@@ -9,15 +9,17 @@
 //! filed before the generation that first sees it is published.
 
 use std::collections::BTreeMap;
-use std::ptr::null_mut;
+use std::ptr::{NonNull, null_mut};
 use std::sync::atomic::{AtomicPtr, Ordering};
 
 use hashbrown::HashMap;
 
 use crate::entry::{EntryRef, Header};
 use crate::index::{Index, hash_words};
-use crate::key::{Encoded, KeyLayout, Precedence};
+use crate::key::{Encoded, KeyLayout, Precedence, PrefixShape};
+use crate::memory::NoMemory;
 use crate::reclaim::{Held, Later};
+use crate::trie::{Prefix, Prefixes, Trie};
 
 /// What readers search.
 pub(crate) struct Space {
@@ -30,6 +32,31 @@ enum Search {
     Hash(Held<Index<Header>>),
     /// A value under a mask, perhaps ranges, perhaps ranks.
     Tuples(AtomicPtr<Probes>),
+    /// One lpm key decides: what is filed by tuple is also in a trie, which gives what was filed last or longest.
+    /// Readers of an older generation, to whom that is nothing, try the tuples.
+    Trie { shape: PrefixShape, trie: Trie<Header>, probes: AtomicPtr<Probes> },
+}
+
+/// Entries by their keys as strings of bits.
+impl Prefixes<Header> for PrefixShape {
+    fn of(&self, entry: NonNull<Header>) -> Prefix {
+        // SAFETY: what is in a trie is not freed, and this is asked under the writer's lock.
+        let entry: EntryRef<'_> = unsafe { EntryRef::from_non_null(entry) };
+        Prefix { bits: self.string(entry.filed()), len: self.exact_bits() + entry.rank() }
+    }
+}
+
+/// Whether an entry's prefix covers a key of one word, at the top of it.
+///
+/// # Safety
+/// The entry is not freed, and has a key of one word.
+#[inline]
+unsafe fn covers_word(shape: &PrefixShape, entry: NonNull<Header>, key: u64) -> bool {
+    // SAFETY: the caller's promise.
+    let entry: EntryRef<'_> = unsafe { EntryRef::from_non_null(entry) };
+    // SAFETY: the caller's promise.
+    let own = shape.word(unsafe { entry.first_key_word() });
+    (key ^ own).unbounded_shr(u64::BITS - entry.rank().min(u64::BITS)) == 0
 }
 
 /// The tuples in the order they are tried. Replaced as a whole.
@@ -73,15 +100,25 @@ impl TupleRecord {
 }
 
 impl Space {
+    /// Bytes of what a search begins with, at most; a trie's root.
+    pub(crate) const BYTES_MIN: u64 = crate::trie::ROOT_BYTES_MAX as u64;
+
     /// No entries.
-    pub(crate) fn new(layout: KeyLayout) -> Space {
+    ///
+    /// # Errors
+    /// No memory for what a search begins with.
+    pub(crate) fn new(layout: KeyLayout) -> Result<Space, NoMemory> {
         let search = match layout.precedence() {
             Precedence::Unique => Search::Hash(Held::new(Index::new())),
             Precedence::LongestPrefix | Precedence::Priority { .. } | Precedence::Any => {
-                Search::Tuples(AtomicPtr::new(null_mut()))
+                let probes = AtomicPtr::new(null_mut());
+                match layout.prefix_shape() {
+                    Some(shape) => Search::Trie { trie: Trie::new(shape.width())?, shape, probes },
+                    None => Search::Tuples(probes),
+                }
             }
         };
-        Space { layout, search }
+        Ok(Space { layout, search })
     }
 
     /// The keys.
@@ -117,15 +154,51 @@ impl Space {
                     found.map(|entry| unsafe { EntryRef::from_non_null(entry) })
                 }
             },
-            Search::Tuples(probes) => {
-                // SAFETY: probes are freed only after the snapshots that could load them are gone.
-                let probes = unsafe { probes.load(Ordering::Acquire).as_ref() }?;
-                self.find_in_tuples(probes, generation, key)
+            Search::Tuples(probes) => self.find_in_tuples(probes, generation, key),
+            Search::Trie { shape, trie, probes } => {
+                let found = match key {
+                    [word] if shape.is_word() => {
+                        let key = shape.word(*word);
+                        // SAFETY: what is in the trie is not freed while the caller's snapshot or lock is held.
+                        trie.find(key, |entry| unsafe { covers_word(shape, entry, key) })
+                    }
+                    _ => {
+                        let key = shape.string(key);
+                        trie.find(key, |entry| shape.of(entry).covers(key))
+                    }
+                };
+                self.settle(found, probes, generation, key)
             }
         }
     }
 
-    fn find_in_tuples(&self, probes: &Probes, generation: u64, key: &[u64]) -> Option<EntryRef<'_>> {
+    /// The entry that a generation sees, from what the trie gives: the longest prefix that is filed. No entry that
+    /// is seen is longer, so it is the one if it is seen itself.
+    #[inline]
+    fn settle(
+        &self,
+        found: Option<NonNull<Header>>,
+        probes: &AtomicPtr<Probes>,
+        generation: u64,
+        key: &[u64],
+    ) -> Option<EntryRef<'_>> {
+        // SAFETY: what is in the trie is not freed while the caller's snapshot or lock is held.
+        let entry: EntryRef<'_> = unsafe { EntryRef::from_non_null(found?) };
+        if entry.span().contains(generation) {
+            return Some(entry);
+        }
+        self.find_in_tuples(probes, generation, key)
+    }
+
+    #[inline(never)]
+    fn find_in_tuples(
+        &self,
+        probes: &AtomicPtr<Probes>,
+        generation: u64,
+        key: &[u64],
+    ) -> Option<EntryRef<'_>> {
+        // SAFETY: probes are freed only after the snapshots that could load them are gone.
+        let probes = unsafe { probes.load(Ordering::Acquire).as_ref() }?;
         let mut best: Option<EntryRef<'_>> = None;
         for (probe, mask) in probes.probes.iter().zip(probes.masks.chunks_exact(key.len().max(1))) {
             if best.is_some_and(|best| probe.bound < best.rank()) {
@@ -173,7 +246,7 @@ impl Space {
             // SAFETY: the index is freed when this is dropped.
             Search::Hash(index) => Some(unsafe { index.get() }),
             // SAFETY: tuples are freed only under the writer's lock, after they were taken out of the map.
-            Search::Tuples(_) => writer.tuples.get(mask).map(|record| unsafe { &record.tuple.get().index }),
+            Search::Tuples(_) | Search::Trie { .. } => writer.tuples.get(mask).map(|record| unsafe { &record.tuple.get().index }),
         }
     }
 
@@ -188,7 +261,7 @@ impl Space {
         let index = match &self.search {
             // SAFETY: the index is freed when this is dropped.
             Search::Hash(index) => unsafe { index.get() },
-            Search::Tuples(_) => {
+            Search::Tuples(_) | Search::Trie { .. } => {
                 let record = writer.tuples.entry_ref(mask).or_insert_with(|| TupleRecord {
                     tuple: Held::new(Tuple { index: Index::new() }),
                     ranks: BTreeMap::new(),
@@ -201,6 +274,9 @@ impl Space {
         };
         // SAFETY: an entry is freed only after `remove` and the snapshots of then.
         unsafe { index.insert(entry.as_non_null(), later) };
+        if let Search::Trie { shape, trie, .. } = &self.search {
+            trie.insert(entry.as_non_null(), shape, later);
+        }
         writer.live += 1;
     }
 
@@ -215,7 +291,11 @@ impl Space {
         match &self.search {
             // SAFETY: the index is freed when this is dropped.
             Search::Hash(index) => unsafe { index.get() }.remove(entry.as_non_null(), later),
-            Search::Tuples(_) => {
+            Search::Tuples(_) | Search::Trie { .. } => {
+                if let Search::Trie { shape, trie, .. } = &self.search {
+                    let mut shorter = |len| self.other_with_prefix(writer, shape, entry, len);
+                    trie.remove(entry.as_non_null(), shape, &mut shorter, later);
+                }
                 let Some(record) = writer.tuples.get_mut(mask) else { return };
                 let bound = record.bound();
                 // SAFETY: tuples are freed only under the writer's lock, after they were taken out of the map.
@@ -231,9 +311,29 @@ impl Space {
         }
     }
 
+    /// What is filed under the first so many bits of an entry's string of bits, other than itself. Only under the
+    /// writer's lock.
+    fn other_with_prefix(
+        &self,
+        writer: &SpaceWriter,
+        shape: &PrefixShape,
+        entry: EntryRef<'_>,
+        len: u32,
+    ) -> Option<NonNull<Header>> {
+        let mask = shape.mask(self.layout.words(), len.checked_sub(shape.exact_bits())?);
+        let record = writer.tuples.get(&mask)?;
+        let masked = || entry.filed().iter().zip(&mask).map(|(word, mask)| word & mask);
+        // SAFETY: tuples are freed only under the writer's lock, after they were taken out of the map.
+        unsafe { record.tuple.get() }.index.find(hash_words(masked()), |other| {
+            // SAFETY: entries are freed only under the writer's lock.
+            let filed = unsafe { EntryRef::from_non_null(other) }.filed();
+            other != entry.as_non_null() && masked().eq(filed.iter().copied())
+        })
+    }
+
     /// Shows readers the tuples as they are now; before the generation that needs them is published.
     pub(crate) fn publish(&self, writer: &mut SpaceWriter, later: &mut Vec<Later>) {
-        let Search::Tuples(published) = &self.search else { return };
+        let (Search::Tuples(published) | Search::Trie { probes: published, .. }) = &self.search else { return };
         if !std::mem::take(&mut writer.dirty) {
             return;
         }
@@ -266,7 +366,7 @@ impl Space {
         match &self.search {
             // SAFETY: the index is freed when this is dropped.
             Search::Hash(index) => visit(&[], unsafe { index.get() }),
-            Search::Tuples(_) => {
+            Search::Tuples(_) | Search::Trie { .. } => {
                 for (mask, record) in &writer.tuples {
                     // SAFETY: tuples are freed only under the writer's lock.
                     visit(mask, unsafe { &record.tuple.get().index });
@@ -327,7 +427,7 @@ impl Drop for Space {
                     index.free();
                 }
             }
-            Search::Tuples(probes) => {
+            Search::Tuples(probes) | Search::Trie { probes, .. } => {
                 let Some(probes) = Held::from_ptr(*probes.get_mut()) else { return };
                 // SAFETY: published probes are freed by their replacement or here.
                 for probe in &unsafe { probes.get() }.probes {

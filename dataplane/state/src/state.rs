@@ -146,6 +146,11 @@ impl State {
             new.map_err(no_memory("register", &register.control.name, bytes))
         });
         let registers = registers.collect::<Result<_, _>>()?;
+        let value_sets = program.value_sets.values().map(|value_set| {
+            let new = Space::new(KeyLayout::of_value_set(value_set));
+            new.map_err(no_memory("value set", &value_set.control.name, Space::BYTES_MIN))
+        });
+        let value_sets = value_sets.collect::<Result<_, _>>()?;
         let state = State {
             program: program.clone(),
             workers,
@@ -154,7 +159,7 @@ impl State {
             counters,
             meters,
             registers,
-            value_sets: program.value_sets.values().map(|v| Space::new(KeyLayout::of_value_set(v))).collect(),
+            value_sets,
             multicast_groups: Numbers::new(),
             clone_sessions: Numbers::new(),
             section_waits: CachePadded::default(),

@@ -76,18 +76,20 @@ impl Table {
         let counter =
             declared.direct_counter.map(|id| DirectCounter::new(program.counters[id].unit, workers));
         let meter = declared.direct_meter.map(|id| DirectMeter::new(program.meters[id].unit));
+        let no_memory = |bytes: u64| {
+            let name = name();
+            move |_| StateError::NoMemory { kind: "table", name, bytes }
+        };
+        let space = Space::new(KeyLayout::of_table(declared));
         let table = Table {
-            space: Space::new(KeyLayout::of_table(declared)),
+            space: space.map_err(no_memory(Space::BYTES_MIN))?,
             default: Versioned::new(default),
             positions: positions.into(),
             counter,
             meter,
             hits: declared.idle_timeout.then(Slots::new),
         };
-        table.ensure_slot(0).map_err(|_| {
-            let bytes = FIRST_SLOTS as u64 * (workers as u64 + 2) * 16;
-            StateError::NoMemory { kind: "table", name: name(), bytes }
-        })?;
+        table.ensure_slot(0).map_err(no_memory(FIRST_SLOTS as u64 * (workers as u64 + 2) * 16))?;
         // What the program declares itself always has room. A size of 0 is none given.
         let capacity = match declared.size {
             0 => 0,
