@@ -12,7 +12,7 @@ use std::ptr::NonNull;
 use crate::index::{Filed, hash_words};
 use crate::profile::{GroupCell, MemberCell, OneShot};
 use crate::reclaim::Held;
-use crate::slab::Slab;
+use crate::slab::{LINE_BYTES, Slab};
 use crate::version::Span;
 
 /// Words that keys and arguments may take each.
@@ -305,6 +305,11 @@ impl<'a> EntryRef<'a> {
     pub(crate) fn cold(self) -> Option<&'a Cold> {
         // SAFETY: it belongs to the entry, which is there during `'a`.
         self.cold_ptr().map(|cold| unsafe { cold.as_ref() })
+    }
+
+    /// Bytes of its block.
+    pub(crate) fn bytes(self) -> usize {
+        self.header().bytes().next_multiple_of(LINE_BYTES)
     }
 
     /// Frees what the entry points to, but not the entry: before its slab is dropped.

@@ -24,6 +24,7 @@ use crossbeam::utils::CachePadded;
 
 #[cfg(not(loom))]
 use crate::memory::{Zeroed, free_zeroed, prefer_huge_pages, zeroed};
+use crate::prefetch::prefetch;
 use crate::reclaim::{Held, Later};
 use crate::sync::{AtomicPtr, AtomicU64, AtomicUsize, Ordering};
 
@@ -33,6 +34,8 @@ const LANES: usize = 6;
 const LANE_BYTES: u64 = 0x0000_ffff_ffff_ffff;
 /// Buckets at the start; a power of two, at least 2.
 const BUCKETS_MIN: usize = if cfg!(loom) { 2 } else { 4 };
+/// Buckets that, with what they point to, stay in the caches near a core.
+const BUCKETS_NEAR: usize = 512;
 /// Pointers per bucket on average before one more is added.
 const LOAD: usize = if cfg!(loom) { 1 } else { 3 };
 /// The first segment holds [`BUCKETS_MIN`] buckets, the second as many, and each after that twice as many.
@@ -56,6 +59,21 @@ struct Bucket<N> {
     overflow: AtomicPtr<Bucket<N>>,
 }
 
+/// The tag byte of a hash: not zero, and of bits that do not choose the bucket.
+#[inline]
+fn tag(hash: u64) -> u64 {
+    (hash >> 56).max(1)
+}
+
+/// The high bit of every byte of a tag word that is a hash's tag, and of some above one that is: those cost a
+/// comparison.
+#[inline]
+fn equal_tags(tags: u64, hash: u64) -> u64 {
+    let differences = tags ^ tag(hash).wrapping_mul(0x0101_0101_0101_0101);
+    let equal = differences.wrapping_sub(0x0101_0101_0101_0101) & !differences & 0x8080_8080_8080_8080;
+    equal & LANE_BYTES
+}
+
 impl<N> Bucket<N> {
     fn new() -> Bucket<N> {
         Bucket {
@@ -65,16 +83,10 @@ impl<N> Bucket<N> {
         }
     }
 
-    /// The tag byte of a hash: not zero, and of bits that do not choose the bucket.
-    #[inline]
-    fn tag(hash: u64) -> u64 {
-        (hash >> 56).max(1)
-    }
-
     /// Writer: puts a pointer into a lane.
     fn fill(&self, lane: usize, hash: u64, node: NonNull<N>) {
         self.lanes[lane].store(node.as_ptr(), Ordering::Release);
-        let tags = self.tags.load(Ordering::Relaxed) | Bucket::<N>::tag(hash) << (8 * lane);
+        let tags = self.tags.load(Ordering::Relaxed) | tag(hash) << (8 * lane);
         self.tags.store(tags, Ordering::Release);
     }
 
@@ -210,14 +222,9 @@ impl<N: Filed> Index<N> {
         hash: u64,
         mut accept: impl FnMut(NonNull<N>) -> bool,
     ) -> Option<NonNull<N>> {
-        let wanted = Bucket::<N>::tag(hash).wrapping_mul(0x0101_0101_0101_0101);
         let mut bucket = self.bucket(home(hash, buckets));
         loop {
-            let differences = bucket.tags.load(Ordering::Acquire) ^ wanted;
-            // The high bit of every byte that is zero, and of some above one that is: those cost a comparison.
-            let mut equal =
-                differences.wrapping_sub(0x0101_0101_0101_0101) & !differences & 0x8080_8080_8080_8080;
-            equal &= LANE_BYTES;
+            let mut equal = equal_tags(bucket.tags.load(Ordering::Acquire), hash);
             while equal != 0 {
                 let lane = equal.trailing_zeros() as usize / 8;
                 equal &= equal - 1;
@@ -234,6 +241,29 @@ impl<N: Filed> Index<N> {
             }
             // SAFETY: an overflow bucket is freed only after the snapshots that could reach it are gone.
             bucket = unsafe { &*overflow };
+        }
+    }
+
+    /// Whether it is too large for the caches near a core.
+    #[inline]
+    pub(crate) fn is_large(&self) -> bool {
+        self.buckets.load(Ordering::Relaxed) > BUCKETS_NEAR
+    }
+
+    /// Fetches into the cache the bucket of a hash.
+    #[inline]
+    pub(crate) fn prefetch(&self, hash: u64) {
+        prefetch(self.bucket(home(hash, self.buckets.load(Ordering::Acquire))));
+    }
+
+    /// Fetches into the cache what the bucket of a hash says is filed under it most likely. The caller holds a
+    /// snapshot or the writer's lock.
+    #[inline]
+    pub(crate) fn prefetch_found(&self, hash: u64) {
+        let bucket = self.bucket(home(hash, self.buckets.load(Ordering::Acquire)));
+        let equal = equal_tags(bucket.tags.load(Ordering::Acquire), hash);
+        if let Some(lane) = bucket.lanes.get(equal.trailing_zeros() as usize / 8) {
+            prefetch(lane.load(Ordering::Relaxed).cast_const());
         }
     }
 
@@ -375,6 +405,11 @@ impl<N: Filed> Index<N> {
                 later.push(overflow.into_later());
             }
         }
+    }
+
+    /// Bytes of the buckets in use.
+    pub(crate) fn bytes(&self) -> usize {
+        self.buckets.load(Ordering::Relaxed) * size_of::<Bucket<N>>()
     }
 
     /// Pointers in the set.

@@ -13,6 +13,7 @@ mod error;
 mod found;
 mod index;
 mod key;
+mod lookup;
 mod memory;
 mod meter;
 mod prefetch;
@@ -39,6 +40,7 @@ mod tests;
 
 pub use error::{StateError, UpdateError, WriteError};
 pub use found::{EntryHandle, Found};
+pub use lookup::{Match, Structure, TableReader};
 pub use meter::{Color, MeterConfig};
 pub use register::{AtomicSection, AtomicSet};
 pub use snapshot::Snapshot;
@@ -47,4 +49,4 @@ pub use update::{
     ActionSpec, BackupReplica, CloneSession, CounterValue, DirectOf, EntryAction, EntryKey, EntrySpec,
     GroupMember, GroupSpec, MemberSpec, MulticastGroup, OneShotMember, Replica, Update,
 };
-pub use view::{DefaultView, EntryView, IdleEntry};
+pub use view::{DefaultView, EntryView, IdleEntry, TableMemory};

@@ -16,7 +16,7 @@ use crate::update::{
     ActionSpec, CloneSession, CounterValue, DirectOf, EntryAction, EntryKey, EntrySpec, GroupSpec,
     MemberSpec, MulticastGroup,
 };
-use crate::view::{DefaultView, EntryView, IdleEntry};
+use crate::view::{DefaultView, EntryView, IdleEntry, TableMemory};
 use crate::write::Writer;
 
 /// An action from the words of its arguments.
@@ -153,6 +153,16 @@ impl State {
     /// Entries a table holds.
     pub fn entry_count(&self, table: TableId) -> usize {
         self.lock().tables.get(table.as_u32() as usize).map_or(0, |writer| writer.space.live())
+    }
+
+    /// What the entries of a table take. Nothing for a table of another program.
+    pub fn table_memory(&self, table: TableId) -> TableMemory {
+        let number = table.as_u32() as usize;
+        let writer = self.lock();
+        match self.tables.get(number).zip(writer.tables.get(number)) {
+            Some((table, writer)) => table.space.memory(&writer.space),
+            None => TableMemory::default(),
+        }
     }
 
     /// Entries that were not hit for as long as their idle timeout. The time of an entry that was never hit begins

@@ -17,9 +17,11 @@ use hashbrown::HashMap;
 use crate::entry::{EntryRef, Header};
 use crate::index::{Index, hash_words};
 use crate::key::{Encoded, KeyLayout, Precedence, PrefixShape};
+use crate::lookup::Structure;
 use crate::memory::NoMemory;
 use crate::reclaim::{Held, Later};
-use crate::trie::{Prefix, Prefixes, Trie};
+use crate::trie::{Key, Prefix, Prefixes, Trie, Walk};
+use crate::view::TableMemory;
 
 /// What readers search.
 pub(crate) struct Space {
@@ -77,6 +79,89 @@ struct Tuple {
     index: Index<Header>,
 }
 
+/// Keys that one [`Space::find_many`] takes at most.
+pub(crate) const LANES: usize = 32;
+
+/// The hash of a key.
+#[inline]
+fn hash_key(key: &[u64]) -> u64 {
+    match key {
+        // One word is common enough to spare it the loop.
+        [word] => hash_words(std::iter::once(*word)),
+        _ => hash_words(key.iter().copied()),
+    }
+}
+
+/// The entry with a key that a generation sees. The caller holds a snapshot of that generation, or the writer's lock.
+#[inline]
+fn find_exact<'a>(index: &'a Index<Header>, hash: u64, generation: u64, key: &[u64]) -> Option<EntryRef<'a>> {
+    let found = index.find(hash, |entry| {
+        // SAFETY: an entry that is filed is not freed while the caller's snapshot or lock is held.
+        let entry = unsafe { EntryRef::from_non_null(entry) };
+        let equal = match (key, entry.key()) {
+            ([word], [own]) => word == own,
+            (key, own) => key == own,
+        };
+        equal && entry.span().contains(generation)
+    });
+    // SAFETY: as above.
+    found.map(|entry| unsafe { EntryRef::from_non_null(entry) })
+}
+
+/// The longest prefix that is filed for a key, seen or not. The caller holds a snapshot or the writer's lock.
+#[inline(always)] // Into code for processors that count bits in one instruction.
+fn longest(shape: &PrefixShape, trie: &Trie<Header>, key: &[u64]) -> Option<NonNull<Header>> {
+    if shape.is_word() {
+        let key = shape.word(key.first().copied().unwrap_or(0));
+        // SAFETY: what is in the trie is not freed while the caller's snapshot or lock is held; its keys have one
+        // word.
+        trie.find(key, |entry| unsafe { covers_word(shape, entry, key) })
+    } else {
+        let key = shape.string(key);
+        trie.find(key, |entry| shape.of(entry).covers(key))
+    }
+}
+
+/// [`longest`] for several keys, all walking at the same pace.
+#[inline(always)] // As above.
+fn walk_all<K: Key>(
+    trie: &Trie<Header>,
+    keys: &[u64],
+    words: usize,
+    string: impl Fn(&[u64]) -> K,
+    covers: impl Fn(NonNull<Header>, K) -> bool,
+) -> [Option<NonNull<Header>>; LANES] {
+    let mut strings = [string(&[]); LANES];
+    let mut count = 0;
+    for (key, to) in keys.chunks_exact(words).zip(&mut strings) {
+        *to = string(key);
+        trie.prefetch(*to);
+        count += 1;
+    }
+    let mut walks: [Walk<Header>; LANES] = std::array::from_fn(|_| Walk::nothing());
+    let mut going = false;
+    for (walk, key) in walks.iter_mut().zip(&strings).take(count) {
+        *walk = trie.walk(*key);
+        walk.prefetch();
+        going |= walk.goes_on();
+    }
+    while going {
+        going = false;
+        for (walk, key) in walks.iter_mut().zip(&strings).take(count).filter(|(walk, _)| walk.goes_on()) {
+            // SAFETY: the snapshot or lock that the caller holds all the while.
+            unsafe { walk.step(*key) }
+            walk.prefetch();
+            going |= walk.goes_on();
+        }
+    }
+    walks.iter().take(count).for_each(Walk::prefetch_end);
+    let mut found = [None; LANES];
+    for ((walk, key), to) in walks.iter().zip(strings).take(count).zip(&mut found) {
+        *to = walk.end(|entry| covers(entry, key));
+    }
+    found
+}
+
 /// What the writer keeps beside a [`Space`].
 pub(crate) struct SpaceWriter {
     tuples: HashMap<Box<[u64]>, TupleRecord>,
@@ -85,6 +170,8 @@ pub(crate) struct SpaceWriter {
     sequence: u64,
     /// Entries that the next generation sees.
     live: usize,
+    /// Bytes of the entries that are filed.
+    entry_bytes: usize,
 }
 
 struct TupleRecord {
@@ -121,6 +208,15 @@ impl Space {
         Ok(Space { layout, search })
     }
 
+    /// How it is searched.
+    pub(crate) fn structure(&self) -> Structure {
+        match &self.search {
+            Search::Hash(_) => Structure::Hash,
+            Search::Trie { shape, .. } => Structure::Trie { width: shape.width() },
+            Search::Tuples(_) => Structure::Tuples,
+        }
+    }
+
     /// The keys.
     #[inline]
     pub(crate) fn layout(&self) -> &KeyLayout {
@@ -129,46 +225,86 @@ impl Space {
 
     /// The entry that a generation sees for a key of [`KeyLayout::words`] words. The caller holds a snapshot of that
     /// generation, or the writer's lock.
-    #[inline]
+    #[inline(always)] // Into code for processors that count bits in one instruction.
     pub(crate) fn find(&self, generation: u64, key: &[u64]) -> Option<EntryRef<'_>> {
         match &self.search {
             // SAFETY: the index is freed when this is dropped.
-            Search::Hash(index) => match (key, unsafe { index.get() }) {
-                // One word is common enough to spare it the loops.
-                ([word], index) => {
-                    let found = index.find(hash_words(std::iter::once(*word)), |entry| {
-                        // SAFETY: an entry that is filed is not freed while the caller's snapshot or lock is held.
-                        let entry = unsafe { EntryRef::from_non_null(entry) };
-                        entry.key().first() == Some(word) && entry.span().contains(generation)
-                    });
-                    // SAFETY: as above.
-                    found.map(|entry| unsafe { EntryRef::from_non_null(entry) })
-                }
-                (_, index) => {
-                    let found = index.find(hash_words(key.iter().copied()), |entry| {
-                        // SAFETY: as above.
-                        let entry = unsafe { EntryRef::from_non_null(entry) };
-                        entry.key() == key && entry.span().contains(generation)
-                    });
-                    // SAFETY: as above.
-                    found.map(|entry| unsafe { EntryRef::from_non_null(entry) })
-                }
-            },
+            Search::Hash(index) => find_exact(unsafe { index.get() }, hash_key(key), generation, key),
             Search::Tuples(probes) => self.find_in_tuples(probes, generation, key),
             Search::Trie { shape, trie, probes } => {
-                let found = match key {
-                    [word] if shape.is_word() => {
-                        let key = shape.word(*word);
-                        // SAFETY: what is in the trie is not freed while the caller's snapshot or lock is held.
-                        trie.find(key, |entry| unsafe { covers_word(shape, entry, key) })
-                    }
-                    _ => {
-                        let key = shape.string(key);
-                        trie.find(key, |entry| shape.of(entry).covers(key))
-                    }
-                };
-                self.settle(found, probes, generation, key)
+                self.settle(longest(shape, trie, key), probes, generation, key)
             }
+        }
+    }
+
+    /// [`Space::find`] for several keys that follow each other, as many as there is room for; misses of the cache
+    /// overlap.
+    #[inline(always)] // As above.
+    pub(crate) fn find_many<'a>(
+        &'a self,
+        generation: u64,
+        keys: &[u64],
+        found: &mut [Option<EntryRef<'a>>; LANES],
+    ) {
+        let words = self.layout.words().max(1);
+        match &self.search {
+            Search::Hash(index) => {
+                // SAFETY: the index is freed when this is dropped.
+                let index = unsafe { index.get() };
+                if index.is_large() {
+                    return self.find_many_exact(index, generation, keys, found);
+                }
+            }
+            Search::Trie { shape, trie, probes } if trie.is_large() => {
+                let longest = if shape.is_word() {
+                    walk_all(
+                        trie,
+                        keys,
+                        words,
+                        |key| shape.word(key.first().copied().unwrap_or(0)),
+                        |entry, key| {
+                            // SAFETY: what is in the trie is not freed while the caller's snapshot or lock is held; its
+                            // keys have one word.
+                            unsafe { covers_word(shape, entry, key) }
+                        },
+                    )
+                } else {
+                    walk_all(
+                        trie,
+                        keys,
+                        words,
+                        |key| shape.string(key),
+                        |entry, key| shape.of(entry).covers(key),
+                    )
+                };
+                for ((key, longest), to) in keys.chunks_exact(words).zip(longest).zip(found) {
+                    *to = self.settle(longest, probes, generation, key);
+                }
+                return;
+            }
+            Search::Tuples(_) | Search::Trie { .. } => {}
+        }
+        for (key, to) in keys.chunks_exact(words).zip(found) {
+            *to = self.find(generation, key);
+        }
+    }
+
+    fn find_many_exact<'a>(
+        &'a self,
+        index: &'a Index<Header>,
+        generation: u64,
+        keys: &[u64],
+        found: &mut [Option<EntryRef<'a>>; LANES],
+    ) {
+        let keys = || keys.chunks_exact(self.layout.words().max(1));
+        let mut hashes = [0; LANES];
+        for (key, hash) in keys().zip(&mut hashes) {
+            *hash = hash_key(key);
+            index.prefetch(*hash);
+        }
+        keys().zip(&hashes).for_each(|(_, hash)| index.prefetch_found(*hash));
+        for ((key, hash), to) in keys().zip(hashes).zip(found) {
+            *to = find_exact(index, hash, generation, key);
         }
     }
 
@@ -245,8 +381,11 @@ impl Space {
         match &self.search {
             // SAFETY: the index is freed when this is dropped.
             Search::Hash(index) => Some(unsafe { index.get() }),
-            // SAFETY: tuples are freed only under the writer's lock, after they were taken out of the map.
-            Search::Tuples(_) | Search::Trie { .. } => writer.tuples.get(mask).map(|record| unsafe { &record.tuple.get().index }),
+            Search::Tuples(_) | Search::Trie { .. } => {
+                let record = writer.tuples.get(mask)?;
+                // SAFETY: tuples are freed only under the writer's lock, after they were taken out of the map.
+                Some(unsafe { &record.tuple.get().index })
+            }
         }
     }
 
@@ -278,6 +417,7 @@ impl Space {
             trie.insert(entry.as_non_null(), shape, later);
         }
         writer.live += 1;
+        writer.entry_bytes += entry.bytes();
     }
 
     /// Takes an entry out once no snapshot can see it.
@@ -288,6 +428,7 @@ impl Space {
         entry: EntryRef<'_>,
         later: &mut Vec<Later>,
     ) {
+        writer.entry_bytes = writer.entry_bytes.saturating_sub(entry.bytes());
         match &self.search {
             // SAFETY: the index is freed when this is dropped.
             Search::Hash(index) => unsafe { index.get() }.remove(entry.as_non_null(), later),
@@ -333,7 +474,9 @@ impl Space {
 
     /// Shows readers the tuples as they are now; before the generation that needs them is published.
     pub(crate) fn publish(&self, writer: &mut SpaceWriter, later: &mut Vec<Later>) {
-        let (Search::Tuples(published) | Search::Trie { probes: published, .. }) = &self.search else { return };
+        let (Search::Tuples(published) | Search::Trie { probes: published, .. }) = &self.search else {
+            return;
+        };
         if !std::mem::take(&mut writer.dirty) {
             return;
         }
@@ -355,6 +498,24 @@ impl Space {
         };
         let old = published.swap(Held::new(probes).as_ptr(), Ordering::AcqRel);
         later.extend(Held::from_ptr(old).map(Held::into_later));
+    }
+
+    /// What it takes. Only under the writer's lock.
+    pub(crate) fn memory(&self, writer: &SpaceWriter) -> TableMemory {
+        let tuples = || {
+            let index_bytes = |record: &TupleRecord| {
+                // SAFETY: tuples are freed only under the writer's lock.
+                size_of::<Tuple>() + unsafe { record.tuple.get() }.index.bytes()
+            };
+            writer.tuples.values().map(index_bytes).sum::<usize>()
+        };
+        let search_bytes = match &self.search {
+            // SAFETY: the index is freed when this is dropped.
+            Search::Hash(index) => unsafe { index.get() }.bytes(),
+            Search::Tuples(_) => tuples(),
+            Search::Trie { trie, .. } => trie.bytes() + tuples(),
+        };
+        TableMemory { entries: writer.live, entry_bytes: writer.entry_bytes, search_bytes }
     }
 
     /// Every entry that is filed, with its mask. Only under the writer's lock.
@@ -384,7 +545,7 @@ fn beats(entry: EntryRef<'_>, best: EntryRef<'_>) -> bool {
 impl SpaceWriter {
     /// Beside a new [`Space`].
     pub(crate) fn new() -> SpaceWriter {
-        SpaceWriter { tuples: HashMap::new(), dirty: false, sequence: 0, live: 0 }
+        SpaceWriter { tuples: HashMap::new(), dirty: false, sequence: 0, live: 0, entry_bytes: 0 }
     }
 
     /// The number of the next entry in order of insertion.

@@ -11,10 +11,11 @@ use hashbrown::HashMap;
 use heddle_ir::{CounterId, MeterId, RegisterId, TableId, ValueSetId, Verified};
 
 use crate::counter::{self, Counter};
-use crate::entry::{TargetRef, WORDS_MAX};
+use crate::entry::WORDS_MAX;
 use crate::error::{StateError, UpdateError, WriteError};
 use crate::found::{EntryHandle, Found};
 use crate::key::{KeyLayout, word_count};
+use crate::lookup::Match;
 use crate::memory::{Budget, NoMemory};
 use crate::meter::{Color, Meter};
 use crate::profile::PortStatus;
@@ -223,31 +224,9 @@ impl State {
     /// runs nothing.
     #[inline]
     pub fn lookup<'s>(&'s self, snapshot: &'s Snapshot<'_>, table: TableId, key: &[u64]) -> Found<'s> {
-        let nothing =
-            Found { hit: false, action: None, args: &[], entry: EntryHandle::default_of(table), group: None };
-        let Some(this) = self.tables.get(table.as_u32() as usize) else { return nothing };
-        if key.len() != this.space.layout().words() {
-            return nothing;
-        }
-        let generation = snapshot.generation_of(self);
-        let Some(entry) = this.space.find(generation, key) else {
-            let default = this.default.get(generation);
-            return Found {
-                action: Some(usize::from(default.position)),
-                args: &default.data.args,
-                ..nothing
-            };
-        };
-        let found = Found { hit: true, entry: EntryHandle { table, slot: entry.slot() }, ..nothing };
-        match entry.target() {
-            TargetRef::Action(position) => {
-                Found { action: Some(usize::from(position)), args: entry.args(), ..found }
-            }
-            TargetRef::Member(member) => {
-                let data = member.versions.get(generation);
-                Found { action: this.position(data.action), args: &data.args, ..found }
-            }
-            TargetRef::Group(group) => Found { group: Some(group.versions.get(generation)), ..found },
+        match self.reader(snapshot, table) {
+            Some(reader) => reader.find(key).found(),
+            None => Match::nothing(table).found(),
         }
     }
 

@@ -22,9 +22,9 @@ mod tests;
 
 use std::ptr::{NonNull, null_mut};
 
+use crate::memory::NoMemory;
 #[cfg(not(loom))]
 use crate::memory::{Zeroed, free_zeroed, zeroed};
-use crate::memory::NoMemory;
 use crate::prefetch::prefetch;
 use crate::reclaim::Later;
 use crate::sync::{AtomicPtr, AtomicU64, AtomicUsize, Ordering};
@@ -40,6 +40,8 @@ const ROOT_PAGE_WORDS: usize = ROOT_BYTES_MAX.div_ceil(PAGE_BYTES).div_ceil(64);
 /// Bytes of the root's table, of which those take memory that are used.
 pub(crate) const ROOT_BYTES_MAX: usize = size_of::<RootSlot<()>>() << ROOT_BITS;
 const PAGE_BYTES: usize = 4_096;
+/// Bytes of nodes that, with what they point to, stay in the caches near a core.
+const BYTES_NEAR: usize = 16 << 10;
 /// Words before a node's pointers: the bitmaps.
 const BITMAPS: usize = 2;
 
@@ -326,11 +328,18 @@ fn both<N>(at: u32, one: NonNull<N>, other: NonNull<N>, prefixes: &impl Prefixes
 pub(crate) struct Trie<N> {
     root_bits: u32,
     root: NonNull<RootSlot<N>>,
-    /// Pages of the root's table that were written; the writer's.
-    root_pages: [AtomicU64; ROOT_PAGE_WORDS],
     /// The prefix of no bits.
     all: AtomicPtr<N>,
-    /// Bytes that nodes take; the writer's.
+    /// Whether it is too large for the caches near a core: not zero.
+    large: AtomicUsize,
+    writer: Box<WriterPart>,
+}
+
+/// Touched by the writer only; on a line of its own, or on none that readers need.
+struct WriterPart {
+    /// Pages of the root's table that were written.
+    root_pages: [AtomicU64; ROOT_PAGE_WORDS],
+    /// Bytes that nodes take.
     node_bytes: AtomicUsize,
 }
 
@@ -368,7 +377,7 @@ impl<N> Walk<N> {
     ///
     /// # Safety
     /// The caller's snapshot, or the writer's lock, is the one that the walk began under.
-    #[inline]
+    #[inline(always)] // Into code for processors that count bits in one instruction.
     pub(crate) unsafe fn step(&mut self, key: impl Key) {
         let Link::<N>::Node(node) = Link::read(self.next) else { return };
         let bit = 1u64 << key.bits(self.at, STRIDE);
@@ -423,16 +432,26 @@ impl<N> Trie<N> {
         Ok(Trie {
             root_bits,
             root: allocate_root(1 << root_bits)?,
-            root_pages: std::array::from_fn(|_| AtomicU64::new(0)),
             all: AtomicPtr::new(null_mut()),
-            node_bytes: AtomicUsize::new(0),
+            large: AtomicUsize::new(0),
+            writer: Box::new(WriterPart {
+                root_pages: std::array::from_fn(|_| AtomicU64::new(0)),
+                node_bytes: AtomicUsize::new(0),
+            }),
         })
     }
 
     /// Bytes that it takes, of the root's table those that were written.
     pub(crate) fn bytes(&self) -> usize {
-        let pages = self.root_pages.iter().map(|word| word.load(Ordering::Relaxed).count_ones() as usize);
-        pages.sum::<usize>() * PAGE_BYTES + self.node_bytes.load(Ordering::Relaxed)
+        let pages =
+            self.writer.root_pages.iter().map(|word| word.load(Ordering::Relaxed).count_ones() as usize);
+        pages.sum::<usize>() * PAGE_BYTES + self.writer.node_bytes.load(Ordering::Relaxed)
+    }
+
+    /// Whether it is too large for the caches near a core.
+    #[inline]
+    pub(crate) fn is_large(&self) -> bool {
+        self.large.load(Ordering::Relaxed) != 0
     }
 
     /// Fetches into the cache what a walk begins with.
@@ -455,7 +474,7 @@ impl<N> Trie<N> {
     }
 
     /// The longest prefix that covers a key. The caller holds a snapshot or the writer's lock.
-    #[inline]
+    #[inline(always)] // As above.
     pub(crate) fn find(&self, key: impl Key, covers: impl FnOnce(NonNull<N>) -> bool) -> Option<NonNull<N>> {
         let mut walk = self.walk(key);
         while walk.goes_on() {
@@ -475,7 +494,7 @@ impl<N> Trie<N> {
     fn touch_root(&self, slots: std::ops::Range<usize>) {
         let page = |slot: usize| slot * size_of::<RootSlot<N>>() / PAGE_BYTES;
         for page in page(slots.start)..=page(slots.end - 1) {
-            if let Some(word) = self.root_pages.get(page / 64) {
+            if let Some(word) = self.writer.root_pages.get(page / 64) {
                 word.store(word.load(Ordering::Relaxed) | 1 << (page % 64), Ordering::Relaxed);
             }
         }
@@ -578,9 +597,13 @@ impl<N> Trie<N> {
     fn count(&self, node: Node, added: bool) {
         // SAFETY: only the writer frees nodes.
         let bytes = unsafe { node.words() } * size_of::<AtomicPtr<()>>();
-        let now = self.node_bytes.load(Ordering::Relaxed);
+        let now = self.writer.node_bytes.load(Ordering::Relaxed);
         let now = if added { now + bytes } else { now.saturating_sub(bytes) };
-        self.node_bytes.store(now, Ordering::Relaxed);
+        self.writer.node_bytes.store(now, Ordering::Relaxed);
+        let large = usize::from(now > BYTES_NEAR);
+        if self.large.load(Ordering::Relaxed) != large {
+            self.large.store(large, Ordering::Relaxed);
+        }
     }
 
     /// Takes a pointer out, once no snapshot may find it any more. Only the writer calls this. `shorter` gives
@@ -734,7 +757,7 @@ impl<N> Drop for Trie<N> {
     fn drop(&mut self) {
         let len = 1 << self.root_bits;
         // Pages that were never written are not read either when there is no node at all.
-        let slots = if self.node_bytes.load(Ordering::Relaxed) == 0 { 0 } else { len };
+        let slots = if self.writer.node_bytes.load(Ordering::Relaxed) == 0 { 0 } else { len };
         for slot in 0..slots {
             // SAFETY: within the table; `&mut self`: nobody else can reach what is below.
             unsafe { free_below(Link::<N>::read(self.root.add(slot).as_ref().child.load(Ordering::Relaxed))) }

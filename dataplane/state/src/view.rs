@@ -47,3 +47,15 @@ pub struct IdleEntry {
     /// As given when it was inserted.
     pub metadata: Vec<u8>,
 }
+
+/// What the entries of a table take.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TableMemory {
+    /// Entries that batches see from now on.
+    pub entries: usize,
+    /// Bytes of the entries themselves, in whole cache lines: keys, arguments and what decides who sees them; those
+    /// included that were removed while a batch could still see them.
+    pub entry_bytes: usize,
+    /// Bytes of what finds them.
+    pub search_bytes: usize,
+}

@@ -7,7 +7,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 use super::fixture::Fixture;
-use crate::{EntryKey, Update};
+use crate::{EntryKey, Match, Update};
 
 /// The oracle's entry.
 #[derive(Clone, Debug)]
@@ -199,6 +199,14 @@ fn run((kinds, largest_wins, steps, probes): Case) -> Result<(), TestCaseError> 
                 probe,
                 &known
             );
+        }
+        let reader = state.reader(&snapshot, table).expect("a table of the program");
+        let words: Vec<u64> = probes.iter().flatten().flat_map(|b| b.limbs()).collect();
+        let mut batch = vec![Match::nothing(table); probes.len()];
+        prop_assert_eq!(reader.find_batch(&words, &mut batch), probes.len());
+        for (key, together) in words.chunks(reader.key_words()).zip(&batch) {
+            let alone = reader.find(key);
+            prop_assert_eq!((alone.entry(), alone.action()), (together.entry(), together.action()));
         }
     }
     let read: Vec<EntryKey> = state.entries(table).into_iter().map(|view| view.spec.key).collect();

@@ -79,7 +79,7 @@ fn run(width: u32, steps: Vec<Step>) -> Result<(), TestCaseError> {
         trie.remove(node.as_non_null(), &Own, &mut |_| None, &mut later);
         gone.push(node);
     }
-    prop_assert_eq!(trie.node_bytes.load(Ordering::Relaxed), 0, "an empty trie has no nodes");
+    prop_assert_eq!(trie.writer.node_bytes.load(Ordering::Relaxed), 0, "an empty trie has no nodes");
     let mut more = Vec::new();
     // SAFETY: there are no readers.
     later.into_iter().for_each(|later| unsafe { later.run(&mut more) });

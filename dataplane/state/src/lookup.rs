@@ -1,0 +1,285 @@
+#![allow(unsafe_code)] // Code for processors that count bits in one instruction; arguments by address.
+//! Looking keys up in one table for the length of a batch.
+//!
+//! What does not change within a batch is settled once, in [`State::reader`]: the table, the generation, the
+//! structure that is searched. A lookup then neither pins, nor allocates, nor calls through a pointer; several of
+//! them together ([`TableReader::find_batch`]) overlap their cache misses when the table is large.
+//!
+//! Invariant: what a [`Match`] points to is there for as long as the snapshot that its reader was made with.
+
+use std::marker::PhantomData;
+use std::mem::offset_of;
+
+use heddle_ir::TableId;
+
+use crate::entry::{EntryRef, TargetRef};
+use crate::found::{EntryHandle, Found};
+use crate::profile::GroupVersion;
+use crate::snapshot::Snapshot;
+use crate::space::LANES;
+use crate::state::State;
+use crate::table::Table;
+
+/// How a table is searched. Decided by its keys alone, when a program is loaded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Structure {
+    /// All keys are exact: one hash table of cache lines.
+    Hash,
+    /// One lpm key, perhaps after exact ones, of this many bits together: a trie.
+    Trie {
+        /// Bits of the keys, one after the other.
+        width: u32,
+    },
+    /// Anything else: a hash table per mask, the most important first.
+    Tuples,
+}
+
+/// One table as one batch sees it.
+#[derive(Clone, Copy)]
+pub struct TableReader<'s> {
+    id: TableId,
+    table: &'s Table,
+    generation: u64,
+    counts_bits: bool,
+}
+
+/// What a key matched, in four words that compiled code can read: a [`Found`] by another name.
+///
+/// Compiled code finds the parts at [`Match::ARGS_OFFSET`], [`Match::ACTION_OFFSET`] and [`Match::SLOT_OFFSET`].
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct Match<'s> {
+    args: *const u64,
+    action: u32,
+    slot: u32,
+    arg_words: u32,
+    table: TableId,
+    group: Option<&'s GroupVersion>,
+    there: PhantomData<&'s [u64]>,
+}
+
+const _: () = assert!(size_of::<Match<'static>>() == 32);
+
+impl<'s> Match<'s> {
+    /// No action is to be run.
+    pub const NOTHING: u32 = u32::MAX;
+    /// [`State::select`] has to pick a member of [`Match::found`] first.
+    pub const SELECT: u32 = u32::MAX - 1;
+
+    /// Where the address of the arguments is: a pointer to words as [`Found::args`] has them, valid during `'s`.
+    pub const ARGS_OFFSET: usize = offset_of!(Match<'static>, args);
+    /// Where the action is: a `u32`, the position in the table's actions, [`Match::NOTHING`] or [`Match::SELECT`].
+    pub const ACTION_OFFSET: usize = offset_of!(Match<'static>, action);
+    /// Where the slot is: a `u32`, 0 for a miss, else the number that the entry is counted and metered under.
+    pub const SLOT_OFFSET: usize = offset_of!(Match<'static>, slot);
+    /// Where the number of words of the arguments is: a `u32`.
+    pub const ARG_WORDS_OFFSET: usize = offset_of!(Match<'static>, arg_words);
+
+    /// A miss with nothing to run, to fill an array with.
+    pub fn nothing(table: TableId) -> Match<'s> {
+        Match::new(table, 0, Match::NOTHING, &[])
+    }
+
+    #[inline]
+    fn new(table: TableId, slot: u32, action: u32, args: &'s [u64]) -> Match<'s> {
+        let arg_words = args.len() as u32;
+        Match { args: args.as_ptr(), action, slot, arg_words, table, group: None, there: PhantomData }
+    }
+
+    #[inline]
+    fn selecting(table: TableId, slot: u32, group: &'s GroupVersion) -> Match<'s> {
+        Match { group: Some(group), ..Match::new(table, slot, Match::SELECT, &[]) }
+    }
+
+    /// Position of the action in the table's actions, [`Match::NOTHING`] or [`Match::SELECT`].
+    #[inline]
+    pub fn action(&self) -> u32 {
+        self.action
+    }
+
+    /// As [`Found::args`].
+    #[inline]
+    pub fn args(&self) -> &'s [u64] {
+        // SAFETY: made of a slice of so many words that is there during `'s`.
+        unsafe { std::slice::from_raw_parts(self.args, self.arg_words as usize) }
+    }
+
+    /// Whether an entry matched.
+    #[inline]
+    pub fn is_hit(&self) -> bool {
+        self.slot != 0
+    }
+
+    /// The entry, for its direct counter and meter and its idle timeout.
+    #[inline]
+    pub fn entry(&self) -> EntryHandle {
+        EntryHandle { table: self.table, slot: self.slot }
+    }
+
+    /// The same as a [`Found`].
+    #[inline]
+    pub fn found(&self) -> Found<'s> {
+        Found {
+            hit: self.is_hit(),
+            action: (self.action < Match::SELECT).then_some(self.action as usize),
+            args: self.args(),
+            entry: self.entry(),
+            group: self.group,
+        }
+    }
+}
+
+// SAFETY: a `Match` is a shared reference to words and, perhaps, to a group.
+unsafe impl Send for Match<'_> {}
+// SAFETY: as above.
+unsafe impl Sync for Match<'_> {}
+
+impl std::fmt::Debug for Match<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.found().fmt(f)
+    }
+}
+
+impl State {
+    /// A table for the length of a batch. `None` for a table of another program.
+    #[inline]
+    pub fn reader<'s>(&'s self, snapshot: &'s Snapshot<'_>, table: TableId) -> Option<TableReader<'s>> {
+        Some(TableReader {
+            id: table,
+            table: self.tables.get(table.as_u32() as usize)?,
+            generation: snapshot.generation_of(self),
+            counts_bits: counts_bits(),
+        })
+    }
+
+    /// How a table is searched. `None` for a table of another program.
+    pub fn structure(&self, table: TableId) -> Option<Structure> {
+        Some(self.tables.get(table.as_u32() as usize)?.space.structure())
+    }
+}
+
+/// Whether the processor counts bits in one instruction, and has the shifts and masks that came with it.
+#[inline]
+fn counts_bits() -> bool {
+    #[cfg(target_arch = "x86_64")]
+    {
+        std::arch::is_x86_feature_detected!("popcnt")
+            && std::arch::is_x86_feature_detected!("bmi1")
+            && std::arch::is_x86_feature_detected!("bmi2")
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    false
+}
+
+/// # Safety
+/// [`counts_bits`] says so.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "popcnt,bmi1,bmi2")]
+unsafe fn find_counting<'s>(table: &'s Table, generation: u64, key: &[u64]) -> Option<EntryRef<'s>> {
+    table.space.find(generation, key)
+}
+
+/// # Safety
+/// [`counts_bits`] says so.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "popcnt,bmi1,bmi2")]
+unsafe fn find_many_counting<'s>(
+    table: &'s Table,
+    generation: u64,
+    keys: &[u64],
+    found: &mut [Option<EntryRef<'s>>; LANES],
+) {
+    table.space.find_many(generation, keys, found);
+}
+
+impl<'s> TableReader<'s> {
+    /// The table.
+    #[inline]
+    pub fn table(&self) -> TableId {
+        self.id
+    }
+
+    /// How it is searched.
+    pub fn structure(&self) -> Structure {
+        self.table.space.structure()
+    }
+
+    /// Words of a key: for each key of the table in order, but selector keys, `max(1, ceil(width / 64))`
+    /// little-endian limbs, bits above the width zero.
+    #[inline]
+    pub fn key_words(&self) -> usize {
+        self.table.space.layout().words()
+    }
+
+    /// The entry that a key matches, or the default entry. A key of another length than
+    /// [`TableReader::key_words`] finds nothing and runs nothing.
+    #[inline]
+    pub fn find(&self, key: &[u64]) -> Match<'s> {
+        if key.len() != self.key_words() {
+            return Match::nothing(self.id);
+        }
+        self.settle(self.find_entry(key))
+    }
+
+    #[inline]
+    fn find_entry(&self, key: &[u64]) -> Option<EntryRef<'s>> {
+        #[cfg(target_arch = "x86_64")]
+        if self.counts_bits {
+            // SAFETY: the processor was asked when this was made.
+            return unsafe { find_counting(self.table, self.generation, key) };
+        }
+        self.table.space.find(self.generation, key)
+    }
+
+    /// [`TableReader::find`] for keys that follow each other without gaps, into the first places of `matches`;
+    /// gives how many that were. Stops at the last whole key or the last place.
+    ///
+    /// Where the table does not fit the caches near a core, the memory of several lookups is fetched at once.
+    #[inline]
+    pub fn find_batch(&self, keys: &[u64], matches: &mut [Match<'s>]) -> usize {
+        let words = self.key_words();
+        let Some(whole) = keys.len().checked_div(words) else { return 0 };
+        let count = whole.min(matches.len());
+        let keys = keys.get(..count * words).unwrap_or(&[]);
+        for (keys, matches) in keys.chunks(LANES * words).zip(matches.chunks_mut(LANES)) {
+            let mut found = [None; LANES];
+            self.find_many(keys, &mut found);
+            for (entry, to) in found.into_iter().zip(matches).take(keys.len() / words) {
+                *to = self.settle(entry);
+            }
+        }
+        count
+    }
+
+    #[inline]
+    fn find_many(&self, keys: &[u64], found: &mut [Option<EntryRef<'s>>; LANES]) {
+        #[cfg(target_arch = "x86_64")]
+        if self.counts_bits {
+            // SAFETY: the processor was asked when this was made.
+            return unsafe { find_many_counting(self.table, self.generation, keys, found) };
+        }
+        self.table.space.find_many(self.generation, keys, found);
+    }
+
+    /// What an entry does, or the default entry if there is none.
+    #[inline]
+    fn settle(&self, entry: Option<EntryRef<'s>>) -> Match<'s> {
+        let Some(entry) = entry else {
+            let default = self.table.default.get(self.generation);
+            return Match::new(self.id, 0, u32::from(default.position), &default.data.args);
+        };
+        match entry.target() {
+            TargetRef::Action(position) => {
+                Match::new(self.id, entry.slot(), u32::from(position), entry.args())
+            }
+            TargetRef::Member(member) => {
+                let data = member.versions.get(self.generation);
+                let position = self.table.position(data.action).map_or(Match::NOTHING, |p| p as u32);
+                Match::new(self.id, entry.slot(), position, &data.args)
+            }
+            TargetRef::Group(group) => {
+                Match::selecting(self.id, entry.slot(), group.versions.get(self.generation))
+            }
+        }
+    }
+}
