@@ -1,5 +1,6 @@
 //! `heddle compile`: source to artifact, P4Info, IR text or graph.
 
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
@@ -25,7 +26,7 @@ pub(crate) struct Options {
     /// Write the loadable artifact here; - is standard output
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
-    /// Write the P4Info here: JSON if the name ends in .json, protobuf text otherwise; - is standard output
+    /// Write the P4Info here: JSON if the name ends in .json, protobuf bytes if in .bin, protobuf text otherwise; - is standard output
     #[arg(long, value_name = "FILE")]
     p4info: Option<PathBuf>,
     /// Print this on standard output
@@ -50,11 +51,12 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<Exit> {
         None => {}
     }
     if let Some(path) = &options.p4info {
-        let text = match path.extension().is_some_and(|e| e == "json") {
-            true => serde_json::to_string_pretty(&output.p4info.to_json())?,
-            false => output.p4info.to_text(),
+        let bytes = match path.extension().and_then(|e| e.to_str()) {
+            Some("json") => serde_json::to_string_pretty(&output.p4info.to_json())?.into_bytes(),
+            Some("bin") => output.p4info.to_bytes(),
+            Some(_) | None => output.p4info.to_text().into_bytes(),
         };
-        write(path, &text)?;
+        write(path, &bytes)?;
     }
     if let Some(path) = &options.output {
         let artifact = Artifact {
@@ -63,20 +65,24 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<Exit> {
             program: heddle_ir::text::print(&output.verified),
             p4info: output.p4info.to_json(),
         };
-        write(path, &serde_json::to_string(&artifact)?)?;
+        write(path, serde_json::to_string(&artifact)?.as_bytes())?;
     }
     Ok(Exit::Success)
 }
 
 /// Writes a file as a whole or not at all.
-fn write(path: &Path, text: &str) -> anyhow::Result<()> {
+fn write(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
     if path == Path::new("-") {
-        println!("{text}");
-        return Ok(());
+        let mut out = std::io::stdout().lock();
+        out.write_all(bytes)?;
+        if !bytes.ends_with(b"\n") {
+            out.write_all(b"\n")?;
+        }
+        return Ok(out.flush()?);
     }
     let name = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
     let aside = path.with_file_name(format!(".{name}.{}.tmp", std::process::id()));
-    let written = std::fs::write(&aside, text).and_then(|()| std::fs::rename(&aside, path));
+    let written = std::fs::write(&aside, bytes).and_then(|()| std::fs::rename(&aside, path));
     if written.is_err() {
         // Best effort: the error that matters is the one already in hand.
         let _ = std::fs::remove_file(&aside);
