@@ -147,6 +147,8 @@ pub(crate) struct Core {
     backlog: Vec<usize>,
     /// Ports with packets on their way to the kernel.
     unsent: Vec<usize>,
+    /// When the program was last told what links have sent.
+    refreshed_ns: u64,
     /// What is left of [`STEP_BUDGET`].
     budget: usize,
     /// What this step moved.
@@ -245,6 +247,7 @@ impl Core {
             revisit: VecDeque::new(),
             backlog: Vec::with_capacity(ports),
             unsent: Vec::with_capacity(ports),
+            refreshed_ns: 0,
             budget: 0,
             moved: 0,
             transferred: [0; 2],
@@ -290,6 +293,7 @@ impl Core {
         self.moved = 0;
 
         self.take_commands();
+        self.refresh_links(&run);
         self.exchange_spares();
         self.retry_transmit(&run);
         self.serve_backlog(&run);

@@ -73,6 +73,7 @@ mod job;
 mod pacer;
 mod pipeline;
 mod port_map;
+mod probe;
 mod reason;
 mod ring;
 mod scheduler;

@@ -14,6 +14,8 @@ use heddle_exec::Executor;
 use heddle_state::State;
 
 use crate::effects::may_batch;
+use crate::probe::Probes;
+use crate::scheduler::Scheduler;
 use crate::stats::{Cell, WorkerCells};
 
 /// A program ready to run on a switch: the executor and the state of this switch.
@@ -23,13 +25,24 @@ pub(crate) struct Pipeline {
     pub(crate) state: Arc<State>,
     /// Whether packets may go through the entry points in batches.
     pub(crate) may_batch: bool,
+    /// What it asks to be told about ports.
+    pub(crate) probes: Probes,
 }
 
 impl Pipeline {
     /// Puts an executor and a state of the same program together.
     pub(crate) fn new(executor: Arc<dyn Executor>, state: Arc<State>) -> Self {
-        let may_batch = may_batch(executor.program());
-        Self { executor, state, may_batch }
+        let probes = Probes::of(executor.program());
+        // What a probe tells ingress depends on what the packets before did to the queues.
+        let may_batch = may_batch(executor.program()) && !probes.any();
+        Self { executor, state, may_batch, probes }
+    }
+
+    /// Tells a program that asks how much waits for a port.
+    pub(crate) fn tell_depth(&self, port: u32, scheduler: &Scheduler) {
+        if self.probes.any() {
+            self.probes.set_depth(&self.state, port, scheduler.bytes());
+        }
     }
 
     /// The state.

@@ -53,6 +53,12 @@ pub(crate) enum Next {
     },
 }
 
+/// What a packet takes of a queue: a truncated one no more than will be sent of it.
+fn waiting_bytes(work: &Work) -> u64 {
+    let limit = work.truncate_bytes.map_or(u64::MAX, u64::from);
+    (work.packet.wire_len as u64).min(limit)
+}
+
 impl Scheduler {
     pub(crate) fn new(config: &PortConfig) -> Self {
         let count = config.queues.clamp(1, QUEUES_MAX);
@@ -106,7 +112,7 @@ impl Scheduler {
     /// Whether a queue has room for a packet.
     pub(crate) fn admits(&self, queue: usize, work: &Work) -> bool {
         let waiting = &self.queues[queue];
-        let bytes = waiting.bytes.saturating_add(work.packet.wire_len as u64);
+        let bytes = waiting.bytes.saturating_add(waiting_bytes(work));
         waiting.jobs.len() < waiting.depth_packets && bytes <= waiting.depth_bytes
     }
 
@@ -117,7 +123,7 @@ impl Scheduler {
         intrinsics.enqueue_time_ns = now_ns;
         intrinsics.enqueue_depth = waiting.jobs.len() as u32;
         intrinsics.queue_id = queue as u32;
-        waiting.bytes = waiting.bytes.saturating_add(job.work.packet.wire_len as u64);
+        waiting.bytes = waiting.bytes.saturating_add(waiting_bytes(&job.work));
         waiting.jobs.push_back(job);
         self.occupied |= 1 << queue;
     }
@@ -168,7 +174,7 @@ impl Scheduler {
     pub(crate) fn dequeue(&mut self, queue: usize, start_ns: u64) -> Option<Job> {
         let waiting = &mut self.queues[queue];
         let mut job = waiting.jobs.pop_front()?;
-        waiting.bytes = waiting.bytes.saturating_sub(job.work.packet.wire_len as u64);
+        waiting.bytes = waiting.bytes.saturating_sub(waiting_bytes(&job.work));
         job.work.intrinsics.dequeue_depth = waiting.jobs.len() as u32;
         if waiting.jobs.is_empty() {
             self.occupied &= !(1 << queue);
@@ -195,6 +201,11 @@ impl Scheduler {
             queue.bytes = 0;
             queue.jobs.drain(..)
         })
+    }
+
+    /// Bytes that wait in all queues.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.occupied_queues().map(|queue| self.queues[queue].bytes).sum()
     }
 
     /// Packets that wait in all queues.

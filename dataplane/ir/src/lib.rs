@@ -25,6 +25,7 @@ mod builder;
 mod entities;
 #[cfg(test)]
 mod generate;
+mod probe;
 mod program;
 pub mod text;
 pub mod verify;
@@ -33,5 +34,6 @@ pub use bits::{Bits, BitsParseError};
 pub use body::*;
 pub use builder::{ParserBuilder, ProgramBuilder, TableBuilder};
 pub use entities::*;
+pub use probe::{PROBE_PORTS, Probe};
 pub use program::*;
 pub use verify::{Rule, TypeError, Verified, Violation, verify, width_of};

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crossbeam::utils::CachePadded;
 use hashbrown::HashMap;
-use heddle_ir::{CounterId, MeterId, RegisterId, TableId, ValueSetId, Verified};
+use heddle_ir::{CounterId, MeterId, Probe, RegisterId, TableId, ValueSetId, Verified};
 
 use crate::counter::{self, Counter};
 use crate::entry::WORDS_MAX;
@@ -410,10 +410,13 @@ impl State {
         self.lock().reclaim(self, RECLAIMED_PER_CALL);
     }
 
-    /// Says whether a port works, for the watch ports of selector members. Every port works until said otherwise.
+    /// Says whether a port works, for the watch ports of selector members and the programs that ask. Every port works until said otherwise.
     /// Takes effect at once, within a batch even.
     pub fn set_port_up(&self, port: u32, up: bool) {
         self.port(port).down.store(!up, Ordering::Relaxed);
+        if let Some(register) = Probe::PortIsUp.of(&self.program) {
+            self.set_register(register, u64::from(port), u64::from(up));
+        }
     }
 
     /// Whether a port works.

@@ -77,7 +77,29 @@ pub(super) static FUNCTIONS: &[Function] = &[
     Function { name: "assume", params: 1, lower: assert },
     Function { name: "log_msg", params: 1, lower: log_msg },
     Function { name: "log_msg", params: 2, lower: log_msg },
+    Function { name: "queue_depth_bytes", params: 1, lower: probe },
+    Function { name: "link_recent_bytes", params: 1, lower: probe },
+    Function { name: "port_is_up", params: 1, lower: probe },
 ];
+
+/// What the engine tells about its ports stands in registers that it writes, one cell a port.
+fn probe(l: &mut Lowerer<'_>, call: &ExternCall<'_>) -> Lower<Value> {
+    let actuals = l.actuals(call.args)?;
+    let index = l.scalar_arg(actuals.first(), call.span)?;
+    let probe = match &*call.decl.decl.name {
+        "queue_depth_bytes" => ir::Probe::QueueDepthBytes,
+        "link_recent_bytes" => ir::Probe::LinkRecentBytes,
+        _ => ir::Probe::PortIsUp,
+    };
+    let known = l.ir.registers.iter().find(|(_, register)| register.control.name == probe.name());
+    let register = match known.map(|(id, _)| id) {
+        Some(register) => register,
+        None => l.ir.registers.push(probe.register()),
+    };
+    let dst = l.temp(probe.width());
+    l.emit(Stmt::RegisterRead { register, index, dst });
+    Ok(Value::Scalar(Expr::Read(Place::Var(dst))))
+}
 
 fn stateless(_: &mut Lowerer<'_>, _: InstId) -> Lower<ExternObject> {
     Ok(ExternObject::Stateless)

@@ -15,6 +15,7 @@ use super::{Core, Route, Run};
 use crate::config::PortConfig;
 use crate::job::{Facts, Job, Spare, Transfer};
 use crate::port_map::MappedPort;
+use crate::probe::{REFRESH_NS, Recent};
 use crate::reason::Reason;
 use crate::scheduler::{Next, Scheduler};
 
@@ -39,6 +40,8 @@ pub(super) struct Egress {
     /// What the queue had sent when it was looked at last.
     tx_packets: u64,
     tx_bytes: u64,
+    /// What left its queues lately, while a program asks for it.
+    recent: Recent,
 }
 
 /// Where a port's packets go.
@@ -92,6 +95,7 @@ impl Egress {
             unsent: false,
             tx_packets: 0,
             tx_bytes: 0,
+            recent: Recent::default(),
         }
     }
 
@@ -242,10 +246,11 @@ impl Core {
         } else if straight {
             cells.high_water_packets.raise(1);
             egress.scheduler.pass(run.now_ns, queue, &mut job.work);
-            self.take_out(position, job);
+            self.take_out(run, position, job);
         } else {
             egress.scheduler.enqueue(run.now_ns, queue, job);
             let (packets, bytes) = egress.scheduler.depth(queue);
+            run.current.pipeline.tell_depth(egress.number, &egress.scheduler);
             cells.depth_packets.set(packets as u64);
             cells.depth_bytes.set(bytes);
             cells.high_water_packets.raise(packets as u64);
@@ -282,6 +287,19 @@ impl Core {
         intrinsics.egress_port = egress.number;
         self.shared.cells[self.worker].ports[position].queues[queue].high_water_packets.raise(1);
         Passed::Yes
+    }
+
+    /// Tells a program that asks what links have sent lately, ports that send nothing included.
+    pub(super) fn refresh_links(&mut self, run: &Run<'_, '_>) {
+        let pipeline = run.current.pipeline;
+        if !pipeline.probes.links() || run.now_ns.saturating_sub(self.refreshed_ns) < REFRESH_NS {
+            return;
+        }
+        self.refreshed_ns = run.now_ns;
+        for egress in self.egress.iter_mut().flatten() {
+            let recent_bytes = egress.recent.at(run.now_ns);
+            pipeline.probes.set_recent(&pipeline.state, egress.number, recent_bytes);
+        }
     }
 
     /// Looks at every port that has packets waiting.
@@ -354,23 +372,29 @@ impl Core {
                     }
                     let Some(job) = egress.scheduler.dequeue(queue, start_ns) else { return Pumped::Empty };
                     let (packets, bytes) = egress.scheduler.depth(queue);
+                    run.current.pipeline.tell_depth(egress.number, &egress.scheduler);
                     let cells = &self.shared.cells[self.worker].ports[position].queues[queue];
                     cells.depth_packets.set(packets as u64);
                     cells.depth_bytes.set(bytes);
-                    self.take_out(position, job);
+                    self.take_out(run, position, job);
                 }
             }
         }
     }
 
     /// Puts a packet that has left its queue into the egress batch.
-    fn take_out(&mut self, position: usize, job: Job) {
+    fn take_out(&mut self, run: &Run<'_, '_>, position: usize, job: Job) {
         let Job { mut work, mut facts } = job;
         let Some(egress) = self.egress[position].as_mut() else {
             self.lose(position, Reason::PortDown, work, facts);
             return;
         };
         egress.unsettled += 1;
+        let pipeline = run.current.pipeline;
+        if pipeline.probes.links() {
+            let recent_bytes = egress.recent.add(run.now_ns, work.packet.wire_len as u64);
+            pipeline.probes.set_recent(&pipeline.state, egress.number, recent_bytes);
+        }
         work.intrinsics.egress_port = egress.number;
         facts.port = position as u16;
         self.out.push(work);
