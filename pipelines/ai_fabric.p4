@@ -1,0 +1,88 @@
+// The switch of an AI fabric, leaf and spine alike: what a switch is follows from its tables.
+//
+//   who        tenant and job, by queue pair, UET job, VNI or endpoints           ai_fabric/classification.p4
+//   whose      no packet crosses tenants or jobs; what tries is counted           ai_fabric/isolation.p4
+//   where      routes to ports or groups, members chosen by the job's policy      ai_fabric/paths.p4
+//   when       control first, ECN marks, trimming                                 ai_fabric/queues.p4
+//   how much   traffic and messages by job                                        ai_fabric/telemetry.p4
+//
+// A leaf has routes to its hosts and a group of uplinks for the rest; a spine has a port or a group for each leaf.
+
+#include <core.p4>
+#include <v1model.p4>
+#include "include/heddle.p4"
+#include "ai_fabric/parser.p4"
+#include "ai_fabric/classification.p4"
+#include "ai_fabric/isolation.p4"
+#include "ai_fabric/paths.p4"
+#include "ai_fabric/queues.p4"
+#include "ai_fabric/telemetry.p4"
+
+// Why packets were refused or looked at no further: cells of `refused`.
+const bit<32> NOT_IP       = 0;
+const bit<32> MALFORMED    = 1;    // below IP: forwarded as plain traffic
+const bit<32> CHECKSUM     = 2;
+const bit<32> EXPIRED      = 3;
+const bit<32> NO_ROUTE     = 4;
+const bit<32> NO_PATH      = 5;    // no member of the group lives
+
+control FabricIngress(inout headers_t hdr, inout metadata_t meta, inout standard_metadata_t std_meta) {
+    counter(6, CounterType.packets) refused;
+    Classification() classification;
+    Isolation() isolation;
+    Routing() routing;
+    Paths() paths;
+    Queues() queues;
+    Telemetry() telemetry;
+
+    action refuse(bit<32> why) {
+        refused.count(why);
+        mark_to_drop(std_meta);
+        exit;
+    }
+
+    apply {
+        if (!(hdr.ipv4.isValid() || hdr.ipv6.isValid())) {
+            refuse(NOT_IP);
+        }
+        if (std_meta.checksum_error == 1) {
+            refuse(CHECKSUM);
+        }
+        if (std_meta.parser_error != error.NoError) {
+            refused.count(MALFORMED);
+        }
+        classification.apply(hdr, meta);
+        bool violates;
+        isolation.apply(hdr, meta, std_meta, violates);
+        if (violates) {
+            mark_to_drop(std_meta);
+            exit;
+        }
+
+        if (hdr.ipv4.isValid()) {
+            if (hdr.ipv4.ttl <= 1) {
+                refuse(EXPIRED);
+            }
+            hdr.ipv4.ttl = hdr.ipv4.ttl - 1;
+        } else {
+            if (hdr.ipv6.hop_limit <= 1) {
+                refuse(EXPIRED);
+            }
+            hdr.ipv6.hop_limit = hdr.ipv6.hop_limit - 1;
+        }
+
+        bool found;
+        routing.apply(hdr, meta, std_meta, found);
+        if (!found) {
+            refuse(NO_ROUTE);
+        }
+        paths.apply(hdr, meta, std_meta, found);
+        if (!found) {
+            refuse(NO_PATH);
+        }
+        queues.apply(hdr, meta, std_meta);
+        telemetry.apply(hdr, meta);
+    }
+}
+
+V1Switch(FabricParser(), FabricVerify(), FabricIngress(), FabricEgress(), FabricCompute(), FabricDeparser()) main;

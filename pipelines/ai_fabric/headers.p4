@@ -1,0 +1,243 @@
+// The headers of an AI fabric, and what its pipelines know of a packet beside them.
+
+#ifndef AI_FABRIC_HEADERS_P4
+#define AI_FABRIC_HEADERS_P4
+
+typedef bit<48>  mac_t;
+typedef bit<32>  ipv4_t;
+typedef bit<128> ipv6_t;
+typedef bit<9>   port_t;
+typedef bit<24>  qpn_t;
+
+const bit<16> TYPE_VLAN = 0x8100;
+const bit<16> TYPE_QINQ = 0x88a8;
+const bit<16> TYPE_IPV4 = 0x0800;
+const bit<16> TYPE_IPV6 = 0x86dd;
+
+const bit<8>  PROTO_TCP = 6;
+const bit<8>  PROTO_UDP = 17;
+
+const bit<16> UDP_ROCEV2 = 4791;
+const bit<16> UDP_UET    = 4793;
+const bit<16> UDP_VXLAN  = 4789;
+
+// BTH opcodes that the fabric looks at (InfiniBand Architecture Specification, volume 1, section 9.2.1).
+const bit<8> RC_SEND_FIRST      = 0x00;
+const bit<8> RC_SEND_ONLY       = 0x04;
+const bit<8> RC_SEND_ONLY_IMM   = 0x05;
+const bit<8> RC_SEND_LAST       = 0x02;
+const bit<8> RC_SEND_LAST_IMM   = 0x03;
+const bit<8> RC_WRITE_FIRST     = 0x06;
+const bit<8> RC_WRITE_LAST      = 0x08;
+const bit<8> RC_WRITE_LAST_IMM  = 0x09;
+const bit<8> RC_WRITE_ONLY      = 0x0a;
+const bit<8> RC_WRITE_ONLY_IMM  = 0x0b;
+const bit<8> RC_READ_REQUEST    = 0x0c;
+const bit<8> RC_READ_RESP_FIRST = 0x0d;
+const bit<8> RC_READ_RESP_LAST  = 0x0f;
+const bit<8> RC_READ_RESP_ONLY  = 0x10;
+const bit<8> RC_ACKNOWLEDGE     = 0x11;
+const bit<8> ROCE_CNP           = 0x81;
+
+// UET packet types (Ultra Ethernet 1.0, packet delivery sublayer).
+const bit<5> PDS_RUD_REQUEST    = 2;
+const bit<5> PDS_ROD_REQUEST    = 3;
+const bit<5> PDS_ACK            = 7;
+const bit<5> PDS_ACK_CC         = 8;
+const bit<5> PDS_ACK_CCX        = 9;
+const bit<5> PDS_NACK           = 10;
+const bit<5> PDS_CONTROL        = 11;
+const bit<5> PDS_NACK_CCX       = 12;
+const bit<5> PDS_RUD_CC_REQUEST = 13;
+const bit<5> PDS_ROD_CC_REQUEST = 14;
+
+// Next headers of a UET request that are followed by the standard semantic header.
+const bit<4> UET_NEXT_STANDARD  = 3;
+
+// ECN codepoints (RFC 3168).
+const bit<2> ECN_NOT_ECT = 0;
+const bit<2> ECN_CE      = 3;
+
+header ethernet_h {
+    mac_t   dst;
+    mac_t   src;
+    bit<16> ether_type;
+}
+
+header vlan_h {
+    bit<3>  pcp;
+    bit<1>  dei;
+    bit<12> vid;
+    bit<16> ether_type;
+}
+
+header ipv4_h {
+    bit<4>  version;
+    bit<4>  ihl;
+    bit<6>  dscp;
+    bit<2>  ecn;
+    bit<16> total_len;
+    bit<16> identification;
+    bit<3>  flags;
+    bit<13> frag_offset;
+    bit<8>  ttl;
+    bit<8>  protocol;
+    bit<16> checksum;
+    ipv4_t  src;
+    ipv4_t  dst;
+}
+
+header ipv6_h {
+    bit<4>  version;
+    bit<6>  dscp;
+    bit<2>  ecn;
+    bit<20> flow_label;
+    bit<16> payload_len;
+    bit<8>  next_header;
+    bit<8>  hop_limit;
+    ipv6_t  src;
+    ipv6_t  dst;
+}
+
+header udp_h {
+    bit<16> src_port;
+    bit<16> dst_port;
+    bit<16> length;
+    bit<16> checksum;
+}
+
+header tcp_ports_h {
+    bit<16> src_port;
+    bit<16> dst_port;
+}
+
+header vxlan_h {
+    bit<8>  flags;
+    bit<24> reserved1;
+    bit<24> vni;
+    bit<8>  reserved2;
+}
+
+// Base transport header.
+header bth_h {
+    bit<8>  opcode;
+    bit<1>  solicited;
+    bit<1>  migration;
+    bit<2>  pad;
+    bit<4>  version;
+    bit<16> partition_key;
+    bit<1>  fecn;
+    bit<1>  becn;
+    bit<6>  reserved1;
+    qpn_t   dest_qp;
+    bit<1>  ack_request;
+    bit<7>  reserved2;
+    bit<24> psn;
+}
+
+// RDMA extended transport header: where a write goes and how long the whole message is.
+header reth_h {
+    bit<64> virtual_address;
+    bit<32> remote_key;
+    bit<32> dma_length;
+}
+
+// Acknowledge extended transport header.
+header aeth_h {
+    bit<8>  syndrome;
+    bit<24> msn;
+}
+
+// Immediate data; in a WRITE's last packet they tell the receiver that the message is whole.
+header immdt_h {
+    bit<32> data;
+}
+
+// UET packet delivery: type and what follows are common to all; `flags` differ by type.
+header pds_h {
+    bit<5>  type;
+    bit<4>  next_header;
+    bit<7>  flags;
+    bit<16> offset;
+    bit<32> psn;
+    bit<16> source_context;
+    bit<16> destination_context;
+}
+
+// What request types with congestion control add.
+header pds_cc_h {
+    bit<8>  congestion_context;
+    bit<24> credit_target;
+}
+
+// The common part of UET's semantic header, up to the job.
+header ses_h {
+    bit<2>  reserved;
+    bit<6>  opcode;
+    bit<2>  version;
+    bit<1>  delivery_complete;
+    bit<1>  initiator_error;
+    bit<1>  relative;
+    bit<1>  header_data;
+    bit<1>  end_of_message;
+    bit<1>  start_of_message;
+    bit<16> message_id;
+    bit<8>  generation;
+    bit<24> job;
+}
+
+struct headers_t {
+    ethernet_h  ethernet;
+    vlan_h      outer_vlan;
+    vlan_h      vlan;
+    ipv4_h      ipv4;
+    ipv6_h      ipv6;
+    tcp_ports_h tcp;
+    udp_h       udp;
+    vxlan_h     vxlan;
+    ethernet_h  inner_ethernet;
+    ipv4_h      inner_ipv4;
+    ipv6_h      inner_ipv6;
+    udp_h       inner_udp;
+    bth_h       bth;
+    reth_h      reth;
+    aeth_h      aeth;
+    immdt_h     immdt;
+    pds_h       pds;
+    pds_cc_h    pds_cc;
+    ses_h       ses;
+}
+
+// A path policy's number, as `job_policy` sets it.
+const bit<4> PATH_ECMP     = 0;   // a hash of the five-tuple
+const bit<4> PATH_QP       = 1;   // a hash of five-tuple and queue pair
+const bit<4> PATH_MESSAGE  = 2;   // each message where the fewest bytes were put, from RETH.DMALen
+const bit<4> PATH_PINNED   = 3;   // as the controller says
+const bit<4> PATH_FLOWLET  = 4;   // anew after a pause
+const bit<4> PATH_ADAPTIVE = 5;   // every packet to the least loaded
+const bit<4> PATH_SPRAY    = 6;   // every packet to the next in turn
+const bit<4> PATH_IN_ORDER = 7;   // anew when all that was sent has been acknowledged
+
+struct metadata_t {
+    ipv6_t  src;             // of the innermost IP header that RoCE or UET rides on; IPv4 in the low 32 bits
+    ipv6_t  dst;
+    bit<8>  protocol;
+    bit<16> src_port;
+    bit<16> dst_port;
+    bit<16> job;             // 0: traffic of no known job
+    bit<16> tenant;
+    bool    is_control;      // acknowledgements, CNPs, trimmed headers
+    bool    starts_message;
+    bool    may_trim;
+    // Routing
+    bit<1>  grouped;         // the way goes by one of several ports
+    bit<16> group_base;      // where its members begin in `group_port`
+    bit<8>  group_count;
+    bit<64> group_alive;     // bit i: member i reaches the destination, as far as the controller knows
+    bit<12> remote;          // the leaf behind which the destination is
+    bit<4>  policy;
+    bit<32> flow_hash;
+    bit<8>  first_choice;    // where the search for a living member begins
+}
+
+#endif

@@ -1,0 +1,54 @@
+// No packet crosses tenants or jobs. What tries is counted by the port it came in by, and by the job it was for.
+
+#ifndef AI_FABRIC_ISOLATION_P4
+#define AI_FABRIC_ISOLATION_P4
+
+control Isolation(inout headers_t hdr, inout metadata_t meta, inout standard_metadata_t std_meta,
+                  out bool violates) {
+    counter(512, CounterType.packets_and_bytes) violations_by_port;
+    counter(65536, CounterType.packets_and_bytes) violations_by_job;
+    bool member = false;
+    bit<16> port_tenant = 0;
+
+    // Which tenant is behind a port; ports to other switches have none.
+    action set_tenant(bit<16> tenant) {
+        port_tenant = tenant;
+    }
+
+    table tenant_by_port {
+        key = { std_meta.ingress_port : exact @name("port"); }
+        actions = { set_tenant; NoAction; }
+        const default_action = NoAction();
+        size = 512;
+    }
+
+    action allow() {
+        member = true;
+    }
+
+    // Who may send to a job.
+    table job_member {
+        key = {
+            meta.job : exact @name("job");
+            meta.src : exact @name("src");
+        }
+        actions = { allow; NoAction; }
+        const default_action = NoAction();
+        size = 65536;
+    }
+
+    apply {
+        violates = false;
+        // Only where traffic enters the fabric: beyond, it has been looked at.
+        if (tenant_by_port.apply().hit && meta.job != 0) {
+            job_member.apply();
+            if (port_tenant != meta.tenant || !member) {
+                violates = true;
+                violations_by_port.count((bit<32>) std_meta.ingress_port);
+                violations_by_job.count((bit<32>) meta.job);
+            }
+        }
+    }
+}
+
+#endif

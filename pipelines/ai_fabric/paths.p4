@@ -1,0 +1,302 @@
+// Where does it go? A route gives a port, or a group of ports that all lead there; a group's member is chosen by the
+// policy of the packet's job. Members that are dead here, or that the controller knows lead nowhere, are passed over.
+//
+// A flow (the two ends and the UDP source port, which is the same in both directions of a queue pair) has a slot in
+// which a leaf remembers the path it is on, the last packet sent on it and the last one acknowledged. When these
+// two are the same nothing is under way, and the flow may take another path without any chance of overtaking
+// itself. A flow takes a slot only from one that has nothing under way, and then begins on its hash, by which it went
+// before; one that finds none stays on it. To change a job's policy while it sends may reorder once.
+
+#ifndef AI_FABRIC_PATHS_P4
+#define AI_FABRIC_PATHS_P4
+
+#define FLOW_SLOTS 16384
+#define GROUP_MEMBERS 4096
+
+struct flow_t {
+    bit<16> owner;
+    bit<8>  path;
+    bit<24> sent;
+    bit<16> seen_us;
+}
+
+control Routing(inout headers_t hdr, inout metadata_t meta, inout standard_metadata_t std_meta, out bool routed) {
+    action to_host(port_t port, mac_t mac) {
+        std_meta.egress_spec = port;
+        hdr.ethernet.dst = mac;
+    }
+
+    action to_port(port_t port) {
+        std_meta.egress_spec = port;
+    }
+
+    action to_group(bit<16> base, bit<8> count, bit<64> alive, bit<12> remote) {
+        meta.grouped = 1;
+        meta.group_base = base;
+        meta.group_count = count;
+        meta.group_alive = alive;
+        meta.remote = remote;
+    }
+
+    table route_v4 {
+        key = { hdr.ipv4.dst : lpm @name("dst"); }
+        actions = { to_host; to_port; to_group; NoAction; }
+        const default_action = NoAction();
+        size = 65536;
+    }
+
+    table route_v6 {
+        key = { hdr.ipv6.dst : lpm @name("dst"); }
+        actions = { to_host; to_port; to_group; NoAction; }
+        const default_action = NoAction();
+        size = 65536;
+    }
+
+    apply {
+        if (hdr.ipv4.isValid()) {
+            routed = route_v4.apply().hit;
+        } else {
+            routed = route_v6.apply().hit;
+        }
+    }
+}
+
+control Paths(inout headers_t hdr, inout metadata_t meta, inout standard_metadata_t std_meta, out bool found) {
+    // Ports of all groups, a weight of n standing there n times.
+    register<port_t>(GROUP_MEMBERS) group_port;
+    // Cell 0: the hash's seed, which tiers must not share; cell 1: the pause in microseconds that ends a flowlet.
+    register<bit<32>>(2) path_config;
+    register<flow_t>(FLOW_SLOTS) flow;
+    register<bit<24>>(FLOW_SLOTS) flow_acknowledged;
+    // The slot's queue pair, and above it whether another one has been seen with the same ends and source port. Their
+    // acknowledgements could not be told apart, so neither moves.
+    register<bit<32>>(FLOW_SLOTS) flow_queue_pair;
+    // Bytes of messages put on a port so far.
+    register<bit<48>>(512) assigned_bytes;
+    // Whose turn it is, by the leaf that packets go to.
+    register<bit<8>>(4096) turn;
+    counter(8, CounterType.packets) chosen_by_policy;
+    counter(1, CounterType.packets) reroutes;
+
+    action set_policy(bit<4> policy) {
+        meta.policy = policy;
+    }
+
+    table job_policy {
+        key = { meta.job : exact @name("job"); }
+        actions = { set_policy; }
+        default_action = set_policy(PATH_ECMP);
+        size = 65536;
+    }
+
+    action set_path(bit<8> path) {
+        meta.first_choice = path;
+    }
+
+    // The controller's choice for a flow.
+    table pinned {
+        key = {
+            meta.src        : exact   @name("src");
+            meta.dst        : exact   @name("dst");
+            hdr.bth.dest_qp : ternary @name("dest_qp");
+        }
+        actions = { set_path; NoAction; }
+        const default_action = NoAction();
+        size = 65536;
+    }
+
+    // Looks through the members from the first choice on; takes the one of the smallest cost, which is its bytes
+    // queued and lately sent, or just the first that lives.
+    bit<8> best = 0;
+    port_t best_port = 0;
+
+    action search(bool by_load, bool by_assigned) {
+        bit<48> least = 0xffff_ffff_ffff;
+        bit<8> member = meta.first_choice;
+        found = false;
+        for (bit<8> i in 8w0 .. 63) {
+            if (i >= meta.group_count) {
+                break;
+            }
+            port_t port;
+            group_port.read(port, (bit<32>) (meta.group_base + (bit<16>) member));
+            if (((meta.group_alive >> member) & 1) == 1 && port_is_up(port) == 1) {
+                bit<48> cost = 0;
+                if (by_load) {
+                    cost = (bit<48>) (queue_depth_bytes(port) ++ 4w0) + (bit<48>) link_recent_bytes(port);
+                } else if (by_assigned) {
+                    assigned_bytes.read(cost, (bit<32>) port);
+                }
+                if (!found || cost < least) {
+                    found = true;
+                    least = cost;
+                    best = member;
+                    best_port = port;
+                }
+                if (!by_load && !by_assigned) {
+                    break;
+                }
+            }
+            member = member + 1;
+            if (member >= meta.group_count) {
+                member = 0;
+            }
+        }
+    }
+
+    action take_turn() {
+        bit<8> mine;
+        turn.read(mine, (bit<32>) meta.remote);
+        mine = mine + 1;
+        if (mine >= meta.group_count) {
+            mine = 0;
+        }
+        turn.write((bit<32>) meta.remote, mine);
+        meta.first_choice = mine;
+    }
+
+    // The first of the two hashes of a flow decides its slot and its owner's mark.
+    bit<32> slot = 0;
+    bit<16> owner = 0;
+
+    action find_slot(ipv6_t here, ipv6_t there) {
+        bit<32> slot_hash;
+        hash(slot_hash, HashAlgorithm.crc32, 32w0, { 8w0x5a, here, there, meta.src_port }, 33w0x1_0000_0000);
+        slot = slot_hash & (FLOW_SLOTS - 1);
+        owner = slot_hash[31:16] | 1;
+    }
+
+    // An acknowledgement on its way back to a host of this leaf tells what is no longer under way.
+    action note_acknowledgement() {
+        find_slot(meta.dst, meta.src);
+        flow_t state;
+        flow.read(state, slot);
+        if (state.owner == owner) {
+            bit<24> acknowledged;
+            flow_acknowledged.read(acknowledged, slot);
+            bit<24> psn = hdr.bth.psn;
+            if (hdr.aeth.syndrome[6:5] != 0) {
+                psn = psn - 1;      // a NAK asks for this one: only those before it have arrived
+            }
+            if (psn - acknowledged < 24w0x80_0000) {
+                flow_acknowledged.write(slot, psn);
+            }
+        }
+    }
+
+    action place_flow() {
+        find_slot(meta.src, meta.dst);
+        flow_t state;
+        bit<24> acknowledged;
+        bit<32> pair;
+        flow.read(state, slot);
+        flow_acknowledged.read(acknowledged, slot);
+        flow_queue_pair.read(pair, slot);
+        bool is_idle = state.owner == 0 || state.sent == acknowledged;
+        bit<16> now_us = std_meta.ingress_global_timestamp[15:0];
+        bool may_move = false;
+        bool keeps = true;
+        bit<24> psn = 0;
+        bit<24> qp = 0;
+        if (hdr.bth.isValid()) {
+            psn = hdr.bth.psn;
+            qp = hdr.bth.dest_qp;
+        }
+        // Nothing has ever gone through a slot without an owner, so nothing of its flows is under way.
+        bool is_fresh = state.owner == 0;
+        bool mine = state.owner == owner;
+        if (meta.policy == PATH_FLOWLET) {
+            bit<32> pause_us;
+            path_config.read(pause_us, 1);
+            may_move = !mine || (bit<32>) (now_us - state.seen_us) >= pause_us;
+        } else {
+            if (mine && pair[23:0] != qp && pair[24:24] == 0) {
+                pair = pair | 32w0x100_0000;
+                flow_queue_pair.write(slot, pair);
+            }
+            mine = mine && pair[24:24] == 0;
+            keeps = mine || (is_idle && state.owner != owner);
+            may_move = is_fresh || (mine && is_idle && (meta.policy == PATH_IN_ORDER || meta.starts_message));
+        }
+        if (keeps) {
+            if (!mine) {
+                // What this flow sent before went by its hash, and may still be under way: it starts there.
+                state.owner = owner;
+                state.path = meta.first_choice;
+                state.sent = psn;
+                flow_acknowledged.write(slot, psn - 1);
+                flow_queue_pair.write(slot, (bit<32>) qp);
+            } else if (psn - state.sent < 24w0x80_0000) {
+                state.sent = psn;
+            }
+            if (may_move) {
+                take_turn();
+                search(meta.policy != PATH_MESSAGE, meta.policy == PATH_MESSAGE);
+                if (found && !is_fresh && best != state.path) {
+                    reroutes.count(0);
+                }
+            } else {
+                // A member that died is left at once: what was on it is lost, so nothing is overtaken.
+                meta.first_choice = state.path;
+                search(false, false);
+            }
+            state.path = best;
+            state.seen_us = now_us;
+            flow.write(slot, state);
+        } else {
+            search(false, false);
+        }
+        if (meta.policy == PATH_MESSAGE && meta.starts_message && hdr.reth.isValid() && found) {
+            bit<48> assigned;
+            assigned_bytes.read(assigned, (bit<32>) best_port);
+            assigned_bytes.write((bit<32>) best_port, assigned + (bit<48>) hdr.reth.dma_length);
+        }
+    }
+
+    apply {
+        found = false;
+        job_policy.apply();
+        if (meta.grouped == 0) {
+            found = true;
+            if (hdr.aeth.isValid() && hdr.bth.opcode == RC_ACKNOWLEDGE
+                && (meta.policy == PATH_MESSAGE || meta.policy == PATH_IN_ORDER)) {
+                note_acknowledgement();
+            }
+            return;
+        }
+        bit<32> seed;
+        path_config.read(seed, 0);
+        bit<24> qp = 0;
+        if (hdr.bth.isValid() && (meta.policy == PATH_QP || meta.policy == PATH_MESSAGE)) {
+            qp = hdr.bth.dest_qp;
+        }
+        hash(meta.flow_hash, HashAlgorithm.crc32, 32w0,
+             { seed, meta.src, meta.dst, meta.protocol, meta.src_port, meta.dst_port, qp }, 33w0x1_0000_0000);
+        // Both halves: the low bits of a CRC of almost the same bytes are alike.
+        bit<32> mixed = (meta.flow_hash ^ (meta.flow_hash >> 16)) & 0xffff;
+        meta.first_choice = (bit<8>) ((mixed * (bit<32>) meta.group_count) >> 16);
+        chosen_by_policy.count((bit<32>) (meta.policy & 7));
+
+        if (meta.policy == PATH_SPRAY) {
+            take_turn();
+            search(false, false);
+        } else if (meta.policy == PATH_ADAPTIVE) {
+            take_turn();
+            search(true, false);
+        } else if (meta.policy == PATH_PINNED) {
+            pinned.apply();
+            search(false, false);
+        } else if (!meta.is_control
+                   && (meta.policy == PATH_FLOWLET
+                       || (hdr.bth.isValid() && (meta.policy == PATH_MESSAGE || meta.policy == PATH_IN_ORDER)))) {
+            place_flow();
+        } else {
+            search(false, false);
+        }
+        if (found) {
+            std_meta.egress_spec = best_port;
+        }
+    }
+}
+
+#endif

@@ -1,0 +1,89 @@
+// Which queue, and what happens when it is long: marks (ECN), or for traffic that knows it, trimming.
+
+#ifndef AI_FABRIC_QUEUES_P4
+#define AI_FABRIC_QUEUES_P4
+
+// Queues of a port: the higher, the sooner served.
+const bit<3> QUEUE_DATA    = 0;
+const bit<3> QUEUE_TRIMMED = 6;
+const bit<3> QUEUE_CONTROL = 7;
+
+const bit<6>  DSCP_TRIMMED  = 5;
+// Bytes that are left of a trimmed packet: all headers up to UET's, under VXLAN too.
+const bit<32> TRIMMED_BYTES = 128;
+
+control Queues(inout headers_t hdr, inout metadata_t meta, inout standard_metadata_t std_meta) {
+    // Cell 0: bytes waiting for a port from which on a packet is trimmed. 0: never.
+    register<bit<32>>(1) trim_above;
+    counter(65536, CounterType.packets) trimmed;      // by job
+
+    apply {
+        std_meta.priority = QUEUE_DATA;
+        if (meta.is_control) {
+            std_meta.priority = QUEUE_CONTROL;
+        } else if (meta.may_trim) {
+            bit<32> limit;
+            trim_above.read(limit, 0);
+            if (hdr.ipv4.isValid() && hdr.ipv4.dscp == DSCP_TRIMMED) {
+                std_meta.priority = QUEUE_TRIMMED;      // trimmed by a switch before this one
+            } else if (limit != 0 && queue_depth_bytes(std_meta.egress_spec) > limit
+                       && std_meta.packet_length > TRIMMED_BYTES) {
+                std_meta.priority = QUEUE_TRIMMED;
+                truncate(TRIMMED_BYTES);
+                bit<16> cut = (bit<16>) (std_meta.packet_length - TRIMMED_BYTES);
+                if (hdr.ipv4.isValid()) {
+                    hdr.ipv4.dscp = DSCP_TRIMMED;
+                    hdr.ipv4.total_len = hdr.ipv4.total_len - cut;
+                } else {
+                    hdr.ipv6.dscp = DSCP_TRIMMED;
+                    hdr.ipv6.payload_len = hdr.ipv6.payload_len - cut;
+                }
+                // The sum of what is gone cannot be known: none, which both IP versions' tunnels and UET allow.
+                hdr.udp.length = hdr.udp.length - cut;
+                hdr.udp.checksum = 0;
+                if (hdr.inner_udp.isValid()) {
+                    hdr.inner_udp.length = hdr.inner_udp.length - cut;
+                    hdr.inner_udp.checksum = 0;
+                }
+                trimmed.count((bit<32>) meta.job);
+            }
+        }
+    }
+}
+
+// Marks packets that leave a long queue behind them, so that their receiver tells the sender to slow down: none below
+// the first threshold, all above the second, in between with a chance that grows. Only those that say that their
+// transport understands it (ECT) are marked.
+control FabricEgress(inout headers_t hdr, inout metadata_t meta, inout standard_metadata_t std_meta) {
+    counter(65536, CounterType.packets) ecn_marked;    // by job
+    // Cells 0 and 1: the thresholds in bytes (0: never), cell 2: how far the bytes above the first are shifted
+    // right to give the chance in 65536ths.
+    register<bit<32>>(3) ecn;
+
+    apply {
+        bit<32> low;
+        ecn.read(low, 0);
+        if (low != 0) {
+            bit<32> depth = queue_depth_bytes(std_meta.egress_port);
+            if (depth > low) {
+                bit<32> high;
+                bit<32> shift;
+                bit<16> dice;
+                ecn.read(high, 1);
+                ecn.read(shift, 2);
+                random(dice, 16w0, 16w0xffff);
+                if (depth > high || (bit<32>) dice < ((depth - low) >> (bit<8>) shift)) {
+                    if (hdr.ipv4.isValid() && hdr.ipv4.ecn != ECN_NOT_ECT) {
+                        hdr.ipv4.ecn = ECN_CE;
+                        ecn_marked.count((bit<32>) meta.job);
+                    } else if (hdr.ipv6.isValid() && hdr.ipv6.ecn != ECN_NOT_ECT) {
+                        hdr.ipv6.ecn = ECN_CE;
+                        ecn_marked.count((bit<32>) meta.job);
+                    }
+                }
+            }
+        }
+    }
+}
+
+#endif
