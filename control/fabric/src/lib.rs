@@ -10,6 +10,7 @@
 mod frame;
 mod host;
 mod job;
+pub mod sim;
 mod simulation;
 mod topology;
 

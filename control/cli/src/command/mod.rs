@@ -6,6 +6,7 @@ mod compile;
 mod completions;
 mod demo;
 mod explain;
+mod fabric;
 mod replay;
 mod run;
 mod stf;
@@ -50,6 +51,9 @@ pub(crate) enum Command {
     Bench(bench::Options),
     /// Show an AI fabric inside this process, under two ways of spreading traffic
     Demo(demo::Options),
+    /// Simulate fabrics of many switches
+    #[command(subcommand)]
+    Fabric(fabric::Command),
     /// Explain a diagnostic's code
     Explain(explain::Options),
     /// Print shell completions
@@ -66,6 +70,7 @@ impl Command {
             Command::Stf(options) => stf::run(&options),
             Command::Bench(options) => bench::run(&options),
             Command::Demo(options) => demo::run(&options),
+            Command::Fabric(command) => fabric::run(&command),
             Command::Explain(options) => explain::run(&options),
             Command::Completions(options) => completions::run(&options),
         }

@@ -1,0 +1,30 @@
+//! `heddle fabric sim`: any fabric, any jobs, one program on every switch, on virtual time.
+//!
+//! * [`topology`], [`medium`] and [`jobs`] read what the user wrote; [`spec`] says where it is wrong.
+//! * [`collective`] turns jobs into messages, [`host`], [`dcqcn`] and [`frame`] turn these into packets.
+//! * [`tables`] and [`placement`] are the controller, [`simulation`] runs it all, [`ideal`] knows the bound.
+
+mod collective;
+mod dcqcn;
+mod frame;
+mod host;
+mod ideal;
+mod jobs;
+mod medium;
+mod page;
+mod placement;
+mod policy;
+mod report;
+mod simulation;
+mod spec;
+mod tables;
+mod topology;
+
+pub use jobs::Jobs;
+pub use medium::Medium;
+pub use page::page;
+pub use policy::{Policy, Transport};
+pub use report::{JobReport, LinkReport, Report};
+pub use simulation::{Run, run};
+pub use spec::SpecError;
+pub use topology::{HostSpec, SwitchSpec, Topology};

@@ -1,0 +1,196 @@
+//! Collectives as what each rank sends and waits for.
+//!
+//! Invariant: what one rank sends another waits for, in the same order between any two, so no schedule blocks itself.
+
+/// A collective.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Collective {
+    /// All-reduce in a ring: 2(n - 1) steps of a rank's n-th.
+    Ring,
+    /// All-reduce up and down a binary tree, in pieces.
+    Tree,
+    /// All-reduce by recursive halving, then doubling.
+    HalvingDoubling,
+    /// Each rank sends each other its n-th: in step s, the one s further on.
+    AllToAll,
+    /// Forward and backward through stages, in eight micro-batches.
+    Pipeline,
+    /// To experts and back: two all-to-alls in which some experts are liked better.
+    ExpertParallel,
+    /// All ranks send to the first one at once.
+    Incast,
+}
+
+/// One step of one rank: compute, send, wait.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Op {
+    pub(crate) compute_ns: u64,
+    /// Rank and bytes.
+    pub(crate) sends: Vec<(usize, u64)>,
+    /// Ranks of which one more message has to have arrived before the next step.
+    pub(crate) receives: Vec<usize>,
+}
+
+const NAMES: &[(&str, Collective)] = &[
+    ("ring", Collective::Ring),
+    ("tree", Collective::Tree),
+    ("halving-doubling", Collective::HalvingDoubling),
+    ("all-to-all", Collective::AllToAll),
+    ("pipeline", Collective::Pipeline),
+    ("expert-parallel", Collective::ExpertParallel),
+    ("incast", Collective::Incast),
+];
+
+/// Pieces that a tree and a pipeline work in.
+const PIECES: u64 = 8;
+
+impl Collective {
+    pub(crate) fn named(name: &str) -> Option<Collective> {
+        NAMES.iter().find(|(known, _)| *known == name).map(|(_, collective)| *collective)
+    }
+
+    pub(crate) fn names() -> String {
+        NAMES.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ")
+    }
+}
+
+/// What each rank does.
+pub(crate) fn schedule(collective: Collective, ranks: usize, bytes: u64, salt: u64) -> Vec<Vec<Op>> {
+    let n = ranks;
+    let part = bytes.div_ceil(n as u64).max(1);
+    let op = |sends: Vec<(usize, u64)>, receives: Vec<usize>| Op { compute_ns: 0, sends, receives };
+    match collective {
+        Collective::Ring => {
+            let step = |rank: usize| op(vec![((rank + 1) % n, part)], vec![(rank + n - 1) % n]);
+            (0..n).map(|rank| (0..2 * (n - 1)).map(|_| step(rank)).collect()).collect()
+        }
+        Collective::AllToAll => {
+            let step = |rank: usize, s: usize| op(vec![((rank + s) % n, part)], vec![(rank + n - s) % n]);
+            (0..n).map(|rank| (1..n).map(|s| step(rank, s)).collect()).collect()
+        }
+        Collective::ExpertParallel => {
+            let mut random = fastrand::Rng::with_seed(salt);
+            let liking: Vec<u64> = (0..n).map(|_| random.u64(50..=150)).collect();
+            let total: u64 = liking.iter().sum();
+            let to = |expert: usize| {
+                (bytes as u128 * u128::from(liking[expert]) / u128::from(total)).max(1) as u64
+            };
+            (0..n)
+                .map(|rank| {
+                    let there = (1..n).map(|s| ((rank + s) % n, (rank + n - s) % n));
+                    let back = there.clone();
+                    there
+                        .map(|(dst, src)| op(vec![(dst, to(dst))], vec![src]))
+                        .chain(back.map(|(dst, src)| op(vec![(dst, to(rank))], vec![src])))
+                        .collect()
+                })
+                .collect()
+        }
+        Collective::HalvingDoubling => (0..n)
+            .map(|rank| {
+                let mut ops = Vec::new();
+                let (mut distance, mut size) = (n / 2, bytes.div_ceil(2).max(1));
+                let mut steps = Vec::new();
+                while distance > 0 {
+                    steps.push((rank ^ distance, size));
+                    distance /= 2;
+                    size = size.div_ceil(2).max(1);
+                }
+                ops.extend(steps.iter().map(|&(peer, size)| op(vec![(peer, size)], vec![peer])));
+                ops.extend(steps.iter().rev().map(|&(peer, size)| op(vec![(peer, size)], vec![peer])));
+                ops
+            })
+            .collect(),
+        Collective::Tree => {
+            let piece = bytes.div_ceil(PIECES).max(1);
+            (0..n)
+                .map(|rank| {
+                    let children: Vec<usize> =
+                        [2 * rank + 1, 2 * rank + 2].into_iter().filter(|&c| c < n).collect();
+                    let parent = (rank > 0).then(|| (rank - 1) / 2);
+                    let mut ops = Vec::new();
+                    for _ in 0..PIECES {
+                        ops.push(op(vec![], children.clone()));
+                        ops.push(op(parent.map(|p| (p, piece)).into_iter().collect(), vec![]));
+                    }
+                    for _ in 0..PIECES {
+                        ops.push(op(vec![], parent.into_iter().collect()));
+                        ops.push(op(children.iter().map(|&c| (c, piece)).collect(), vec![]));
+                    }
+                    ops
+                })
+                .collect()
+        }
+        Collective::Pipeline => {
+            let piece = bytes.div_ceil(PIECES).max(1);
+            (0..n)
+                .map(|rank| {
+                    let (before, after) = (rank.checked_sub(1), (rank + 1 < n).then_some(rank + 1));
+                    let mut ops = Vec::new();
+                    for (from, to) in [(before, after), (after, before)] {
+                        for _ in 0..PIECES {
+                            ops.push(op(vec![], from.into_iter().collect()));
+                            ops.push(op(to.map(|to| (to, piece)).into_iter().collect(), vec![]));
+                        }
+                    }
+                    ops
+                })
+                .collect()
+        }
+        Collective::Incast => (0..n)
+            .map(|rank| match rank {
+                0 => vec![op(vec![], (1..n).collect())],
+                _ => vec![op(vec![(0, bytes)], vec![])],
+            })
+            .collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use super::*;
+
+    /// Runs a schedule with messages that take no time; whether it ends.
+    fn ends(program: &[Vec<Op>]) -> bool {
+        let mut at = vec![0; program.len()];
+        let mut sent: HashMap<(usize, usize), usize> = HashMap::new();
+        let mut posted = vec![0; program.len()];
+        loop {
+            let mut moved = false;
+            for rank in 0..program.len() {
+                let Some(op) = program[rank].get(at[rank]) else { continue };
+                if posted[rank] == at[rank] {
+                    posted[rank] += 1;
+                    for (to, _) in &op.sends {
+                        *sent.entry((rank, *to)).or_default() += 1;
+                    }
+                }
+                if op.receives.iter().all(|from| sent.get(&(*from, rank)).is_some_and(|n| *n > 0)) {
+                    for from in &op.receives {
+                        *sent.entry((*from, rank)).or_default() -= 1;
+                    }
+                    at[rank] += 1;
+                    moved = true;
+                }
+            }
+            if !moved {
+                return at.iter().zip(program).all(|(at, ops)| *at == ops.len())
+                    && sent.values().all(|n| *n == 0);
+            }
+        }
+    }
+
+    #[test]
+    fn every_message_sent_is_waited_for_and_none_blocks() {
+        for (name, collective) in NAMES {
+            for ranks in [2, 4, 8, 16] {
+                assert!(ends(&schedule(*collective, ranks, 1 << 20, 7)), "{name} of {ranks}");
+            }
+        }
+        for collective in [Collective::Ring, Collective::Tree, Collective::AllToAll, Collective::Pipeline] {
+            assert!(ends(&schedule(collective, 5, 1000, 7)));
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! The time in which no fabric could beat a job, without simulating one: for each collective the largest bytes over
+//! rate among hosts and cuts, plus the latency of the longest chain of messages that wait for each other.
+//!
+//! Bytes are those on the wire with the headers that every packet has. Invariant: a bound, whatever the switches do.
+
+use super::collective::Op;
+use super::frame::DATA_OVERHEAD_BYTES;
+use super::topology::Topology;
+
+/// Bytes on the wire of a message.
+fn wire_bytes(bytes: u64, mtu_bytes: u32) -> u64 {
+    bytes + bytes.div_ceil(u64::from(mtu_bytes)) * DATA_OVERHEAD_BYTES
+}
+
+/// A job's completion from its start, in ns.
+pub(crate) fn completion_ns(topology: &Topology, hosts: &[usize], program: &[Vec<Op>]) -> f64 {
+    let n = hosts.len();
+    let (mut sent, mut received) = (vec![0u64; n], vec![0u64; n]);
+    let leaves = topology.leaves.len();
+    let (mut up, mut down) = (vec![0u64; leaves], vec![0u64; leaves]);
+    let mut compute_ns = vec![0u64; n];
+    for (rank, ops) in program.iter().enumerate() {
+        for op in ops {
+            compute_ns[rank] += op.compute_ns;
+            for &(to, bytes) in &op.sends {
+                let bytes = wire_bytes(bytes, topology.host.mtu_bytes);
+                sent[rank] += bytes;
+                received[to] += bytes;
+                let (from, to) = (topology.places[hosts[rank]].0, topology.places[hosts[to]].0);
+                if from != to {
+                    up[from] += bytes;
+                    down[to] += bytes;
+                }
+            }
+        }
+    }
+    let ns = |bytes: u64, rate_bps: u64| bytes as f64 * 8e9 / rate_bps as f64;
+    let of_hosts = (0..n).map(|rank| {
+        let rate_bps = topology.host_rate_bps(hosts[rank]);
+        ns(sent[rank].max(received[rank]), rate_bps) + compute_ns[rank] as f64
+    });
+    let of_cuts = (0..leaves).map(|leaf| {
+        let cables = topology.ports[topology.leaves[leaf]].iter();
+        let uplinks = cables.filter(|(c, end)| !topology.is_host(topology.cables[*c].ends[1 - end].node));
+        let rate_bps: u64 = uplinks.map(|(cable, _)| topology.cables[*cable].rate_bps).sum();
+        if up[leaf].max(down[leaf]) == 0 { 0.0 } else { ns(up[leaf].max(down[leaf]), rate_bps) }
+    });
+    of_hosts.chain(of_cuts).fold(0.0, f64::max) + chain_ns(topology, hosts, program)
+}
+
+/// Latency alone: all messages of a byte, each waiting for what the schedule has it wait for.
+fn chain_ns(topology: &Topology, hosts: &[usize], program: &[Vec<Op>]) -> f64 {
+    let n = hosts.len();
+    let mut latency = std::collections::HashMap::new();
+    let mut between = |a: usize, b: usize| {
+        let key = (topology.places[hosts[a]].0, topology.places[hosts[b]].0);
+        *latency.entry(key).or_insert_with(|| path_latency_ns(topology, hosts[a], hosts[b]))
+    };
+    let mut arrivals: std::collections::HashMap<(usize, usize), std::collections::VecDeque<f64>> =
+        Default::default();
+    let (mut at, mut now, mut posted) = (vec![0; n], vec![0.0f64; n], vec![0; n]);
+    loop {
+        let mut moved = false;
+        for rank in 0..n {
+            while let Some(op) = program[rank].get(at[rank]) {
+                if posted[rank] == at[rank] {
+                    posted[rank] += 1;
+                    for &(to, _) in &op.sends {
+                        let due = now[rank] + between(rank, to);
+                        arrivals.entry((rank, to)).or_default().push_back(due);
+                    }
+                }
+                let has = |from: &usize| arrivals.get(&(*from, rank)).is_some_and(|queue| !queue.is_empty());
+                if !op.receives.iter().all(has) {
+                    break;
+                }
+                for from in &op.receives {
+                    if let Some(due) = arrivals.get_mut(&(*from, rank)).and_then(|queue| queue.pop_front()) {
+                        now[rank] = now[rank].max(due);
+                    }
+                }
+                at[rank] += 1;
+                moved = true;
+            }
+        }
+        if !moved {
+            return now.into_iter().fold(0.0, f64::max);
+        }
+    }
+}
+
+/// From the last bit sent to the last bit received by the shortest way: cables, and a packet stored by each switch.
+pub(crate) fn path_latency_ns(topology: &Topology, from: usize, to: usize) -> f64 {
+    let target = topology.leaves[topology.places[to].0];
+    let distances = topology.distances(target, &|_| true);
+    let packet_bits = (u64::from(topology.host.mtu_bytes) + DATA_OVERHEAD_BYTES) as f64 * 8e9;
+    let mut node = topology.peer(from, 0).node;
+    let (mut cable, _) = topology.ports[from][0];
+    let mut total = topology.cables[cable].delay_ns as f64;
+    while node != target {
+        let next = topology.ports[node].iter().find(|(c, end)| {
+            let other = topology.cables[*c].ends[1 - end].node;
+            !topology.is_host(other)
+                && matches!((distances[other], distances[node]), (Some(a), Some(b)) if a < b)
+        });
+        let Some(&(c, end)) = next else { break };
+        cable = c;
+        node = topology.cables[cable].ends[1 - end].node;
+        total +=
+            topology.cables[cable].delay_ns as f64 + packet_bits / topology.cables[cable].rate_bps as f64;
+    }
+    let (last, _) = topology.ports[to][0];
+    total + topology.cables[last].delay_ns as f64 + packet_bits / topology.cables[last].rate_bps as f64
+}

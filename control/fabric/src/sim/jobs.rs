@@ -1,0 +1,294 @@
+//! Training jobs: who takes part, what they exchange, over which transport; read from a job file.
+//!
+//! Invariant: a job has at least two ranks, each on a host of the topology, no two of one job on the same host.
+
+use serde::Deserialize;
+use toml::Spanned;
+
+use super::collective::{Collective, Op, schedule};
+use super::policy::Transport;
+use super::spec::{Source, SpecError};
+use super::topology::Topology;
+
+/// All jobs of a run.
+#[derive(Clone, Debug)]
+pub struct Jobs {
+    pub(crate) jobs: Vec<Job>,
+}
+
+/// A job.
+#[derive(Clone, Debug)]
+pub(crate) struct Job {
+    pub(crate) name: String,
+    /// Its number in the switches' tables; not 0.
+    pub(crate) id: u16,
+    pub(crate) tenant: u16,
+    pub(crate) placement: Placement,
+    pub(crate) ranks: usize,
+    pub(crate) phases: Vec<(Collective, u64)>,
+    pub(crate) iterations: usize,
+    pub(crate) compute_ns: u64,
+    pub(crate) start_ns: u64,
+    pub(crate) queue_pairs: usize,
+    pub(crate) transport: Option<Transport>,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) enum Placement {
+    /// On free hosts drawn by the run's seed.
+    Random,
+    /// On the first free hosts.
+    Packed,
+    /// On free hosts, one leaf after the other.
+    Spread,
+    /// On these.
+    Hosts(Vec<usize>),
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    jobs: Vec<Spanned<JobSpec>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct JobSpec {
+    name: String,
+    ranks: Option<Spanned<usize>>,
+    hosts: Option<Vec<Spanned<String>>>,
+    #[serde(default)]
+    placement: Option<Spanned<String>>,
+    collective: Option<Spanned<String>>,
+    bytes: Option<Spanned<u64>>,
+    #[serde(default)]
+    phases: Vec<Spanned<PhaseSpec>>,
+    #[serde(default = "one")]
+    iterations: usize,
+    #[serde(default)]
+    compute_us: f64,
+    #[serde(default)]
+    start_us: f64,
+    #[serde(default = "one")]
+    queue_pairs: usize,
+    transport: Option<Spanned<String>>,
+    tenant: Option<u16>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PhaseSpec {
+    collective: Spanned<String>,
+    bytes: Spanned<u64>,
+}
+
+fn one() -> usize {
+    1
+}
+
+impl Jobs {
+    /// Reads a job file against the fabric that it is for.
+    ///
+    /// # Errors
+    /// [`SpecError`], with the line.
+    pub fn parse(file: &str, text: &str, topology: &Topology) -> Result<Jobs, SpecError> {
+        let source = Source { file, text };
+        let parsed: File = source.parse()?;
+        if parsed.jobs.is_empty() || parsed.jobs.len() > 500 {
+            return Err(source.wrong(0, "a job file has 1 to 500 [[jobs]]"));
+        }
+        let mut jobs: Vec<Job> = Vec::new();
+        let mut claimed = 0;
+        for (index, spec) in parsed.jobs.iter().enumerate() {
+            let job = job(&source, index, spec, topology)?;
+            if jobs.iter().any(|other| other.name == job.name) {
+                return Err(source.wrong(spec.span().start, format!("job `{}` is there twice", job.name)));
+            }
+            if !matches!(job.placement, Placement::Hosts(_)) {
+                claimed += job.ranks;
+            }
+            if claimed > topology.hosts() {
+                let message = format!(
+                    "job `{}`: the jobs so far want {claimed} hosts, the fabric has {}",
+                    job.name,
+                    topology.hosts()
+                );
+                return Err(source.wrong(spec.span().start, message));
+            }
+            jobs.push(job);
+        }
+        Ok(Jobs { jobs })
+    }
+
+    /// Puts ranks on hosts: by job, the host of each rank.
+    pub(crate) fn place(&self, topology: &Topology, random: &mut fastrand::Rng) -> Vec<Vec<usize>> {
+        let mut free = vec![true; topology.hosts()];
+        for job in &self.jobs {
+            if let Placement::Hosts(hosts) = &job.placement {
+                for &host in hosts {
+                    free[host] = false;
+                }
+            }
+        }
+        let mut order: Vec<usize> = (0..topology.hosts()).collect();
+        random.shuffle(&mut order);
+        let mut spread: Vec<usize> = (0..topology.hosts()).collect();
+        spread.sort_by_key(|&host| (topology.places[host].1, topology.places[host].0));
+        let packed: Vec<usize> = (0..topology.hosts()).collect();
+        let mut placed = Vec::new();
+        for job in &self.jobs {
+            let from = match &job.placement {
+                Placement::Hosts(hosts) => {
+                    placed.push(hosts.clone());
+                    continue;
+                }
+                Placement::Random => &order,
+                Placement::Packed => &packed,
+                Placement::Spread => &spread,
+            };
+            // Named hosts may use up what was promised; then a host serves several jobs.
+            let mut hosts: Vec<usize> =
+                from.iter().copied().filter(|&host| free[host]).take(job.ranks).collect();
+            let others: Vec<usize> = from
+                .iter()
+                .copied()
+                .filter(|host| !hosts.contains(host))
+                .take(job.ranks - hosts.len())
+                .collect();
+            hosts.extend(others);
+            for &host in &hosts {
+                free[host] = false;
+            }
+            placed.push(hosts);
+        }
+        placed
+    }
+}
+
+impl Job {
+    /// What every rank does, in order, all iterations.
+    pub(crate) fn program(&self, seed: u64) -> Vec<Vec<Op>> {
+        let mut program = vec![Vec::new(); self.ranks];
+        for iteration in 0..self.iterations {
+            for (phase, (collective, bytes)) in self.phases.iter().enumerate() {
+                let salt = seed ^ (iteration as u64) << 32 ^ (phase as u64) << 16 ^ u64::from(self.id);
+                for (all, mut ops) in program.iter_mut().zip(schedule(*collective, self.ranks, *bytes, salt))
+                {
+                    if phase == 0
+                        && let Some(first) = ops.first_mut()
+                    {
+                        first.compute_ns = self.compute_ns;
+                    }
+                    all.append(&mut ops);
+                }
+            }
+        }
+        program
+    }
+}
+
+fn job(
+    source: &Source<'_>,
+    index: usize,
+    at: &Spanned<JobSpec>,
+    topology: &Topology,
+) -> Result<Job, SpecError> {
+    let spec = at.get_ref();
+    let name = &spec.name;
+    let wrong = |at: usize, message: String| Err(source.wrong(at, format!("job `{name}`: {message}")));
+    let start = at.span().start;
+    let (ranks, placement) = match (&spec.hosts, &spec.ranks) {
+        (Some(hosts), None) => {
+            let mut found = Vec::new();
+            for host in hosts {
+                let Some(number) = topology.host_names.iter().position(|known| known == host.get_ref())
+                else {
+                    return wrong(host.span().start, format!("there is no host `{}`", host.get_ref()));
+                };
+                if found.contains(&number) {
+                    return wrong(host.span().start, format!("host `{}` is there twice", host.get_ref()));
+                }
+                found.push(number);
+            }
+            (found.len(), Placement::Hosts(found))
+        }
+        (None, Some(ranks)) => {
+            if *ranks.get_ref() > topology.hosts() {
+                let message =
+                    format!("{} ranks, but the fabric has {} hosts", ranks.get_ref(), topology.hosts());
+                return wrong(ranks.span().start, message);
+            }
+            let placement = match spec.placement.as_ref().map(|p| (p, p.get_ref().as_str())) {
+                None | Some((_, "random")) => Placement::Random,
+                Some((_, "packed")) => Placement::Packed,
+                Some((_, "spread")) => Placement::Spread,
+                Some((at, other)) => {
+                    let message = format!("placement is random, packed or spread, not `{other}`");
+                    return wrong(at.span().start, message);
+                }
+            };
+            (*ranks.get_ref(), placement)
+        }
+        (Some(_), Some(_)) | (None, None) => return wrong(start, "give `ranks` or `hosts`".into()),
+    };
+    if ranks < 2 {
+        return wrong(start, "a job has at least two ranks".into());
+    }
+    let mut phases = Vec::new();
+    let single = match (&spec.collective, &spec.bytes) {
+        (Some(collective), Some(bytes)) => Some((collective, bytes)),
+        (None, None) => None,
+        (Some(_), None) | (None, Some(_)) => {
+            return wrong(start, "`collective` and `bytes` go together".into());
+        }
+    };
+    let listed = spec.phases.iter().map(|phase| (&phase.get_ref().collective, &phase.get_ref().bytes));
+    for (collective, bytes) in single.into_iter().chain(listed) {
+        let Some(kind) = Collective::named(collective.get_ref()) else {
+            let message =
+                format!("`{}` is no collective; known are {}", collective.get_ref(), Collective::names());
+            return wrong(collective.span().start, message);
+        };
+        if kind == Collective::HalvingDoubling && !ranks.is_power_of_two() {
+            return wrong(
+                collective.span().start,
+                format!("halving-doubling wants a power of two, not {ranks} ranks"),
+            );
+        }
+        if *bytes.get_ref() == 0 || *bytes.get_ref() > 1 << 36 {
+            return wrong(bytes.span().start, "bytes are from 1 to 64 GiB".into());
+        }
+        phases.push((kind, *bytes.get_ref()));
+    }
+    if phases.is_empty() {
+        return wrong(start, "give `collective` and `bytes`, or [[jobs.phases]]".into());
+    }
+    if spec.queue_pairs == 0 || spec.queue_pairs > 64 || spec.iterations == 0 || spec.iterations > 100_000 {
+        return wrong(start, "queue_pairs are from 1 to 64, iterations from 1 to 100000".into());
+    }
+    let is_time = |us: f64| us.is_finite() && (0.0..=1e9).contains(&us);
+    if !is_time(spec.compute_us) || !is_time(spec.start_us) {
+        return wrong(start, "times are from 0 to 10^9 microseconds".into());
+    }
+    let transport = match spec.transport.as_ref().map(|t| (t, t.get_ref().as_str())) {
+        None | Some((_, "auto")) => None,
+        Some((_, "roce")) => Some(Transport::Roce),
+        Some((_, "uet")) => Some(Transport::Uet),
+        Some((at, other)) => {
+            return wrong(at.span().start, format!("transport is auto, roce or uet, not `{other}`"));
+        }
+    };
+    Ok(Job {
+        name: name.clone(),
+        id: index as u16 + 1,
+        tenant: spec.tenant.unwrap_or(index as u16 + 1),
+        placement,
+        ranks,
+        phases,
+        iterations: spec.iterations,
+        compute_ns: (spec.compute_us * 1e3) as u64,
+        start_ns: (spec.start_us * 1e3) as u64,
+        queue_pairs: spec.queue_pairs,
+        transport,
+    })
+}

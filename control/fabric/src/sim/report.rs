@@ -1,0 +1,88 @@
+//! What came out of a run.
+
+use serde::Serialize;
+
+/// A run of all jobs under one policy from one seed.
+#[derive(Clone, Debug, Serialize)]
+pub struct Report {
+    /// The policy's name.
+    pub policy: &'static str,
+    /// The seed.
+    pub seed: u64,
+    /// Mean over jobs of their completion times.
+    pub mean_jct_ns: f64,
+    /// Mean over jobs of what no fabric could beat.
+    pub ideal_jct_ns: f64,
+    /// When the last job was done.
+    pub completion_ns: u64,
+    /// Each job.
+    pub jobs: Vec<JobReport>,
+    /// Each direction of each cable between switches.
+    pub links: Vec<LinkReport>,
+    /// Bytes of the busiest link from a leaf over the mean of all of them: 1 is perfect balance.
+    pub imbalance: f64,
+    /// Packets dropped by switches, by reason.
+    pub drops: std::collections::BTreeMap<String, u64>,
+    /// Packets lost on cables: bit errors, failures.
+    pub lost_on_cables: u64,
+    /// Packets lost because a receiver could not read them; a fault of a program.
+    pub unreadable: u64,
+    /// Times that a flow took another path without loss of order.
+    pub reroutes: u64,
+    /// Most bytes that waited in one queue.
+    pub queue_packets_max: u64,
+    /// Packets that switches sent.
+    pub packet_hops: u64,
+    /// Energy of all cables over the payload that arrived.
+    pub pj_per_delivered_bit: f64,
+}
+
+/// How a job fared.
+#[derive(Clone, Debug, Serialize)]
+pub struct JobReport {
+    /// Its name.
+    pub name: String,
+    /// What carried it.
+    pub transport: &'static str,
+    /// From its start to its last rank's end.
+    pub completion_ns: u64,
+    /// What no fabric could beat.
+    pub ideal_ns: f64,
+    /// Payload that arrived.
+    pub payload_bytes: u64,
+    /// Messages that arrived.
+    pub messages: u64,
+    /// Mean and 99th percentile of messages, from posting to arrival.
+    pub message_mean_ns: f64,
+    /// The latter.
+    pub message_p99_ns: u64,
+    /// The rank that most often was the last one of a step, and how often.
+    pub straggler: Option<(usize, u64)>,
+    /// The host of that rank.
+    pub straggler_host: Option<String>,
+    /// Packets sent again.
+    pub retransmitted: u64,
+    /// Time-outs.
+    pub timeouts: u64,
+    /// Packets that arrived with a mark.
+    pub marked: u64,
+    /// Packets that arrived without their payload.
+    pub trimmed: u64,
+    /// Packets that arrived after a later one.
+    pub reordered: u64,
+    /// Congestion notifications received.
+    pub notified: u64,
+}
+
+/// One direction of a cable.
+#[derive(Clone, Debug, Serialize)]
+pub struct LinkReport {
+    /// Who sends.
+    pub from: String,
+    /// Who receives.
+    pub to: String,
+    /// Bytes sent, with headers.
+    pub bytes: u64,
+    /// Part of the time until the last job was done in which it was sending.
+    pub utilisation: f64,
+}

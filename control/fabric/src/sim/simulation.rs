@@ -1,0 +1,638 @@
+//! Running jobs on a fabric: one queue of events in virtual time.
+//!
+//! Every switch is a [`heddle_engine::Switch`] running the same program through the same executor. Invariant: events
+//! happen in order of time and, at one time, in the order in which they were scheduled; nothing else decides.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BinaryHeap, HashMap, VecDeque};
+use std::sync::Arc;
+
+use heddle_engine::{Config, PortConfig, QueueConfig, Rate, Switch};
+use heddle_exec::Executor;
+use heddle_packet::{Packet, PortId};
+use heddle_ports::Port;
+use heddle_ports::memory::{MemoryOptions, MemoryPeer, pair};
+use heddle_state::{State, Update};
+
+use super::collective::Op;
+use super::frame;
+use super::host::{Host, HostConfig, HostCounts, Next, Opening, Target};
+use super::ideal;
+use super::jobs::Jobs;
+use super::placement::{Flow, pin};
+use super::policy::{Policy, Transport};
+use super::report::{JobReport, LinkReport, Report};
+use super::tables::{Pin, Plan, number};
+use super::topology::{End, NodeIndex, Topology};
+use crate::simulation::RunError;
+
+/// Bytes on a wire that are not in a frame: preamble, frame check sequence, gap.
+const WIRE_OVERHEAD_BYTES: u64 = 24;
+/// Queues of a port.
+const QUEUES: usize = 8;
+
+/// What a run needs.
+pub struct Run<'r> {
+    /// The fabric.
+    pub topology: &'r Topology,
+    /// The jobs.
+    pub jobs: &'r Jobs,
+    /// What every switch runs: `pipelines/ai_fabric.p4`.
+    pub executor: Arc<dyn Executor>,
+    /// How packets choose their paths.
+    pub policy: Policy,
+    /// Places ranks and draws everything that is drawn.
+    pub seed: u64,
+    /// Virtual time after which a run is given up.
+    pub limit_ns: u64,
+}
+
+#[derive(Debug)]
+enum Event {
+    Arrive { cable: usize, at: End, packet: Packet },
+    StepSwitch(usize),
+    WakeHost(usize),
+    Computed { job: usize, rank: usize },
+    Fail(usize),
+    Detect(usize),
+    Reroute,
+}
+
+struct Node {
+    switch: Switch,
+    peers: Vec<MemoryPeer>,
+    due_ns: u64,
+}
+
+struct Connection {
+    sender: usize,
+    host: usize,
+    /// When messages that have not arrived were posted.
+    posted_ns: VecDeque<u64>,
+}
+
+#[derive(Default)]
+struct Rank {
+    host: usize,
+    ops: Vec<Op>,
+    at: usize,
+    computed: bool,
+    posted: bool,
+    /// By rank it comes from: messages that arrived by each lane, and messages used.
+    received: HashMap<usize, (Vec<u32>, u32)>,
+}
+
+struct JobState {
+    ranks: Vec<Rank>,
+    left: usize,
+    finished_ns: Option<u64>,
+    stragglers: Vec<u64>,
+    message_ns: Vec<u64>,
+    transport: Transport,
+}
+
+struct Simulation<'r> {
+    run: &'r Run<'r>,
+    placed: Vec<Vec<usize>>,
+    pins: Vec<Pin>,
+    now_ns: u64,
+    sequence: u64,
+    heap: BinaryHeap<Reverse<(u64, u64, usize)>>,
+    events: Vec<Option<Event>>,
+    free: Vec<usize>,
+    nodes: Vec<Node>,
+    hosts: Vec<Host>,
+    host_due_ns: Vec<u64>,
+    jobs: Vec<JobState>,
+    connections: HashMap<(usize, usize, usize), Vec<Connection>>,
+    cable_works: Vec<bool>,
+    /// By cable and sending end.
+    cable_bytes: Vec<[u64; 2]>,
+    lost_on_cables: u64,
+    unreadable: u64,
+    random: fastrand::Rng,
+    spare: Vec<Packet>,
+    whole: Vec<Target>,
+}
+
+/// Runs the jobs to their end.
+///
+/// # Errors
+/// [`RunError`] if a switch cannot be set up or the jobs do not end.
+pub fn run(run: &Run<'_>) -> Result<Report, RunError> {
+    let mut simulation = Simulation::new(run)?;
+    while simulation.jobs.iter().any(|job| job.finished_ns.is_none()) {
+        if !simulation.advance()? || simulation.now_ns > run.limit_ns {
+            return Err(RunError::Unfinished { limit_ns: simulation.now_ns.min(run.limit_ns) });
+        }
+    }
+    Ok(simulation.report())
+}
+
+impl<'r> Simulation<'r> {
+    fn new(run: &'r Run<'r>) -> Result<Self, RunError> {
+        let topology = run.topology;
+        let mut random = fastrand::Rng::with_seed(run.seed);
+        let placed = run.jobs.place(topology, &mut random);
+        let spec = topology.host;
+        let config = HostConfig {
+            mtu_bytes: spec.mtu_bytes,
+            window_packets: (spec.window_kb * 1_000 / u64::from(spec.mtu_bytes)).max(1),
+            ack_every: spec.ack_every,
+            timeout_ns: spec.timeout_us * 1_000,
+            cnp_ns: spec.cnp_us * 1_000,
+        };
+        let jobs = run.jobs.jobs.len();
+        let mut simulation = Simulation {
+            run,
+            placed,
+            pins: Vec::new(),
+            now_ns: 0,
+            sequence: 0,
+            heap: BinaryHeap::new(),
+            events: Vec::new(),
+            free: Vec::new(),
+            nodes: Vec::new(),
+            hosts: (0..topology.hosts()).map(|_| Host::new(config, jobs)).collect(),
+            host_due_ns: vec![u64::MAX; topology.hosts()],
+            jobs: Vec::new(),
+            connections: HashMap::new(),
+            cable_works: vec![true; topology.cables.len()],
+            cable_bytes: vec![[0; 2]; topology.cables.len()],
+            lost_on_cables: 0,
+            unreadable: 0,
+            random,
+            spare: Vec::new(),
+            whole: Vec::new(),
+        };
+        simulation.connect();
+        let program = run.executor.program().clone();
+        for node in topology.hosts()..topology.ports.len() {
+            let updates = simulation.plan().updates(node, &program)?;
+            let state = State::new(&program, 1)?;
+            state.write(&updates)?;
+            simulation.nodes.push(Node::new(topology, node, run, state)?);
+        }
+        for (index, failure) in topology.failures.iter().enumerate() {
+            let detected_ns = failure.at_ns + failure.detect_ns;
+            simulation.schedule(failure.at_ns, Event::Fail(index));
+            simulation.schedule(detected_ns, Event::Detect(index));
+            simulation.schedule(detected_ns + failure.control_ns, Event::Reroute);
+        }
+        for (job, spec) in run.jobs.jobs.iter().enumerate() {
+            for rank in 0..spec.ranks {
+                simulation.schedule(spec.start_ns, Event::Computed { job, rank });
+            }
+        }
+        Ok(simulation)
+    }
+
+    fn plan(&self) -> Plan<'_> {
+        Plan {
+            topology: self.run.topology,
+            jobs: self.run.jobs,
+            placed: &self.placed,
+            policy: self.run.policy,
+            seed: self.run.seed,
+            pins: &self.pins,
+        }
+    }
+
+    /// Opens the connections of every job.
+    fn connect(&mut self) {
+        let topology = self.run.topology;
+        // A host numbers its own from wherever it happens to be.
+        let mut next: Vec<u32> = (0..self.hosts.len()).map(|_| self.random.u32(..0x3000)).collect();
+        let mut take = |host: usize, id: u16, transport: Transport| {
+            let number = next[host];
+            next[host] += 1;
+            match transport {
+                Transport::Roce => u32::from(id) << 14 | number & 0x3fff,
+                Transport::Uet => number & 0xffff,
+            }
+        };
+        let (mut flows, mut pins) = (Vec::new(), Vec::new());
+        for (index, job) in self.run.jobs.jobs.iter().enumerate() {
+            let transport = job.transport.unwrap_or(self.run.policy.transport());
+            let program = job.program(self.run.seed);
+            let mut pairs: BTreeMap<(usize, usize), u64> = BTreeMap::new();
+            for (rank, ops) in program.iter().enumerate() {
+                for (to, bytes) in ops.iter().flat_map(|op| &op.sends) {
+                    *pairs.entry((rank, *to)).or_default() += bytes;
+                }
+            }
+            for ((from, to), bytes) in pairs {
+                let (src, dst) = (self.placed[index][from], self.placed[index][to]);
+                let mut lanes = Vec::new();
+                for lane in 0..job.queue_pairs {
+                    let (local, remote) = (take(src, job.id, transport), take(dst, job.id, transport));
+                    let opening = Opening {
+                        transport,
+                        here: topology.address(src),
+                        there: topology.address(dst),
+                        local,
+                        remote,
+                        job: index as u32,
+                        rate_bps: topology.host_rate_bps(src),
+                    };
+                    let sender = self.hosts[src].connect(opening);
+                    let back = Opening {
+                        here: opening.there,
+                        there: opening.here,
+                        local: remote,
+                        remote: local,
+                        ..opening
+                    };
+                    self.hosts[dst].listen(back, Target { job: index, rank: to, from, lane });
+                    lanes.push(Connection { sender, host: src, posted_ns: VecDeque::new() });
+                    flows.push(Flow { src, dst, bytes: bytes / job.queue_pairs as u64 });
+                    pins.push(Pin { src, dst, dest_qp: remote, member: 0 });
+                }
+                self.connections.insert((index, from, to), lanes);
+            }
+            let hosts = &self.placed[index];
+            let ranks: Vec<Rank> = program
+                .into_iter()
+                .zip(hosts)
+                .map(|(ops, &host)| Rank { host, ops, ..Rank::default() })
+                .collect();
+            self.jobs.push(JobState {
+                left: ranks.len(),
+                stragglers: vec![0; ranks.len()],
+                ranks,
+                finished_ns: None,
+                message_ns: Vec::new(),
+                transport,
+            });
+        }
+        if self.run.policy == Policy::Pinned {
+            for (pin, member) in pins.iter_mut().zip(pin(topology, &flows)) {
+                pin.member = member;
+            }
+            self.pins = pins;
+        }
+    }
+
+    /// Takes a rank through its steps as far as it gets.
+    fn go_on(&mut self, job: usize, rank: usize) {
+        let now_ns = self.now_ns;
+        loop {
+            let lanes = self.run.jobs.jobs[job].queue_pairs;
+            let state = &mut self.jobs[job].ranks[rank];
+            let Some(op) = state.ops.get(state.at) else { return };
+            if !state.computed && op.compute_ns > 0 {
+                state.computed = true;
+                let at_ns = now_ns + op.compute_ns;
+                self.schedule(at_ns, Event::Computed { job, rank });
+                return;
+            }
+            if !state.posted {
+                state.posted = true;
+                let host = state.host;
+                for &(to, bytes) in &op.sends {
+                    let Some(connections) = self.connections.get_mut(&(job, rank, to)) else { continue };
+                    for connection in connections {
+                        connection.posted_ns.push_back(now_ns);
+                        let bytes = bytes.div_ceil(lanes as u64).max(1);
+                        self.hosts[connection.host].post(connection.sender, bytes, now_ns);
+                    }
+                }
+                self.wake_host(host, now_ns);
+            }
+            let state = &mut self.jobs[job].ranks[rank];
+            let Some(op) = state.ops.get(state.at) else { return };
+            let whole = |received: &HashMap<usize, (Vec<u32>, u32)>, from: &usize| {
+                received.get(from).is_some_and(|(arrived, used)| arrived.iter().all(|n| n > used))
+            };
+            if !op.receives.iter().all(|from| whole(&state.received, from)) {
+                return;
+            }
+            for from in &op.receives {
+                if let Some((_, used)) = state.received.get_mut(from) {
+                    *used += 1;
+                }
+            }
+            state.at += 1;
+            (state.computed, state.posted) = (false, false);
+            if state.at == state.ops.len() {
+                let all = &mut self.jobs[job];
+                all.left -= 1;
+                if all.left == 0 {
+                    all.finished_ns = Some(now_ns);
+                }
+            }
+        }
+    }
+
+    fn message_whole(&mut self, target: Target) {
+        let Target { job, rank, from, lane } = target;
+        let lanes = self.run.jobs.jobs[job].queue_pairs;
+        if let Some(connections) = self.connections.get_mut(&(job, from, rank))
+            && let Some(posted_ns) = connections[lane].posted_ns.pop_front()
+        {
+            self.jobs[job].message_ns.push(self.now_ns - posted_ns);
+        }
+        let state = &mut self.jobs[job].ranks[rank];
+        let (arrived, _) = state.received.entry(from).or_insert_with(|| (vec![0; lanes], 0));
+        arrived[lane] += 1;
+        let (at, waits) = (state.at, state.posted);
+        self.go_on(job, rank);
+        if waits && self.jobs[job].ranks[rank].at > at {
+            self.jobs[job].stragglers[from] += 1;
+        }
+    }
+
+    fn schedule(&mut self, time_ns: u64, event: Event) {
+        let slot = match self.free.pop() {
+            Some(slot) => {
+                self.events[slot] = Some(event);
+                slot
+            }
+            None => {
+                self.events.push(Some(event));
+                self.events.len() - 1
+            }
+        };
+        self.sequence += 1;
+        self.heap.push(Reverse((time_ns, self.sequence, slot)));
+    }
+
+    fn wake_host(&mut self, host: usize, time_ns: u64) {
+        let time_ns = time_ns.max(self.hosts[host].busy_until_ns);
+        if time_ns < self.host_due_ns[host] {
+            self.host_due_ns[host] = time_ns;
+            self.schedule(time_ns, Event::WakeHost(host));
+        }
+    }
+
+    fn wake_switch(&mut self, node: usize, time_ns: u64) {
+        if time_ns < self.nodes[node].due_ns {
+            self.nodes[node].due_ns = time_ns;
+            self.schedule(time_ns, Event::StepSwitch(node));
+        }
+    }
+
+    /// One event. False if there is none.
+    fn advance(&mut self) -> Result<bool, RunError> {
+        let Some(Reverse((time_ns, _, slot))) = self.heap.pop() else { return Ok(false) };
+        self.now_ns = time_ns;
+        self.free.push(slot);
+        match self.events[slot].take() {
+            Some(Event::Arrive { cable, at, packet }) => self.arrive(cable, at, packet),
+            // A later wake-up may have been scheduled first; only the earliest counts.
+            Some(Event::StepSwitch(node)) if self.nodes[node].due_ns == time_ns => self.step_switch(node),
+            Some(Event::WakeHost(host)) if self.host_due_ns[host] == time_ns => self.send(host),
+            Some(Event::StepSwitch(_) | Event::WakeHost(_)) | None => {}
+            Some(Event::Computed { job, rank }) => {
+                self.jobs[job].ranks[rank].computed = true;
+                self.go_on(job, rank);
+            }
+            Some(Event::Fail(failure)) => {
+                for &cable in &self.run.topology.failures[failure].cables {
+                    self.cable_works[cable] = false;
+                }
+            }
+            Some(Event::Detect(failure)) => self.detect(failure),
+            Some(Event::Reroute) => self.reroute()?,
+        }
+        Ok(true)
+    }
+
+    fn detect(&mut self, failure: usize) {
+        let topology = self.run.topology;
+        for &cable in &topology.failures[failure].cables {
+            for end in topology.cables[cable].ends {
+                if let Some(node) = end.node.checked_sub(topology.hosts()) {
+                    self.nodes[node].switch.state().set_port_up(number(end.port) as u32, false);
+                }
+            }
+        }
+    }
+
+    fn reroute(&mut self) -> Result<(), RunError> {
+        let topology = self.run.topology;
+        let works = |cable: usize| self.cable_works[cable];
+        for node in topology.hosts()..topology.ports.len() {
+            let state = self.nodes[node - topology.hosts()].switch.state();
+            let updates = self.plan().rerouted(node, &works, self.run.executor.program())?;
+            let modify = |update| match update {
+                Update::InsertEntry(entry) => Update::ModifyEntry(entry),
+                other => other,
+            };
+            state.write(&updates.into_iter().map(modify).collect::<Vec<_>>())?;
+        }
+        Ok(())
+    }
+
+    fn arrive(&mut self, cable: usize, at: End, mut packet: Packet) {
+        if !self.cable_works[cable] {
+            self.lost_on_cables += 1;
+            self.spare.push(packet);
+            return;
+        }
+        let hosts = self.run.topology.hosts();
+        if let Some(node) = at.node.checked_sub(hosts) {
+            packet.arrival_ns = self.now_ns;
+            if let Err(lost) = self.nodes[node].peers[at.port].inject_packet(0, packet) {
+                self.lost_on_cables += 1;
+                self.spare.push(lost);
+            }
+            self.wake_switch(node, self.now_ns);
+            return;
+        }
+        let received = frame::read(packet.bytes(), packet.wire_len);
+        self.spare.push(packet);
+        let Some(received) = received else {
+            self.unreadable += 1;
+            return;
+        };
+        let mut whole = std::mem::take(&mut self.whole);
+        self.hosts[at.node].receive(&received, self.now_ns, &mut whole);
+        for target in whole.drain(..) {
+            self.message_whole(target);
+        }
+        self.whole = whole;
+        self.wake_host(at.node, self.now_ns);
+    }
+
+    /// Puts a packet on a cable when its first bit is sent. When its last bit has been.
+    fn put(&mut self, from: End, packet: Packet) -> u64 {
+        let topology = self.run.topology;
+        let (index, end) = topology.ports[from.node][from.port];
+        let cable = &topology.cables[index];
+        let wire_bytes = packet.wire_len as u64 + WIRE_OVERHEAD_BYTES;
+        let sent_ns = self.now_ns + (8 * wire_bytes * 1_000_000_000).div_ceil(cable.rate_bps);
+        self.cable_bytes[index][end] += wire_bytes;
+        let loss = cable.medium.bit_error_rate * (8 * wire_bytes) as f64;
+        if !self.cable_works[index] || self.random.f64() < loss {
+            self.lost_on_cables += 1;
+            self.spare.push(packet);
+        } else {
+            let at = cable.ends[1 - end];
+            self.schedule(sent_ns + cable.delay_ns, Event::Arrive { cable: index, at, packet });
+        }
+        sent_ns
+    }
+
+    fn send(&mut self, host: usize) {
+        self.host_due_ns[host] = u64::MAX;
+        match self.hosts[host].next_frame(self.now_ns) {
+            Next::Frame(frame) => {
+                let mut packet = self.spare.pop().unwrap_or_else(|| Packet::with_capacity(0));
+                frame.write(&mut packet);
+                let sent_ns = self.put(End { node: host, port: 0 }, packet);
+                self.hosts[host].busy_until_ns = sent_ns;
+                self.wake_host(host, sent_ns);
+            }
+            Next::NotBefore(due_ns) => self.wake_host(host, due_ns),
+            Next::Idle => {}
+        }
+    }
+
+    fn step_switch(&mut self, index: usize) {
+        let node = &mut self.nodes[index];
+        node.due_ns = u64::MAX;
+        let step = node.switch.step(self.now_ns);
+        for port in 0..node.peers.len() {
+            while let Some(sent) = self.nodes[index].peers[port].collect() {
+                let node: NodeIndex = self.run.topology.hosts() + index;
+                self.put(End { node, port }, sent.packet);
+            }
+        }
+        match step.next_due_ns {
+            Some(due_ns) => self.wake_switch(index, due_ns.max(self.now_ns + 1)),
+            None if step.progressed => self.wake_switch(index, self.now_ns + 1),
+            None => {}
+        }
+    }
+
+    fn report(&mut self) -> Report {
+        let topology = self.run.topology;
+        let completion_ns = self.jobs.iter().filter_map(|job| job.finished_ns).max().unwrap_or(0);
+        let mut links = Vec::new();
+        let mut up = Vec::new();
+        let mut picojoules = 0.0;
+        for (cable, bytes) in topology.cables.iter().zip(&self.cable_bytes) {
+            for (end, &sent) in bytes.iter().enumerate() {
+                picojoules += (8 * sent) as f64 * cable.medium.pj_per_bit;
+                let (from, to) = (cable.ends[end].node, cable.ends[1 - end].node);
+                if topology.is_host(from) || topology.is_host(to) {
+                    continue;
+                }
+                if topology.leaves.contains(&from) {
+                    up.push(sent);
+                }
+                links.push(LinkReport {
+                    from: topology.node_name(from).to_owned(),
+                    to: topology.node_name(to).to_owned(),
+                    bytes: sent,
+                    utilisation: 8e9 * sent as f64 / cable.rate_bps as f64 / completion_ns.max(1) as f64,
+                });
+            }
+        }
+        let mean = up.iter().sum::<u64>() as f64 / up.len().max(1) as f64;
+        let max = up.iter().copied().max().unwrap_or(0) as f64;
+        let jobs: Vec<JobReport> = (0..self.jobs.len()).map(|job| self.job_report(job)).collect();
+        let mut drops: BTreeMap<String, u64> = BTreeMap::new();
+        let (mut packet_hops, mut queue_packets_max, mut reroutes) = (0, 0, 0);
+        let program = self.run.executor.program();
+        let counter =
+            program.counters.iter().find(|(_, c)| c.control.name.ends_with("reroutes")).map(|(id, _)| id);
+        for node in &self.nodes {
+            let stats = node.switch.stats();
+            packet_hops += stats.transmitted;
+            for (reason, count) in stats.drops.iter().filter(|(_, count)| *count > 0) {
+                *drops.entry(reason.to_string()).or_default() += count;
+            }
+            let queues = stats.ports.iter().flat_map(|port| &port.queues);
+            queue_packets_max =
+                queues.map(|queue| queue.high_water_packets).fold(queue_packets_max, u64::max);
+            if let Some(counter) = counter {
+                reroutes += node.switch.state().counter(counter, 0).map_or(0, |value| value.packets);
+            }
+        }
+        let payload: u64 = jobs.iter().map(|job| job.payload_bytes).sum();
+        let n = jobs.len().max(1) as f64;
+        Report {
+            policy: self.run.policy.name(),
+            seed: self.run.seed,
+            mean_jct_ns: jobs.iter().map(|job| job.completion_ns as f64).sum::<f64>() / n,
+            ideal_jct_ns: jobs.iter().map(|job| job.ideal_ns).sum::<f64>() / n,
+            completion_ns,
+            jobs,
+            links,
+            imbalance: if mean > 0.0 { max / mean } else { 1.0 },
+            drops,
+            lost_on_cables: self.lost_on_cables,
+            unreadable: self.unreadable,
+            reroutes,
+            queue_packets_max,
+            packet_hops,
+            pj_per_delivered_bit: picojoules / (8 * payload.max(1)) as f64,
+        }
+    }
+
+    fn job_report(&mut self, index: usize) -> JobReport {
+        let spec = &self.run.jobs.jobs[index];
+        let state = &mut self.jobs[index];
+        state.message_ns.sort_unstable();
+        let messages = state.message_ns.len();
+        let sum: u64 = state.message_ns.iter().sum();
+        let total = |of: fn(&HostCounts) -> u64| self.hosts.iter().map(|host| of(&host.counts[index])).sum();
+        let straggler =
+            state.stragglers.iter().enumerate().max_by_key(|(rank, count)| (**count, Reverse(*rank)));
+        let straggler = straggler.filter(|(_, count)| **count > 0).map(|(rank, count)| (rank, *count));
+        let program: Vec<Vec<Op>> = state.ranks.iter().map(|rank| rank.ops.clone()).collect();
+        JobReport {
+            name: spec.name.clone(),
+            transport: state.transport.name(),
+            completion_ns: state.finished_ns.unwrap_or(0).saturating_sub(spec.start_ns),
+            ideal_ns: ideal::completion_ns(self.run.topology, &self.placed[index], &program),
+            payload_bytes: total(|counts| counts.payload_bytes),
+            messages: messages as u64,
+            message_mean_ns: sum as f64 / messages.max(1) as f64,
+            message_p99_ns: state.message_ns.get(messages * 99 / 100).copied().unwrap_or(0),
+            straggler,
+            straggler_host: straggler.map(|(rank, _)| {
+                let host = self.placed[index][rank];
+                self.run.topology.host_name(host).to_owned()
+            }),
+            retransmitted: total(|counts| counts.retransmitted),
+            timeouts: total(|counts| counts.timeouts),
+            marked: total(|counts| counts.marked),
+            trimmed: total(|counts| counts.trimmed),
+            reordered: total(|counts| counts.reordered),
+            notified: total(|counts| counts.notified),
+        }
+    }
+}
+
+impl Node {
+    fn new(topology: &Topology, node: NodeIndex, run: &Run<'_>, state: State) -> Result<Node, RunError> {
+        let mut config = Config::simulated();
+        config.seed = run.seed ^ (node as u64) << 32;
+        let (mut ports, mut peers): (Vec<Box<dyn Port>>, Vec<MemoryPeer>) = (Vec::new(), Vec::new());
+        for (port, &(cable, _)) in topology.ports[node].iter().enumerate() {
+            let id = PortId(number(port) as u32);
+            let queue = QueueConfig {
+                depth_packets: usize::MAX,
+                depth_bytes: Some(topology.switch.queue_kb * 1_000),
+                rate: None,
+            };
+            let rate = Rate::bits_per_second(topology.cables[cable].rate_bps);
+            let overhead_bytes = WIRE_OVERHEAD_BYTES as u32;
+            config.ports.push((id, PortConfig { queues: QUEUES, queue, rate, overhead_bytes }));
+            let options = MemoryOptions {
+                name: format!("port{}", number(port)),
+                depth_packets: 64,
+                mtu_bytes: 32_768,
+                ..MemoryOptions::default()
+            };
+            let (port, peer) = pair(id, &options);
+            ports.push(Box::new(port));
+            peers.push(peer);
+        }
+        let switch = Switch::new(config, Arc::clone(&run.executor), Arc::new(state), ports)?;
+        Ok(Node { switch, peers, due_ns: u64::MAX })
+    }
+}

@@ -1,0 +1,40 @@
+//! What a user writes: files in TOML, and what is said when one is wrong.
+//!
+//! Invariant: a message names the file and the line of what it is about.
+
+use serde::de::DeserializeOwned;
+
+/// A topology or a job file that cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{file}:{line}: {message}")]
+pub struct SpecError {
+    /// As it was given.
+    pub file: String,
+    /// From 1.
+    pub line: usize,
+    /// What is wrong, and what is wanted.
+    pub message: String,
+}
+
+/// A file under examination.
+pub(crate) struct Source<'s> {
+    pub(crate) file: &'s str,
+    pub(crate) text: &'s str,
+}
+
+impl Source<'_> {
+    /// Reads it into the structure of its kind.
+    pub(crate) fn parse<T: DeserializeOwned>(&self) -> Result<T, SpecError> {
+        toml::from_str(self.text).map_err(|error| {
+            let at = error.span().map_or(0, |span| span.start);
+            self.wrong(at, error.message().to_owned())
+        })
+    }
+
+    /// An error about what stands at a position.
+    pub(crate) fn wrong(&self, at: usize, message: impl Into<String>) -> SpecError {
+        let before = self.text.get(..at).unwrap_or(self.text);
+        let line = before.bytes().filter(|&byte| byte == b'\n').count() + 1;
+        SpecError { file: self.file.to_owned(), line, message: message.into() }
+    }
+}

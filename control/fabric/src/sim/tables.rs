@@ -1,0 +1,255 @@
+//! What the controller tells every switch: routes, groups of ports, jobs, members, policies, thresholds.
+//!
+//! Written through the ordinary write path, as a runtime file. Invariant: a switch is told of its own hosts and of the
+//! other leaves, not of other leaves' hosts.
+
+use std::collections::HashMap;
+use std::net::Ipv4Addr;
+
+use heddle_ir::Program;
+use heddle_runtime::file::{self, FileError};
+use heddle_state::Update;
+use serde_json::{Value, json};
+
+use super::frame::mac_text;
+use super::jobs::Jobs;
+use super::policy::Policy;
+use super::topology::{NodeIndex, Topology};
+
+/// A flow that the controller has pinned: its ends and queue pair, and the member of the group.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Pin {
+    pub(crate) src: usize,
+    pub(crate) dst: usize,
+    pub(crate) dest_qp: u32,
+    pub(crate) member: usize,
+}
+
+/// What is told.
+pub(crate) struct Plan<'p> {
+    pub(crate) topology: &'p Topology,
+    pub(crate) jobs: &'p Jobs,
+    /// By job, the host of each rank.
+    pub(crate) placed: &'p [Vec<usize>],
+    pub(crate) policy: Policy,
+    pub(crate) seed: u64,
+    pub(crate) pins: &'p [Pin],
+}
+
+/// Port numbers of a switch by their positions are one more, so that no port has number 0.
+pub(crate) fn number(port: usize) -> usize {
+    port + 1
+}
+
+/// The ports of a switch that are on a shortest way to a leaf, with those that must not be used left out of the mask.
+pub(crate) struct Group {
+    pub(crate) ports: Vec<usize>,
+    pub(crate) alive: u64,
+}
+
+/// Members follow the fabric as built; whether they are alive follows the cables that work.
+pub(crate) fn group(
+    topology: &Topology,
+    node: NodeIndex,
+    built: &[Option<u32>],
+    now: &[Option<u32>],
+    works: &dyn Fn(usize) -> bool,
+) -> Group {
+    let closer = |distances: &[Option<u32>], from: Option<u32>, to: NodeIndex| matches!((from, distances[to]), (Some(from), Some(to)) if to < from);
+    let ports = topology.ports[node].iter().enumerate().filter(|(_, (cable, end))| {
+        let other = topology.cables[*cable].ends[1 - end].node;
+        !topology.is_host(other) && closer(built, built[node], other)
+    });
+    let ports: Vec<usize> = ports.map(|(port, _)| port).take(64).collect();
+    let mut alive = 0;
+    for (member, &port) in ports.iter().enumerate() {
+        let (cable, end) = topology.ports[node][port];
+        let other = topology.cables[cable].ends[1 - end].node;
+        if works(cable) && closer(now, built[node], other) {
+            alive |= 1 << member;
+        }
+    }
+    Group { ports, alive }
+}
+
+impl Plan<'_> {
+    /// Everything for one switch.
+    pub(crate) fn updates(&self, node: NodeIndex, program: &Program) -> Result<Vec<Update>, FileError> {
+        let mut entries = Vec::new();
+        let mut registers = Vec::new();
+        self.routes(node, &|_| true, &mut entries, Some(&mut registers));
+        self.classes(node, &mut entries);
+        let switch = self.topology.switch;
+        let range_bytes = (switch.ecn_high_kb.saturating_sub(switch.ecn_low_kb) * 1_000).max(1);
+        // The chance grows to about a fifth where marking becomes certain.
+        let shift = (range_bytes as f64 / 13_107.0).log2().max(0.0).round() as u64;
+        let seed = (self.seed ^ (node as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15)) as u32;
+        for (register, index, value) in [
+            ("path_config", 0, u64::from(seed)),
+            ("path_config", 1, u64::from(switch.flowlet_us)),
+            ("trim_above", 0, switch.trim_kb * 1_000),
+            ("ecn", 0, switch.ecn_low_kb * 1_000),
+            ("ecn", 1, switch.ecn_high_kb * 1_000),
+            ("ecn", 2, shift),
+        ] {
+            let value = value.min(u64::from(u32::MAX));
+            registers.push(json!({ "register": register, "index": index, "value": value }));
+        }
+        // Switches that begin at the same member send in step to the same place.
+        for remote in 0..self.topology.leaves.len() {
+            let value = (node * 7 + remote * 3) % 8;
+            registers.push(json!({ "register": "turn", "index": remote, "value": value }));
+        }
+        let file = json!({ "table_entries": entries, "register_entries": registers });
+        file::parse(&file.to_string(), program)
+    }
+
+    /// What changes when cables stop working: the routes by groups, as they then are.
+    pub(crate) fn rerouted(
+        &self,
+        node: NodeIndex,
+        works: &dyn Fn(usize) -> bool,
+        program: &Program,
+    ) -> Result<Vec<Update>, FileError> {
+        let mut entries = Vec::new();
+        self.routes(node, works, &mut entries, None);
+        entries.retain(|entry| entry["action_name"] == "to_group");
+        let file = json!({ "table_entries": entries });
+        file::parse(&file.to_string(), program)
+    }
+
+    fn routes(
+        &self,
+        node: NodeIndex,
+        works: &dyn Fn(usize) -> bool,
+        entries: &mut Vec<Value>,
+        mut registers: Option<&mut Vec<Value>>,
+    ) {
+        let topology = self.topology;
+        for (port, &(cable, end)) in topology.ports[node].iter().enumerate() {
+            let host = topology.cables[cable].ends[1 - end].node;
+            if topology.is_host(host) {
+                let address = topology.address(host);
+                entries.push(json!({
+                    "table": "route_v4", "match": { "dst": [dotted(address), 32] }, "action_name": "to_host",
+                    "action_params": { "port": number(port), "mac": mac_text(address) },
+                }));
+            }
+        }
+        let mut bases: HashMap<Vec<usize>, usize> = HashMap::new();
+        let mut next_base = 0;
+        for (ordinal, &leaf) in topology.leaves.iter().enumerate() {
+            if leaf == node {
+                continue;
+            }
+            let built = topology.distances(leaf, &|_| true);
+            let now = topology.distances(leaf, works);
+            let Group { ports, alive } = group(topology, node, &built, &now, works);
+            let prefix = dotted(10 << 24 | (ordinal as u32 + 1) << 12);
+            let entry = match ports.as_slice() {
+                [] => continue,
+                [port] => json!({ "action_name": "to_port", "action_params": { "port": number(*port) } }),
+                _ => {
+                    let base = *bases.entry(ports.clone()).or_insert_with(|| {
+                        let base = next_base;
+                        next_base += ports.len();
+                        if let Some(registers) = registers.as_deref_mut() {
+                            registers.extend(ports.iter().enumerate().map(|(member, port)| {
+                                json!({ "register": "group_port", "index": base + member, "value": number(*port) })
+                            }));
+                        }
+                        base
+                    });
+                    json!({ "action_name": "to_group", "action_params": {
+                        "base": base, "count": ports.len(), "alive": alive, "remote": ordinal,
+                    } })
+                }
+            };
+            let mut entry = entry;
+            entry["table"] = json!("route_v4");
+            entry["match"] = json!({ "dst": [prefix, 20] });
+            entries.push(entry);
+        }
+    }
+
+    /// Jobs, members and policies, at switches that have hosts.
+    fn classes(&self, node: NodeIndex, entries: &mut Vec<Value>) {
+        let topology = self.topology;
+        let here: Vec<usize> = (0..topology.ports[node].len())
+            .map(|port| topology.peer(node, port).node)
+            .filter(|&other| topology.is_host(other))
+            .collect();
+        if here.is_empty() {
+            return;
+        }
+        let mut jobs_of: HashMap<usize, Vec<usize>> = HashMap::new();
+        for (job, hosts) in self.placed.iter().enumerate() {
+            for &host in hosts {
+                jobs_of.entry(host).or_default().push(job);
+            }
+        }
+        let all = u64::from(u32::MAX);
+        for (job, hosts) in self.jobs.jobs.iter().zip(self.placed) {
+            let set_job = json!({ "job": job.id, "tenant": job.tenant });
+            entries.push(json!({
+                "table": "job_by_uet", "match": { "uet_job": job.id }, "action_name": "set_job", "action_params": set_job,
+            }));
+            entries.push(json!({
+                "table": "job_policy", "match": { "job": job.id }, "action_name": "set_policy",
+                "action_params": { "policy": self.policy.number() },
+            }));
+            for &host in hosts {
+                let address = topology.address(host);
+                let is_here = here.contains(&host);
+                let shared = jobs_of.get(&host).is_some_and(|jobs| jobs.len() > 1);
+                if shared {
+                    // Queue pairs carry the job's number in their upper bits.
+                    entries.push(json!({
+                        "table": "job_by_qp", "priority": 1, "action_name": "set_job", "action_params": set_job,
+                        "match": { "dst": address, "dest_qp": [u32::from(job.id) << 14, 0xff_c000] },
+                    }));
+                } else if is_here {
+                    for end in ["src", "dst"] {
+                        entries.push(json!({
+                            "table": "job_by_hosts", "priority": 1, "action_name": "set_job",
+                            "action_params": set_job, "match": { end: [address, all] },
+                        }));
+                    }
+                }
+                if is_here {
+                    entries.push(json!({
+                        "table": "job_member", "match": { "job": job.id, "src": address }, "action_name": "allow",
+                    }));
+                }
+            }
+        }
+        for (port, _) in topology.ports[node].iter().enumerate() {
+            let host = topology.peer(node, port).node;
+            let tenants = jobs_of.get(&host).map(|jobs| jobs.iter().map(|&job| self.jobs.jobs[job].tenant));
+            // A host of several tenants' jobs is held to its jobs alone.
+            let mut tenants: Vec<u16> = tenants.into_iter().flatten().collect();
+            tenants.dedup();
+            if let [tenant] = tenants[..] {
+                entries.push(json!({
+                    "table": "tenant_by_port", "match": { "port": number(port) }, "action_name": "set_tenant",
+                    "action_params": { "tenant": tenant },
+                }));
+            }
+        }
+        if self.policy == Policy::Pinned {
+            for pin in self.pins.iter().filter(|pin| here.contains(&pin.src)) {
+                entries.push(json!({
+                    "table": "pinned", "priority": 1, "action_name": "set_path", "action_params": { "path": pin.member },
+                    "match": {
+                        "src": topology.address(pin.src), "dst": topology.address(pin.dst),
+                        "dest_qp": [pin.dest_qp, 0xff_ffff],
+                    },
+                }));
+            }
+        }
+    }
+}
+
+fn dotted(address: u32) -> String {
+    Ipv4Addr::from(address).to_string()
+}

@@ -1,0 +1,523 @@
+//! A fabric as a graph: hosts, switches, cables; read from a topology file.
+//!
+//! Invariant: every host hangs on one switch, every host reaches every other, no switch has two cables in one port.
+
+use std::collections::{BTreeMap, HashMap};
+
+use serde::Deserialize;
+use toml::Spanned;
+
+use super::medium::{BUILT_IN, Medium};
+use super::spec::{Source, SpecError};
+
+/// Most ports of a switch, and most members of a group of ports that lead to one place.
+const PORTS_MAX: usize = 500;
+const HOSTS_PER_LEAF_MAX: usize = 4_000;
+
+/// A node: hosts first, then switches.
+pub(crate) type NodeIndex = usize;
+
+/// One end of a cable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct End {
+    pub(crate) node: NodeIndex,
+    /// From 0.
+    pub(crate) port: usize,
+}
+
+/// A cable.
+#[derive(Clone, Debug)]
+pub(crate) struct Cable {
+    pub(crate) ends: [End; 2],
+    pub(crate) rate_bps: u64,
+    pub(crate) delay_ns: u64,
+    pub(crate) medium: Medium,
+}
+
+/// Something that stops working.
+#[derive(Clone, Debug)]
+pub(crate) struct Failure {
+    pub(crate) at_ns: u64,
+    /// Until the ends know that their port is dead.
+    pub(crate) detect_ns: u64,
+    /// From then until the controller has told every switch which ways lead nowhere.
+    pub(crate) control_ns: u64,
+    pub(crate) cables: Vec<usize>,
+}
+
+/// What switches hold and mark.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SwitchSpec {
+    /// What one queue of a port holds.
+    pub queue_kb: u64,
+    /// Where marking begins.
+    pub ecn_low_kb: u64,
+    /// From where on all is marked.
+    pub ecn_high_kb: u64,
+    /// From where on what may be trimmed is; 0: never.
+    pub trim_kb: u64,
+    /// Pause that ends a flowlet.
+    pub flowlet_us: u32,
+}
+
+impl Default for SwitchSpec {
+    fn default() -> Self {
+        Self { queue_kb: 4_096, ecn_low_kb: 200, ecn_high_kb: 800, trim_kb: 400, flowlet_us: 20 }
+    }
+}
+
+/// What hosts do alike.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct HostSpec {
+    /// Payload of a full packet.
+    pub mtu_bytes: u32,
+    /// What one connection may have under way.
+    pub window_kb: u64,
+    /// Packets after which a receiver acknowledges.
+    pub ack_every: u32,
+    /// Time without progress after which a sender begins again.
+    pub timeout_us: u64,
+    /// Least time between two congestion notifications of a queue pair.
+    pub cnp_us: u64,
+}
+
+impl Default for HostSpec {
+    fn default() -> Self {
+        Self { mtu_bytes: 4_096, window_kb: 512, ack_every: 8, timeout_us: 500, cnp_us: 50 }
+    }
+}
+
+/// A fabric.
+#[derive(Clone, Debug)]
+pub struct Topology {
+    /// Its name.
+    pub name: String,
+    pub(crate) host_names: Vec<String>,
+    pub(crate) switch_names: Vec<String>,
+    pub(crate) cables: Vec<Cable>,
+    /// By node, then port: the cable and which end of it this is.
+    pub(crate) ports: Vec<Vec<(usize, usize)>>,
+    /// By host: the ordinal of its leaf and its position there.
+    pub(crate) places: Vec<(usize, usize)>,
+    /// Switches that have hosts.
+    pub(crate) leaves: Vec<NodeIndex>,
+    pub(crate) failures: Vec<Failure>,
+    pub(crate) switch: SwitchSpec,
+    pub(crate) host: HostSpec,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    #[serde(default)]
+    name: String,
+    leaf_spine: Option<Spanned<LeafSpine>>,
+    #[serde(default)]
+    switches: Vec<Spanned<String>>,
+    #[serde(default)]
+    hosts: Vec<Spanned<String>>,
+    #[serde(default)]
+    cables: Vec<Spanned<CableSpec>>,
+    #[serde(default)]
+    links: BTreeMap<Spanned<String>, LinkSpec>,
+    #[serde(default)]
+    media: BTreeMap<Spanned<String>, MediumSpec>,
+    #[serde(default)]
+    failures: Vec<Spanned<FailureSpec>>,
+    #[serde(default)]
+    switch: SwitchSpec,
+    host: Option<Spanned<HostSpec>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct LeafSpine {
+    leaves: usize,
+    spines: usize,
+    hosts_per_leaf: usize,
+    host_link: Spanned<String>,
+    fabric_link: Spanned<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CableSpec {
+    ends: [Spanned<String>; 2],
+    link: Spanned<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct LinkSpec {
+    rate_gbps: f64,
+    length_m: f64,
+    medium: Spanned<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct MediumSpec {
+    ns_per_m: f64,
+    ends_ns: f64,
+    pj_per_bit: f64,
+    bit_error_rate: f64,
+    reach_m: f64,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FailureSpec {
+    at_us: f64,
+    switch: Option<Spanned<String>>,
+    cable: Option<[Spanned<String>; 2]>,
+    #[serde(default = "detect_us")]
+    detect_us: f64,
+    #[serde(default = "control_us")]
+    control_us: f64,
+}
+
+fn detect_us() -> f64 {
+    50.0
+}
+
+fn control_us() -> f64 {
+    1_000.0
+}
+
+/// A link as cables are made of it.
+#[derive(Clone, Copy)]
+struct Link {
+    rate_bps: u64,
+    delay_ns: u64,
+    medium: Medium,
+}
+
+struct Builder<'s> {
+    source: Source<'s>,
+    topology: Topology,
+    names: HashMap<String, NodeIndex>,
+    links: HashMap<String, Link>,
+}
+
+impl Topology {
+    /// Reads a topology file.
+    ///
+    /// # Errors
+    /// [`SpecError`], with the line, if the file is not understood or the fabric contradicts itself.
+    pub fn parse(file: &str, text: &str) -> Result<Topology, SpecError> {
+        let source = Source { file, text };
+        let parsed: File = source.parse()?;
+        let host = parsed.host.as_ref().map_or_else(HostSpec::default, |host| *host.get_ref());
+        if let Some(at) = &parsed.host
+            && (!(64..=16_384).contains(&host.mtu_bytes)
+                || host.window_kb * 1_000 < u64::from(host.mtu_bytes)
+                || host.ack_every == 0
+                || host.timeout_us == 0)
+        {
+            let wanted = "hosts need mtu_bytes from 64 to 16384, a window of a packet at least, ack_every and timeout_us";
+            return Err(source.wrong(at.span().start, wanted));
+        }
+        let topology = Topology {
+            name: parsed.name.clone(),
+            host_names: Vec::new(),
+            switch_names: Vec::new(),
+            cables: Vec::new(),
+            ports: Vec::new(),
+            places: Vec::new(),
+            leaves: Vec::new(),
+            failures: Vec::new(),
+            switch: parsed.switch,
+            host,
+        };
+        let mut builder = Builder { source, topology, names: HashMap::new(), links: HashMap::new() };
+        builder.links(&parsed)?;
+        builder.nodes_and_cables(&parsed)?;
+        builder.places()?;
+        builder.failures(&parsed)?;
+        Ok(builder.topology)
+    }
+
+    pub(crate) fn hosts(&self) -> usize {
+        self.host_names.len()
+    }
+
+    /// A host's name.
+    pub fn host_name(&self, host: usize) -> &str {
+        self.host_names.get(host).map_or("?", String::as_str)
+    }
+
+    pub(crate) fn node_name(&self, node: NodeIndex) -> &str {
+        match node.checked_sub(self.hosts()) {
+            Some(switch) => &self.switch_names[switch],
+            None => &self.host_names[node],
+        }
+    }
+
+    pub(crate) fn is_host(&self, node: NodeIndex) -> bool {
+        node < self.hosts()
+    }
+
+    /// 10.x.y.z: twelve bits of leaf, twelve of position, both from 1.
+    pub(crate) fn address(&self, host: usize) -> u32 {
+        let (leaf, position) = self.places[host];
+        10 << 24 | (leaf as u32 + 1) << 12 | (position as u32 + 1)
+    }
+
+    /// The other end of a port's cable.
+    pub(crate) fn peer(&self, node: NodeIndex, port: usize) -> End {
+        let (cable, end) = self.ports[node][port];
+        self.cables[cable].ends[1 - end]
+    }
+
+    pub(crate) fn host_rate_bps(&self, host: usize) -> u64 {
+        self.cables[self.ports[host][0].0].rate_bps
+    }
+
+    /// Hops from every switch to a leaf, over cables for which `works` says so.
+    pub(crate) fn distances(&self, leaf: NodeIndex, works: &dyn Fn(usize) -> bool) -> Vec<Option<u32>> {
+        let mut distance = vec![None; self.ports.len()];
+        distance[leaf] = Some(0);
+        let mut queue = std::collections::VecDeque::from([leaf]);
+        while let Some(node) = queue.pop_front() {
+            let next = distance[node].map(|hops| hops + 1);
+            for &(cable, end) in &self.ports[node] {
+                let other = self.cables[cable].ends[1 - end].node;
+                if works(cable) && !self.is_host(other) && distance[other].is_none() {
+                    distance[other] = next;
+                    queue.push_back(other);
+                }
+            }
+        }
+        distance
+    }
+}
+
+impl Builder<'_> {
+    fn links(&mut self, parsed: &File) -> Result<(), SpecError> {
+        let mut media: HashMap<&str, Medium> = BUILT_IN.iter().copied().collect();
+        for (name, spec) in &parsed.media {
+            let MediumSpec { ns_per_m, ends_ns, pj_per_bit, bit_error_rate, reach_m } = *spec;
+            let medium = Medium { ns_per_m, ends_ns, pj_per_bit, bit_error_rate, reach_m };
+            if let Some(problem) = medium.problem() {
+                return Err(self.wrong(name, format!("medium `{}`: {problem}", name.get_ref())));
+            }
+            media.insert(name.get_ref(), medium);
+        }
+        for (name, spec) in &parsed.links {
+            let Some(medium) = media.get(spec.medium.get_ref().as_str()) else {
+                let mut known: Vec<&str> = media.keys().copied().collect();
+                known.sort_unstable();
+                let message =
+                    format!("there is no medium `{}`; known are {}", spec.medium.get_ref(), known.join(", "));
+                return Err(self.wrong(&spec.medium, message));
+            };
+            if !(spec.rate_gbps.is_finite() && (0.001..=100_000.0).contains(&spec.rate_gbps)) {
+                return Err(
+                    self.wrong(name, format!("link `{}`: rate_gbps is from 0.001 to 100000", name.get_ref()))
+                );
+            }
+            if !(spec.length_m.is_finite() && spec.length_m >= 0.0 && spec.length_m <= medium.reach_m) {
+                let message = format!(
+                    "link `{}`: {} m is beyond what `{}` reaches, {} m",
+                    name.get_ref(),
+                    spec.length_m,
+                    spec.medium.get_ref(),
+                    medium.reach_m
+                );
+                return Err(self.wrong(name, message));
+            }
+            let rate_bps = (spec.rate_gbps * 1e9) as u64;
+            let link = Link { rate_bps, delay_ns: medium.delay_ns(spec.length_m), medium: *medium };
+            self.links.insert(name.get_ref().clone(), link);
+        }
+        Ok(())
+    }
+
+    fn nodes_and_cables(&mut self, parsed: &File) -> Result<(), SpecError> {
+        let Some(shape) = &parsed.leaf_spine else {
+            if parsed.hosts.is_empty() || parsed.switches.is_empty() {
+                return Err(self
+                    .source
+                    .wrong(0, "a fabric needs [leaf_spine], or switches, hosts and cables"));
+            }
+            for host in &parsed.hosts {
+                self.node(host, true)?;
+            }
+            for switch in &parsed.switches {
+                self.node(switch, false)?;
+            }
+            for cable in &parsed.cables {
+                let spec = cable.get_ref();
+                let (a, b) = (self.named(&spec.ends[0])?, self.named(&spec.ends[1])?);
+                let link = self.link(&spec.link)?;
+                if a == b {
+                    return Err(self.wrong(cable, "a cable has two different ends"));
+                }
+                let hosts = self.topology.hosts();
+                if a < hosts && b < hosts {
+                    return Err(self.wrong(cable, "a cable between two hosts is no fabric"));
+                }
+                for end in [a, b] {
+                    if end < hosts && !self.topology.ports[end].is_empty() {
+                        let message = format!("host `{}` has two cables", self.topology.node_name(end));
+                        return Err(self.wrong(cable, message));
+                    }
+                }
+                self.cable(a, b, link);
+            }
+            return Ok(());
+        };
+        if !parsed.switches.is_empty() || !parsed.hosts.is_empty() || !parsed.cables.is_empty() {
+            return Err(self.wrong(shape, "give [leaf_spine] or switches, hosts and cables, not both"));
+        }
+        let spec = shape.get_ref();
+        let too_many = spec.leaves > 4_000
+            || spec.spines > 64
+            || spec.hosts_per_leaf + spec.spines > PORTS_MAX
+            || spec.leaves > PORTS_MAX;
+        if spec.leaves == 0 || spec.spines == 0 || spec.hosts_per_leaf == 0 || too_many {
+            let message = "a leaf-spine has 1 to 500 leaves, 1 to 64 spines, and leaves of at most 500 ports";
+            return Err(self.wrong(shape, message));
+        }
+        let (host_link, fabric_link) = (self.link(&spec.host_link)?, self.link(&spec.fabric_link)?);
+        let hosts = spec.leaves * spec.hosts_per_leaf;
+        let topology = &mut self.topology;
+        topology.host_names = (0..hosts).map(|i| format!("h{i}")).collect();
+        topology.switch_names = (0..spec.leaves).map(|i| format!("leaf{i}")).collect();
+        topology.switch_names.extend((0..spec.spines).map(|i| format!("spine{i}")));
+        topology.ports = vec![Vec::new(); hosts + topology.switch_names.len()];
+        for node in 0..topology.ports.len() {
+            self.names.insert(self.topology.node_name(node).to_owned(), node);
+        }
+        for host in 0..hosts {
+            self.cable(host, hosts + host / spec.hosts_per_leaf, host_link);
+        }
+        for leaf in 0..spec.leaves {
+            for spine in 0..spec.spines {
+                self.cable(hosts + leaf, hosts + spec.leaves + spine, fabric_link);
+            }
+        }
+        Ok(())
+    }
+
+    fn node(&mut self, name: &Spanned<String>, is_host: bool) -> Result<(), SpecError> {
+        let node = self.topology.ports.len();
+        if self.names.insert(name.get_ref().clone(), node).is_some() {
+            return Err(self.wrong(name, format!("`{}` is there twice", name.get_ref())));
+        }
+        self.topology.ports.push(Vec::new());
+        let names = if is_host { &mut self.topology.host_names } else { &mut self.topology.switch_names };
+        names.push(name.get_ref().clone());
+        Ok(())
+    }
+
+    fn cable(&mut self, a: NodeIndex, b: NodeIndex, link: Link) {
+        let topology = &mut self.topology;
+        let ends = [a, b].map(|node| End { node, port: topology.ports[node].len() });
+        let index = topology.cables.len();
+        topology.ports[a].push((index, 0));
+        topology.ports[b].push((index, 1));
+        let Link { rate_bps, delay_ns, medium } = link;
+        topology.cables.push(Cable { ends, rate_bps, delay_ns, medium });
+    }
+
+    /// Who hangs where; and that all hang together.
+    fn places(&mut self) -> Result<(), SpecError> {
+        let topology = &mut self.topology;
+        let mut ordinals: HashMap<NodeIndex, (usize, usize)> = HashMap::new();
+        for host in 0..topology.host_names.len() {
+            let Some(&(cable, end)) = topology.ports[host].first() else {
+                let message = format!("host `{}` has no cable", topology.host_names[host]);
+                let at = self.source.text.find(&format!("\"{}\"", topology.host_names[host])).unwrap_or(0);
+                return Err(self.source.wrong(at, message));
+            };
+            let leaf = topology.cables[cable].ends[1 - end].node;
+            let next = ordinals.len();
+            let (ordinal, count) = ordinals.entry(leaf).or_insert_with(|| {
+                topology.leaves.push(leaf);
+                (next, 0)
+            });
+            topology.places.push((*ordinal, *count));
+            *count += 1;
+            if *count > HOSTS_PER_LEAF_MAX {
+                return Err(self.source.wrong(0, "a switch has at most 4000 hosts"));
+            }
+        }
+        for (node, ports) in topology.ports.iter().enumerate() {
+            if ports.len() > PORTS_MAX {
+                let message = format!("`{}` has more than {PORTS_MAX} cables", topology.node_name(node));
+                return Err(self.source.wrong(0, message));
+            }
+        }
+        let Some(&first) = topology.leaves.first() else {
+            return Err(self.source.wrong(0, "a fabric needs a host"));
+        };
+        let distances = topology.distances(first, &|_| true);
+        for (node, distance) in distances.iter().enumerate().skip(topology.hosts()) {
+            if distance.is_none() {
+                let name = topology.node_name(node);
+                let message = format!(
+                    "`{name}` cannot be reached from `{}`: the fabric is in parts",
+                    topology.node_name(first)
+                );
+                let at = self.source.text.find(&format!("\"{name}\"")).unwrap_or(0);
+                return Err(self.source.wrong(at, message));
+            }
+        }
+        Ok(())
+    }
+
+    fn failures(&mut self, parsed: &File) -> Result<(), SpecError> {
+        for failure in &parsed.failures {
+            let spec = failure.get_ref();
+            let times = [spec.at_us, spec.detect_us, spec.control_us];
+            if times.iter().any(|time| !time.is_finite() || *time < 0.0 || *time > 1e9) {
+                return Err(self.wrong(failure, "a failure's times are from 0 to 10^9 microseconds"));
+            }
+            let cables: Vec<usize> = match (&spec.switch, &spec.cable) {
+                (Some(name), None) => {
+                    let node = self.named(name)?;
+                    self.topology.ports[node].iter().map(|(cable, _)| *cable).collect()
+                }
+                (None, Some([a, b])) => {
+                    let (from, to) = (self.named(a)?, self.named(b)?);
+                    let ports = self.topology.ports[from].iter();
+                    let all = ports.filter(|(c, end)| self.topology.cables[*c].ends[1 - end].node == to);
+                    let found: Vec<usize> = all.map(|(cable, _)| *cable).collect();
+                    if found.is_empty() {
+                        let message =
+                            format!("there is no cable from `{}` to `{}`", a.get_ref(), b.get_ref());
+                        return Err(self.wrong(a, message));
+                    }
+                    found
+                }
+                (Some(_), Some(_)) | (None, None) => {
+                    return Err(self.wrong(failure, "a failure is of a `switch` or of a `cable`"));
+                }
+            };
+            let ns = |us: f64| (us * 1e3) as u64;
+            let (at_ns, detect_ns, control_ns) = (ns(spec.at_us), ns(spec.detect_us), ns(spec.control_us));
+            self.topology.failures.push(Failure { at_ns, detect_ns, control_ns, cables });
+        }
+        Ok(())
+    }
+
+    fn named(&self, name: &Spanned<String>) -> Result<NodeIndex, SpecError> {
+        let found = self.names.get(name.get_ref()).copied();
+        found.ok_or_else(|| self.wrong(name, format!("there is no host or switch `{}`", name.get_ref())))
+    }
+
+    fn link(&self, name: &Spanned<String>) -> Result<Link, SpecError> {
+        let found = self.links.get(name.get_ref()).copied();
+        found.ok_or_else(|| {
+            let message = format!("there is no link `{}`; give [links.{}]", name.get_ref(), name.get_ref());
+            self.wrong(name, message)
+        })
+    }
+
+    fn wrong<T>(&self, at: &Spanned<T>, message: impl Into<String>) -> SpecError {
+        self.source.wrong(at.span().start, message)
+    }
+}
