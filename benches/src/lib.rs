@@ -1,5 +1,7 @@
 //! What the benchmarks share: the shipped programs with the tables and packets of their scripts.
 
+pub mod tables;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 

@@ -8,6 +8,7 @@
 use heddle_ir::{Bits, KeyMatch, MatchKind, Table, ValueSet};
 
 use crate::error::UpdateError;
+use crate::vectors::Nibble;
 
 /// How entries that match the same key are told apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -256,6 +257,74 @@ impl KeyLayout {
             }
         }
         true
+    }
+
+    /// Whether there are range keys.
+    pub(crate) fn has_ranges(&self) -> bool {
+        !self.ranges.is_empty()
+    }
+
+    /// The nibbles of a key: of every key the highest one, then the next of every key that has one, and so on, so that
+    /// those that tell entries apart come early.
+    pub(crate) fn nibbles(&self) -> Box<[Nibble]> {
+        let count = |part: &KeyPart| part.width.div_ceil(Nibble::BITS);
+        let most = self.parts.iter().map(count).max().unwrap_or(0);
+        let mut nibbles = Vec::new();
+        for from_top in 0..most {
+            for part in &self.parts {
+                if let Some(number) = count(part).checked_sub(from_top + 1) {
+                    let bit = number * Nibble::BITS;
+                    let word = part.at as u32 + bit / u64::BITS;
+                    nibbles.push(Nibble { word, shift: bit % u64::BITS });
+                }
+            }
+        }
+        nibbles.into()
+    }
+
+    /// Whether an entry of a mask and key may match a key with a value in a nibble. Of a range, which is checked
+    /// besides, the nibble where its bounds part is the last that counts.
+    pub(crate) fn admits(&self, mask: &[u64], key: &[u64], nibble: Nibble, value: usize) -> bool {
+        let own_mask = nibble.of(mask);
+        if (nibble.of(key) ^ value) & own_mask != 0 {
+            return false;
+        }
+        let word = nibble.word as usize;
+        let mut bounds = self.words;
+        for (at, words) in &self.ranges {
+            if (*at..at + words).contains(&word) {
+                return self.range_admits(mask, key, (*at, *words, bounds), nibble, value);
+            }
+            bounds += 2 * words;
+        }
+        true
+    }
+
+    /// [`KeyLayout::admits`] for the range key of some words, whose bounds begin at another.
+    fn range_admits(
+        &self,
+        mask: &[u64],
+        key: &[u64],
+        (at, words, bounds): (usize, usize, usize),
+        nibble: Nibble,
+        value: usize,
+    ) -> bool {
+        let word = nibble.word as usize;
+        let width = self.parts.iter().find(|part| part.at == at).map_or(0, |part| part.width);
+        let above = ((word - at) as u32 * u64::BITS + nibble.shift).saturating_add(Nibble::BITS);
+        let masked = |bit: u32| {
+            mask.get(at + (bit / u64::BITS) as usize).is_some_and(|word| word >> (bit % u64::BITS) & 1 != 0)
+        };
+        // Masks of ranges are prefixes: if the bit above is not common to the bounds, this nibble is below where they
+        // part.
+        if above < width && !masked(above) {
+            return true;
+        }
+        let bound = |from: usize| {
+            let word = from + word - at;
+            Nibble { word: word as u32, shift: nibble.shift }.of(key)
+        };
+        (bound(bounds)..=bound(bounds + words)).contains(&value)
     }
 
     /// The words of an entry's matches, or what is wrong with them.

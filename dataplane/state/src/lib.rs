@@ -31,6 +31,7 @@ mod sync;
 mod table;
 mod trie;
 mod update;
+mod vectors;
 mod version;
 mod view;
 mod write;

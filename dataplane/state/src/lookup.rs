@@ -183,13 +183,8 @@ unsafe fn find_counting<'s>(table: &'s Table, generation: u64, key: &[u64]) -> O
 /// [`counts_bits`] says so.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "popcnt,bmi1,bmi2")]
-unsafe fn find_many_counting<'s>(
-    table: &'s Table,
-    generation: u64,
-    keys: &[u64],
-    found: &mut [Option<EntryRef<'s>>; LANES],
-) {
-    table.space.find_many(generation, keys, found);
+unsafe fn find_batch_counting<'s>(reader: &TableReader<'s>, keys: &[u64], matches: &mut [Match<'s>]) {
+    reader.find_each(keys, matches);
 }
 
 impl<'s> TableReader<'s> {
@@ -241,24 +236,51 @@ impl<'s> TableReader<'s> {
         let Some(whole) = keys.len().checked_div(words) else { return 0 };
         let count = whole.min(matches.len());
         let keys = keys.get(..count * words).unwrap_or(&[]);
-        for (keys, matches) in keys.chunks(LANES * words).zip(matches.chunks_mut(LANES)) {
-            let mut found = [None; LANES];
-            self.find_many(keys, &mut found);
-            for (entry, to) in found.into_iter().zip(matches).take(keys.len() / words) {
-                *to = self.settle(entry);
-            }
-        }
-        count
-    }
-
-    #[inline]
-    fn find_many(&self, keys: &[u64], found: &mut [Option<EntryRef<'s>>; LANES]) {
+        let (matches, _) = matches.split_at_mut(count);
         #[cfg(target_arch = "x86_64")]
         if self.counts_bits {
             // SAFETY: the processor was asked when this was made.
-            return unsafe { find_many_counting(self.table, self.generation, keys, found) };
+            unsafe { find_batch_counting(self, keys, matches) };
+            return count;
         }
-        self.table.space.find_many(self.generation, keys, found);
+        self.find_each(keys, matches);
+        count
+    }
+
+    #[inline(always)] // Into code for processors that count bits in one instruction.
+    fn find_each(&self, keys: &[u64], matches: &mut [Match<'s>]) {
+        let (space, words) = (&self.table.space, self.key_words().max(1));
+        if !space.is_large() {
+            for (key, to) in keys.chunks_exact(words).zip(matches) {
+                self.settle_into(space.find(self.generation, key), to);
+            }
+            return;
+        }
+        for (keys, matches) in keys.chunks(LANES * words).zip(matches.chunks_mut(LANES)) {
+            let mut found = [None; LANES];
+            space.find_many(self.generation, keys, &mut found);
+            for (entry, to) in found.into_iter().zip(matches) {
+                self.settle_into(entry, to);
+            }
+        }
+    }
+
+    /// [`TableReader::settle`] in place: what is written in parts is not copied as a whole.
+    #[inline(always)] // As above.
+    fn settle_into(&self, entry: Option<EntryRef<'s>>, to: &mut Match<'s>) {
+        if let Some(entry) = entry
+            && let TargetRef::Action(position) = entry.target()
+        {
+            let args = entry.args();
+            to.args = args.as_ptr();
+            to.action = u32::from(position);
+            to.slot = entry.slot();
+            to.arg_words = args.len() as u32;
+            to.table = self.id;
+            to.group = None;
+        } else {
+            *to = self.settle(entry);
+        }
     }
 
     /// What an entry does, or the default entry if there is none.

@@ -1,18 +1,20 @@
 #![allow(unsafe_code)] // Entries and tuples reached by pointers that the one writer replaces.
 //! The entries of one table or value set, found by key.
 //!
-//! Keys that are all exact are looked up in one [`Index`]. Any others are searched by tuple space (Srinivasan,
-//! Suri, Varghese 1999): one index per mask, tried from the one whose entries may rank highest to the first that
-//! cannot beat what was found. Longest-prefix match is the case where the rank is the length of the mask.
+//! Keys that are all exact are looked up in one [`Index`], and those of which one lpm key decides in a [`Trie`]. For
+//! any others the first entries of every mask are in bit vectors ([`Vectors`]), which do not care how many masks there
+//! are; the rest, of masks with many entries, are searched by tuple space (Srinivasan, Suri, Varghese 1999): one index
+//! per mask, tried from the one whose entries may rank highest to the first that cannot beat what was found.
 //!
 //! Invariant: a bound is never below the rank of an entry that some snapshot may see in its tuple, and an entry is
 //! filed before the generation that first sees it is published.
 
 use std::collections::BTreeMap;
 use std::ptr::{NonNull, null_mut};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashTable};
 
 use crate::entry::{EntryRef, Header};
 use crate::index::{Index, hash_words};
@@ -21,6 +23,7 @@ use crate::lookup::Structure;
 use crate::memory::NoMemory;
 use crate::reclaim::{Held, Later};
 use crate::trie::{Key, Prefix, Prefixes, Trie, Walk};
+use crate::vectors::{Positions, Vectors};
 use crate::view::TableMemory;
 
 /// What readers search.
@@ -32,8 +35,9 @@ pub(crate) struct Space {
 enum Search {
     /// All keys are exact. On the heap, since what is retired points to it.
     Hash(Held<Index<Header>>),
-    /// A value under a mask, perhaps ranges, perhaps ranks.
-    Tuples(AtomicPtr<Probes>),
+    /// A value under a mask, perhaps ranges, perhaps ranks: the first entries of each mask by bit vectors, those of
+    /// a mask that has many by tuple.
+    Tuples { vectors: Vectors<Header>, probes: AtomicPtr<Probes> },
     /// One lpm key decides: what is filed by tuple is also in a trie, which gives what was filed last or longest.
     /// Readers of an older generation, to whom that is nothing, try the tuples.
     Trie { shape: PrefixShape, trie: Trie<Header>, probes: AtomicPtr<Probes> },
@@ -165,6 +169,8 @@ fn walk_all<K: Key>(
 /// What the writer keeps beside a [`Space`].
 pub(crate) struct SpaceWriter {
     tuples: HashMap<Box<[u64]>, TupleRecord>,
+    positions: Positions,
+    listed: HashTable<Listed>,
     /// Whether the probes no longer say what `tuples` says.
     dirty: bool,
     sequence: u64,
@@ -175,12 +181,61 @@ pub(crate) struct SpaceWriter {
 }
 
 struct TupleRecord {
-    tuple: Held<Tuple>,
-    /// How many entries there are of each rank, those that wait to be removed included.
+    mask: Arc<[u64]>,
+    /// Made when the mask has too many entries for bit vectors.
+    tuple: Option<Held<Tuple>>,
+    /// How many entries of the tuple there are of each rank, those that wait to be removed included.
     ranks: BTreeMap<u32, usize>,
+    /// How many entries have positions in bit vectors instead.
+    positions: usize,
 }
 
+/// An entry that has a position in bit vectors.
+struct Listed {
+    entry: NonNull<Header>,
+    mask: Arc<[u64]>,
+    position: u32,
+}
+
+// SAFETY: it stands for an entry that the holder of the writer's lock, whoever that is, may look at.
+unsafe impl Send for Listed {}
+
+impl Listed {
+    fn entry(&self) -> EntryRef<'_> {
+        // SAFETY: what is listed is not freed.
+        unsafe { EntryRef::from_non_null(self.entry) }
+    }
+
+    fn hash(&self) -> u64 {
+        let entry = self.entry();
+        hash_listed(&self.mask, entry.key(), entry.rank())
+    }
+}
+
+fn hash_listed(mask: &[u64], key: &[u64], rank: u32) -> u64 {
+    hash_words(mask.iter().chain(key).copied().chain([u64::from(rank)]))
+}
+
+/// Entries of a mask that have positions in bit vectors, before the others are found by tuple. A probe of a tuple costs
+/// about what this many positions do.
+const POSITIONS_PER_MASK: usize = if cfg!(test) { 2 } else { 256 };
+/// Entries of a tuple that are filed alike, since they differ in their ranges alone, before the others get positions.
+const FILED_ALIKE_MAX: usize = if cfg!(test) { 2 } else { 8 };
+
 impl TupleRecord {
+    fn new(mask: &[u64]) -> TupleRecord {
+        TupleRecord { mask: mask.into(), tuple: None, ranks: BTreeMap::new(), positions: 0 }
+    }
+
+    /// The tuple's index, with one entry more of a rank; `dirty` if readers have to be shown.
+    fn add(&mut self, rank: u32, dirty: &mut bool) -> &Index<Header> {
+        *dirty |= self.ranks.last_key_value().is_none_or(|(bound, _)| *bound < rank);
+        *self.ranks.entry(rank).or_insert(0) += 1;
+        let tuple = self.tuple.get_or_insert_with(|| Held::new(Tuple { index: Index::new() }));
+        // SAFETY: tuples are freed only under the writer's lock, after they were taken out of the map.
+        unsafe { &tuple.get().index }
+    }
+
     fn bound(&self) -> u32 {
         self.ranks.last_key_value().map_or(0, |(rank, _)| *rank)
     }
@@ -201,7 +256,7 @@ impl Space {
                 let probes = AtomicPtr::new(null_mut());
                 match layout.prefix_shape() {
                     Some(shape) => Search::Trie { trie: Trie::new(shape.width())?, shape, probes },
-                    None => Search::Tuples(probes),
+                    None => Search::Tuples { vectors: Vectors::new(layout.nibbles()), probes },
                 }
             }
         };
@@ -213,7 +268,7 @@ impl Space {
         match &self.search {
             Search::Hash(_) => Structure::Hash,
             Search::Trie { shape, .. } => Structure::Trie { width: shape.width() },
-            Search::Tuples(_) => Structure::Tuples,
+            Search::Tuples { .. } => Structure::Tuples,
         }
     }
 
@@ -230,15 +285,40 @@ impl Space {
         match &self.search {
             // SAFETY: the index is freed when this is dropped.
             Search::Hash(index) => find_exact(unsafe { index.get() }, hash_key(key), generation, key),
-            Search::Tuples(probes) => self.find_in_tuples(probes, generation, key),
+            Search::Tuples { vectors, probes } => {
+                let mut best: Option<EntryRef<'_>> = None;
+                vectors.scan(key, |entry| {
+                    // SAFETY: what has a position is not freed while the caller's snapshot or lock is held.
+                    let entry = unsafe { EntryRef::from_non_null(entry) };
+                    if best.is_none_or(|best| beats(entry, best))
+                        && entry.span().contains(generation)
+                        && self.layout.in_ranges(key, entry.key().get(key.len()..).unwrap_or(&[]))
+                    {
+                        best = Some(entry);
+                    }
+                    best.map_or(0, |best| u64::from(best.rank()))
+                });
+                self.find_in_tuples(probes, best, generation, key)
+            }
             Search::Trie { shape, trie, probes } => {
                 self.settle(longest(shape, trie, key), probes, generation, key)
             }
         }
     }
 
-    /// [`Space::find`] for several keys that follow each other, as many as there is room for; misses of the cache
-    /// overlap.
+    /// Whether the memory of several lookups is worth fetching at once.
+    #[inline]
+    pub(crate) fn is_large(&self) -> bool {
+        match &self.search {
+            // SAFETY: the index is freed when this is dropped.
+            Search::Hash(index) => unsafe { index.get() }.is_large(),
+            Search::Trie { trie, .. } => trie.is_large(),
+            Search::Tuples { .. } => false,
+        }
+    }
+
+    /// [`Space::find`] in what [`Space::is_large`], for several keys that follow each other, as many as there is room
+    /// for; misses of the cache overlap.
     #[inline(always)] // As above.
     pub(crate) fn find_many<'a>(
         &'a self,
@@ -250,12 +330,9 @@ impl Space {
         match &self.search {
             Search::Hash(index) => {
                 // SAFETY: the index is freed when this is dropped.
-                let index = unsafe { index.get() };
-                if index.is_large() {
-                    return self.find_many_exact(index, generation, keys, found);
-                }
+                self.find_many_exact(unsafe { index.get() }, generation, keys, found);
             }
-            Search::Trie { shape, trie, probes } if trie.is_large() => {
+            Search::Trie { shape, trie, probes } => {
                 let longest = if shape.is_word() {
                     walk_all(
                         trie,
@@ -280,12 +357,12 @@ impl Space {
                 for ((key, longest), to) in keys.chunks_exact(words).zip(longest).zip(found) {
                     *to = self.settle(longest, probes, generation, key);
                 }
-                return;
             }
-            Search::Tuples(_) | Search::Trie { .. } => {}
-        }
-        for (key, to) in keys.chunks_exact(words).zip(found) {
-            *to = self.find(generation, key);
+            Search::Tuples { .. } => {
+                for (key, to) in keys.chunks_exact(words).zip(found) {
+                    *to = self.find(generation, key);
+                }
+            }
         }
     }
 
@@ -323,19 +400,20 @@ impl Space {
         if entry.span().contains(generation) {
             return Some(entry);
         }
-        self.find_in_tuples(probes, generation, key)
+        self.find_in_tuples(probes, None, generation, key)
     }
 
+    /// The best of what was found already and what the tuples have.
     #[inline(never)]
-    fn find_in_tuples(
-        &self,
+    fn find_in_tuples<'a>(
+        &'a self,
         probes: &AtomicPtr<Probes>,
+        mut best: Option<EntryRef<'a>>,
         generation: u64,
         key: &[u64],
-    ) -> Option<EntryRef<'_>> {
+    ) -> Option<EntryRef<'a>> {
         // SAFETY: probes are freed only after the snapshots that could load them are gone.
-        let probes = unsafe { probes.load(Ordering::Acquire).as_ref() }?;
-        let mut best: Option<EntryRef<'_>> = None;
+        let Some(probes) = (unsafe { probes.load(Ordering::Acquire).as_ref() }) else { return best };
         for (probe, mask) in probes.probes.iter().zip(probes.masks.chunks_exact(key.len().max(1))) {
             if best.is_some_and(|best| probe.bound < best.rank()) {
                 break;
@@ -366,27 +444,28 @@ impl Space {
         generation: u64,
         same: &Encoded,
     ) -> Option<EntryRef<'_>> {
-        let index = self.index(writer, &same.mask)?;
-        let hash = hash_words(same.key.iter().copied().take(self.layout.words()));
-        let found = index.find(hash, |entry| {
-            // SAFETY: entries are freed only under the writer's lock.
-            let entry = unsafe { EntryRef::from_non_null(entry) };
+        let is_same = |entry: EntryRef<'_>| {
             entry.key() == &*same.key && entry.rank() == same.rank && entry.span().contains(generation)
-        });
+        };
+        let hash = hash_listed(&same.mask, &same.key, same.rank);
+        if let Some(listed) = writer.listed.find(hash, |l| *l.mask == *same.mask && is_same(l.entry())) {
+            // SAFETY: entries are freed only under the writer's lock.
+            return Some(unsafe { EntryRef::from_non_null(listed.entry) });
+        }
+        let index = match &self.search {
+            // SAFETY: the index is freed when this is dropped.
+            Search::Hash(index) => unsafe { index.get() },
+            Search::Tuples { .. } | Search::Trie { .. } => {
+                let tuple = writer.tuples.get(&same.mask)?.tuple?;
+                // SAFETY: tuples are freed only under the writer's lock, after they were taken out of the map.
+                unsafe { &tuple.get().index }
+            }
+        };
+        let hash = hash_words(same.key.iter().copied().take(self.layout.words()));
+        // SAFETY: entries are freed only under the writer's lock.
+        let found = index.find(hash, |entry| is_same(unsafe { EntryRef::from_non_null(entry) }));
         // SAFETY: as above.
         found.map(|entry| unsafe { EntryRef::from_non_null(entry) })
-    }
-
-    fn index(&self, writer: &SpaceWriter, mask: &[u64]) -> Option<&Index<Header>> {
-        match &self.search {
-            // SAFETY: the index is freed when this is dropped.
-            Search::Hash(index) => Some(unsafe { index.get() }),
-            Search::Tuples(_) | Search::Trie { .. } => {
-                let record = writer.tuples.get(mask)?;
-                // SAFETY: tuples are freed only under the writer's lock, after they were taken out of the map.
-                Some(unsafe { &record.tuple.get().index })
-            }
-        }
     }
 
     /// Files an entry that the next generation sees.
@@ -397,27 +476,46 @@ impl Space {
         entry: EntryRef<'_>,
         later: &mut Vec<Later>,
     ) {
+        writer.live += 1;
+        writer.entry_bytes += entry.bytes();
         let index = match &self.search {
             // SAFETY: the index is freed when this is dropped.
             Search::Hash(index) => unsafe { index.get() },
-            Search::Tuples(_) | Search::Trie { .. } => {
-                let record = writer.tuples.entry_ref(mask).or_insert_with(|| TupleRecord {
-                    tuple: Held::new(Tuple { index: Index::new() }),
-                    ranks: BTreeMap::new(),
-                });
-                writer.dirty |= record.ranks.last_key_value().is_none_or(|(bound, _)| *bound < entry.rank());
-                *record.ranks.entry(entry.rank()).or_insert(0) += 1;
-                // SAFETY: tuples are freed only under the writer's lock, after they were taken out of the map.
-                unsafe { &record.tuple.get().index }
+            Search::Tuples { vectors, .. } => {
+                let record = writer.tuples.entry_ref(mask).or_insert_with(|| TupleRecord::new(mask));
+                if record.positions < POSITIONS_PER_MASK || self.is_filed_alike(record, entry) {
+                    let admits = |nibble, value| self.layout.admits(mask, entry.key(), nibble, value);
+                    let (node, rank) = (entry.as_non_null(), entry.rank());
+                    let position = vectors.insert(&mut writer.positions, node, rank, admits, later);
+                    record.positions += 1;
+                    let listed = Listed { entry: node, mask: Arc::clone(&record.mask), position };
+                    writer.listed.insert_unique(listed.hash(), listed, Listed::hash);
+                    return;
+                }
+                record.add(entry.rank(), &mut writer.dirty)
+            }
+            Search::Trie { shape, trie, .. } => {
+                trie.insert(entry.as_non_null(), shape, later);
+                let record = writer.tuples.entry_ref(mask).or_insert_with(|| TupleRecord::new(mask));
+                record.add(entry.rank(), &mut writer.dirty)
             }
         };
         // SAFETY: an entry is freed only after `remove` and the snapshots of then.
         unsafe { index.insert(entry.as_non_null(), later) };
-        if let Search::Trie { shape, trie, .. } = &self.search {
-            trie.insert(entry.as_non_null(), shape, later);
-        }
-        writer.live += 1;
-        writer.entry_bytes += entry.bytes();
+    }
+
+    /// Whether many entries of a tuple are filed as this one would be, differing in their ranges alone.
+    fn is_filed_alike(&self, record: &TupleRecord, entry: EntryRef<'_>) -> bool {
+        let Some(tuple) = record.tuple.filter(|_| self.layout.has_ranges()) else { return false };
+        let mut alike = 0;
+        // SAFETY: tuples and entries are freed only under the writer's lock.
+        let index = unsafe { &tuple.get().index };
+        index.find(hash_words(entry.filed().iter().copied()), |other| {
+            // SAFETY: as above.
+            alike += usize::from(unsafe { EntryRef::from_non_null(other) }.filed() == entry.filed());
+            alike >= FILED_ALIKE_MAX
+        });
+        alike >= FILED_ALIKE_MAX
     }
 
     /// Takes an entry out once no snapshot can see it.
@@ -432,22 +530,23 @@ impl Space {
         match &self.search {
             // SAFETY: the index is freed when this is dropped.
             Search::Hash(index) => unsafe { index.get() }.remove(entry.as_non_null(), later),
-            Search::Tuples(_) | Search::Trie { .. } => {
-                if let Search::Trie { shape, trie, .. } = &self.search {
-                    let mut shorter = |len| self.other_with_prefix(writer, shape, entry, len);
-                    trie.remove(entry.as_non_null(), shape, &mut shorter, later);
-                }
-                let Some(record) = writer.tuples.get_mut(mask) else { return };
-                let bound = record.bound();
-                // SAFETY: tuples are freed only under the writer's lock, after they were taken out of the map.
-                unsafe { record.tuple.get() }.index.remove(entry.as_non_null(), later);
-                if let Some(count) = record.ranks.get_mut(&entry.rank()) {
-                    *count -= 1;
-                    if *count == 0 {
-                        record.ranks.remove(&entry.rank());
+            Search::Tuples { vectors, .. } => {
+                let hash = hash_listed(mask, entry.key(), entry.rank());
+                let listed = writer.listed.find_entry(hash, |l| l.entry == entry.as_non_null());
+                let Ok(listed) = listed else { return writer.remove_from_tuple(mask, entry, later) };
+                let (listed, _) = listed.remove();
+                vectors.remove(&mut writer.positions, listed.position);
+                if let Some(record) = writer.tuples.get_mut(mask) {
+                    record.positions = record.positions.saturating_sub(1);
+                    if record.positions == 0 && record.tuple.is_none() {
+                        writer.tuples.remove(mask);
                     }
                 }
-                writer.dirty |= record.ranks.is_empty() || record.bound() != bound;
+            }
+            Search::Trie { shape, trie, .. } => {
+                let mut shorter = |len| self.other_with_prefix(writer, shape, entry, len);
+                trie.remove(entry.as_non_null(), shape, &mut shorter, later);
+                writer.remove_from_tuple(mask, entry, later);
             }
         }
     }
@@ -462,10 +561,10 @@ impl Space {
         len: u32,
     ) -> Option<NonNull<Header>> {
         let mask = shape.mask(self.layout.words(), len.checked_sub(shape.exact_bits())?);
-        let record = writer.tuples.get(&mask)?;
+        let tuple = writer.tuples.get(&mask)?.tuple?;
         let masked = || entry.filed().iter().zip(&mask).map(|(word, mask)| word & mask);
         // SAFETY: tuples are freed only under the writer's lock, after they were taken out of the map.
-        unsafe { record.tuple.get() }.index.find(hash_words(masked()), |other| {
+        unsafe { tuple.get() }.index.find(hash_words(masked()), |other| {
             // SAFETY: entries are freed only under the writer's lock.
             let filed = unsafe { EntryRef::from_non_null(other) }.filed();
             other != entry.as_non_null() && masked().eq(filed.iter().copied())
@@ -474,27 +573,33 @@ impl Space {
 
     /// Shows readers the tuples as they are now; before the generation that needs them is published.
     pub(crate) fn publish(&self, writer: &mut SpaceWriter, later: &mut Vec<Later>) {
-        let (Search::Tuples(published) | Search::Trie { probes: published, .. }) = &self.search else {
+        let (Search::Tuples { probes: published, .. } | Search::Trie { probes: published, .. }) =
+            &self.search
+        else {
             return;
         };
         if !std::mem::take(&mut writer.dirty) {
             return;
         }
+        let mut order: Vec<(Arc<[u64]>, Probe)> = Vec::new();
         writer.tuples.retain(|_, record| {
-            let used = !record.ranks.is_empty();
-            if !used {
-                later.push(record.tuple.into_later());
+            if let Some(tuple) = record.tuple {
+                if record.ranks.is_empty() {
+                    later.push(tuple.into_later());
+                    record.tuple = None;
+                } else {
+                    order.push((Arc::clone(&record.mask), Probe { bound: record.bound(), tuple }));
+                }
             }
-            used
+            record.tuple.is_some() || record.positions > 0
         });
-        let mut order: Vec<(&Box<[u64]>, &TupleRecord)> = writer.tuples.iter().collect();
         // By mask as well, so that the order does not depend on the map's.
         order.sort_unstable_by(|(a_mask, a), (b_mask, b)| {
-            b.bound().cmp(&a.bound()).then_with(|| b_mask.cmp(a_mask))
+            b.bound.cmp(&a.bound).then_with(|| b_mask.cmp(a_mask))
         });
         let probes = Probes {
-            probes: order.iter().map(|(_, r)| Probe { bound: r.bound(), tuple: r.tuple }).collect(),
             masks: order.iter().flat_map(|(mask, _)| mask.iter().copied()).collect(),
+            probes: order.into_iter().map(|(_, probe)| probe).collect(),
         };
         let old = published.swap(Held::new(probes).as_ptr(), Ordering::AcqRel);
         later.extend(Held::from_ptr(old).map(Held::into_later));
@@ -502,17 +607,18 @@ impl Space {
 
     /// What it takes. Only under the writer's lock.
     pub(crate) fn memory(&self, writer: &SpaceWriter) -> TableMemory {
-        let tuples = || {
-            let index_bytes = |record: &TupleRecord| {
-                // SAFETY: tuples are freed only under the writer's lock.
-                size_of::<Tuple>() + unsafe { record.tuple.get() }.index.bytes()
-            };
-            writer.tuples.values().map(index_bytes).sum::<usize>()
+        let tuple_bytes = |record: &TupleRecord| {
+            // SAFETY: tuples are freed only under the writer's lock.
+            let index = record.tuple.map(|tuple| unsafe { &tuple.get().index });
+            size_of::<TupleRecord>() + index.map_or(0, |index| size_of::<Tuple>() + index.bytes())
         };
+        let tuples = || writer.tuples.values().map(tuple_bytes).sum::<usize>();
         let search_bytes = match &self.search {
             // SAFETY: the index is freed when this is dropped.
             Search::Hash(index) => unsafe { index.get() }.bytes(),
-            Search::Tuples(_) => tuples(),
+            Search::Tuples { vectors, .. } => {
+                vectors.bytes() + writer.listed.capacity() * size_of::<Listed>() + tuples()
+            }
             Search::Trie { trie, .. } => trie.bytes() + tuples(),
         };
         TableMemory { entries: writer.live, entry_bytes: writer.entry_bytes, search_bytes }
@@ -527,12 +633,16 @@ impl Space {
         match &self.search {
             // SAFETY: the index is freed when this is dropped.
             Search::Hash(index) => visit(&[], unsafe { index.get() }),
-            Search::Tuples(_) | Search::Trie { .. } => {
-                for (mask, record) in &writer.tuples {
+            Search::Tuples { .. } | Search::Trie { .. } => {
+                for (mask, tuple) in writer.tuples.iter().filter_map(|(mask, r)| Some((mask, r.tuple?))) {
                     // SAFETY: tuples are freed only under the writer's lock.
-                    visit(mask, unsafe { &record.tuple.get().index });
+                    visit(mask, unsafe { &tuple.get().index });
                 }
             }
+        }
+        for listed in &writer.listed {
+            // SAFETY: entries are freed only under the writer's lock.
+            f(&listed.mask, unsafe { EntryRef::from_non_null(listed.entry) });
         }
     }
 }
@@ -545,7 +655,30 @@ fn beats(entry: EntryRef<'_>, best: EntryRef<'_>) -> bool {
 impl SpaceWriter {
     /// Beside a new [`Space`].
     pub(crate) fn new() -> SpaceWriter {
-        SpaceWriter { tuples: HashMap::new(), dirty: false, sequence: 0, live: 0, entry_bytes: 0 }
+        SpaceWriter {
+            tuples: HashMap::new(),
+            positions: Positions::default(),
+            listed: HashTable::new(),
+            dirty: false,
+            sequence: 0,
+            live: 0,
+            entry_bytes: 0,
+        }
+    }
+
+    fn remove_from_tuple(&mut self, mask: &[u64], entry: EntryRef<'_>, later: &mut Vec<Later>) {
+        let Some(record) = self.tuples.get_mut(mask) else { return };
+        let Some(tuple) = record.tuple else { return };
+        let bound = record.bound();
+        // SAFETY: tuples are freed only under the writer's lock, after they were taken out of the map.
+        unsafe { tuple.get() }.index.remove(entry.as_non_null(), later);
+        if let Some(count) = record.ranks.get_mut(&entry.rank()) {
+            *count -= 1;
+            if *count == 0 {
+                record.ranks.remove(&entry.rank());
+            }
+        }
+        self.dirty |= record.ranks.is_empty() || record.bound() != bound;
     }
 
     /// The number of the next entry in order of insertion.
@@ -580,6 +713,12 @@ impl Drop for Space {
                 unsafe { EntryRef::from_non_null(entry).drop_cold() }
             });
         };
+        if let Search::Tuples { vectors, .. } = &self.search {
+            vectors.for_each(|entry| {
+                // SAFETY: `&mut self`: no reader is left; each entry is visited once.
+                unsafe { EntryRef::from_non_null(entry).drop_cold() }
+            });
+        }
         match &mut self.search {
             Search::Hash(index) => {
                 // SAFETY: freed here and nowhere else.
@@ -588,7 +727,7 @@ impl Drop for Space {
                     index.free();
                 }
             }
-            Search::Tuples(probes) | Search::Trie { probes, .. } => {
+            Search::Tuples { probes, .. } | Search::Trie { probes, .. } => {
                 let Some(probes) = Held::from_ptr(*probes.get_mut()) else { return };
                 // SAFETY: published probes are freed by their replacement or here.
                 for probe in &unsafe { probes.get() }.probes {

@@ -1,0 +1,261 @@
+#![allow(unsafe_code)] // Pages that readers scan while the one writer sets and clears bits.
+//! Entries of many masks, searched by bit vectors (Lakshman and Stiliadis 1998) over nibbles of the key.
+//!
+//! An entry has a position. For every nibble of the key and each of its sixteen values there is a row with a bit per
+//! position, set if the entry admits the value there. The positions left when the rows of a key's nibbles are
+//! intersected are the entries that match, however many masks they have between them; ranges are checked besides. A
+//! page holds the rows of 512 positions, a cache line each, and a scan leaves a page as soon as no position is left:
+//! after three or four rows if entries are specific.
+//!
+//! Invariant: the bits and the pointer of a position are those of its entry before the generation that first sees
+//! the entry is published, and stay until no snapshot sees it. What a reader of an earlier generation finds in a
+//! position that is being reused, it does not see either.
+
+#[cfg(all(test, loom))]
+mod model;
+
+use std::ptr::{NonNull, null_mut};
+
+use crate::reclaim::{Held, Later};
+use crate::sync::{AtomicPtr, AtomicU64, Ordering};
+
+/// Values of a nibble.
+const VALUES: usize = 1 << Nibble::BITS;
+/// Positions of a word.
+const WORD: usize = 64;
+/// Words of a row: of the first page, so that a small table is small, and of the others.
+const FIRST_WORDS: usize = 1;
+const WORDS: usize = if cfg!(loom) { 1 } else { 8 };
+
+/// Where a nibble of a key is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Nibble {
+    pub(crate) word: u32,
+    pub(crate) shift: u32,
+}
+
+impl Nibble {
+    /// Its width.
+    pub(crate) const BITS: u32 = 4;
+
+    /// Its value in a key.
+    #[inline]
+    pub(crate) fn of(self, key: &[u64]) -> usize {
+        key.get(self.word as usize).map_or(0, |word| (word >> self.shift) as usize % VALUES)
+    }
+}
+
+/// The rows of some positions.
+struct Page<N> {
+    /// By nibble, value and word.
+    rows: Box<[AtomicU64]>,
+    entries: Box<[AtomicPtr<N>]>,
+    /// The highest rank of its entries, or above.
+    bound: AtomicU64,
+}
+
+/// The pages. Replaced as a whole when there is one more.
+struct Pages<N>(Box<[Held<Page<N>>]>);
+
+/// Entries by position.
+pub(crate) struct Vectors<N> {
+    nibbles: Box<[Nibble]>,
+    pages: AtomicPtr<Pages<N>>,
+}
+
+/// What the writer keeps beside [`Vectors`].
+#[derive(Default)]
+pub(crate) struct Positions {
+    free: Vec<u32>,
+    /// Positions ever used.
+    used: u32,
+}
+
+/// Page and offset of a position.
+fn place(position: u32) -> (usize, usize) {
+    let position = position as usize;
+    match position.checked_sub(FIRST_WORDS * WORD) {
+        None => (0, position),
+        Some(rest) => (1 + rest / (WORDS * WORD), rest % (WORDS * WORD)),
+    }
+}
+
+/// Words of a row of a page.
+fn row_words(page: usize) -> usize {
+    if page == 0 { FIRST_WORDS } else { WORDS }
+}
+
+/// A row of a nibble's value, as its first word.
+#[inline]
+fn row(nibble: usize, value: usize, words: usize) -> usize {
+    (nibble * VALUES + value) * words
+}
+
+impl<N> Page<N> {
+    fn new(nibbles: usize, words: usize) -> Page<N> {
+        Page {
+            rows: (0..nibbles * VALUES * words).map(|_| AtomicU64::new(0)).collect(),
+            entries: (0..words * WORD).map(|_| AtomicPtr::new(null_mut())).collect(),
+            bound: AtomicU64::new(0),
+        }
+    }
+
+    /// Offers every entry that is left when the rows of a key are intersected.
+    #[inline]
+    fn scan<const W: usize>(&self, nibbles: &[Nibble], key: &[u64], offer: &mut impl FnMut(NonNull<N>)) {
+        let mut left = [u64::MAX; W];
+        let rows = self.rows.chunks_exact(VALUES * W);
+        for (nibble, rows) in nibbles.iter().zip(rows) {
+            let at = nibble.of(key) * W;
+            let Some(row) = rows.get(at..at + W) else { return };
+            let mut any = 0;
+            for (left, row) in left.iter_mut().zip(row) {
+                *left &= row.load(Ordering::Relaxed);
+                any |= *left;
+            }
+            if any == 0 {
+                return;
+            }
+        }
+        for (word, mut left) in left.into_iter().enumerate() {
+            while left != 0 {
+                let offset = word * WORD + left.trailing_zeros() as usize;
+                left &= left - 1;
+                let entry = self.entries.get(offset).map_or(null_mut(), |e| e.load(Ordering::Acquire));
+                NonNull::new(entry).into_iter().for_each(&mut *offer);
+            }
+        }
+    }
+}
+
+impl<N> Vectors<N> {
+    /// No entries, for keys with these nibbles.
+    pub(crate) fn new(nibbles: Box<[Nibble]>) -> Vectors<N> {
+        Vectors { nibbles, pages: AtomicPtr::new(null_mut()) }
+    }
+
+    /// The pages. Readers hold a snapshot, the writer its lock.
+    #[inline]
+    fn pages(&self) -> &[Held<Page<N>>] {
+        // SAFETY: pages are freed only after the snapshots that could load them are gone, by the writer.
+        unsafe { self.pages.load(Ordering::Acquire).as_ref() }.map_or(&[], |pages| &pages.0)
+    }
+
+    /// Offers every entry that may match a key: but for ranges, those that do. `least` is asked before each page for
+    /// the lowest rank that is still of interest. The caller holds a snapshot or the writer's lock.
+    #[inline]
+    pub(crate) fn scan(&self, key: &[u64], mut offer: impl FnMut(NonNull<N>) -> u64) {
+        let mut least = 0;
+        for (number, page) in self.pages().iter().enumerate() {
+            // SAFETY: a page is freed when this is dropped.
+            let page = unsafe { page.get() };
+            if page.bound.load(Ordering::Relaxed) < least {
+                continue;
+            }
+            let mut take = |entry| least = offer(entry);
+            if number == 0 {
+                page.scan::<FIRST_WORDS>(&self.nibbles, key, &mut take);
+            } else {
+                page.scan::<WORDS>(&self.nibbles, key, &mut take);
+            }
+        }
+    }
+
+    /// Every entry. Only the writer calls this.
+    pub(crate) fn for_each(&self, mut f: impl FnMut(NonNull<N>)) {
+        for page in self.pages() {
+            // SAFETY: a page is freed when this is dropped.
+            let entries = unsafe { page.get() }.entries.iter();
+            entries.filter_map(|entry| NonNull::new(entry.load(Ordering::Relaxed))).for_each(&mut f);
+        }
+    }
+
+    /// Bytes of the pages.
+    pub(crate) fn bytes(&self) -> usize {
+        let page = |page: &Held<Page<N>>| {
+            // SAFETY: a page is freed when this is dropped.
+            let page = unsafe { page.get() };
+            size_of_val(&*page.rows) + size_of_val(&*page.entries) + size_of::<Page<N>>()
+        };
+        self.pages().iter().map(page).sum()
+    }
+
+    /// Gives an entry a position. `admits` says whether it matches a value of a nibble. Only the writer calls this;
+    /// what it has to do later is to be retired.
+    pub(crate) fn insert(
+        &self,
+        positions: &mut Positions,
+        entry: NonNull<N>,
+        rank: u32,
+        admits: impl Fn(Nibble, usize) -> bool,
+        later: &mut Vec<Later>,
+    ) -> u32 {
+        let position = positions.free.pop().unwrap_or_else(|| {
+            positions.used += 1;
+            positions.used - 1
+        });
+        let (page, offset) = place(position);
+        if page >= self.pages().len() {
+            self.add_page(later);
+        }
+        let words = row_words(page);
+        let Some(page) = self.pages().get(page) else { return position };
+        // SAFETY: a page is freed when this is dropped.
+        let page = unsafe { page.get() };
+        let bit = 1u64 << (offset % WORD);
+        for (i, nibble) in self.nibbles.iter().enumerate() {
+            for value in (0..VALUES).filter(|value| admits(*nibble, *value)) {
+                if let Some(word) = page.rows.get(row(i, value, words) + offset / WORD) {
+                    word.store(word.load(Ordering::Relaxed) | bit, Ordering::Relaxed);
+                }
+            }
+        }
+        let bound = page.bound.load(Ordering::Relaxed).max(u64::from(rank));
+        page.bound.store(bound, Ordering::Relaxed);
+        if let Some(slot) = page.entries.get(offset) {
+            slot.store(entry.as_ptr(), Ordering::Release);
+        }
+        position
+    }
+
+    fn add_page(&self, later: &mut Vec<Later>) {
+        let pages = self.pages();
+        let new = Held::new(Page::new(self.nibbles.len(), row_words(pages.len())));
+        let pages = Pages(pages.iter().copied().chain([new]).collect());
+        let old = self.pages.swap(Held::new(pages).as_ptr(), Ordering::AcqRel);
+        later.extend(Held::from_ptr(old).map(Held::into_later));
+    }
+
+    /// Takes an entry from its position, once no snapshot sees it any more. Only the writer calls this.
+    pub(crate) fn remove(&self, positions: &mut Positions, position: u32) {
+        let (number, offset) = place(position);
+        let words = row_words(number);
+        let Some(page) = self.pages().get(number) else { return };
+        // SAFETY: a page is freed when this is dropped.
+        let page = unsafe { page.get() };
+        let bit = 1u64 << (offset % WORD);
+        for row in page.rows.chunks_exact(words) {
+            if let Some(word) = row.get(offset / WORD) {
+                let bits = word.load(Ordering::Relaxed);
+                if bits & bit != 0 {
+                    word.store(bits & !bit, Ordering::Relaxed);
+                }
+            }
+        }
+        if let Some(slot) = page.entries.get(offset) {
+            slot.store(null_mut(), Ordering::Release);
+        }
+        positions.free.push(position);
+    }
+}
+
+impl<N> Drop for Vectors<N> {
+    fn drop(&mut self) {
+        let Some(pages) = Held::from_ptr(self.pages.load(Ordering::Relaxed)) else { return };
+        // SAFETY: `&mut self`: no reader is left; each page is listed once, and freed here alone.
+        unsafe {
+            pages.get().0.iter().for_each(|page| page.free());
+            pages.free();
+        }
+    }
+}
