@@ -129,6 +129,11 @@ const HEADER_WORDS: usize = size_of::<Header>() / size_of::<u64>();
 const _: () = assert!(size_of::<Header>() == 40 && align_of::<Header>() == align_of::<u64>());
 const _: () = assert!(size_of::<*mut Cold>() <= size_of::<u64>());
 
+/// Bytes of an entry with so many words of key and arguments, in whole cache lines.
+pub(crate) fn bytes(key_words: usize, arg_words: usize) -> usize {
+    ((HEADER_WORDS + key_words + arg_words + 1) * size_of::<u64>()).next_multiple_of(LINE_BYTES)
+}
+
 impl Header {
     fn data_words(&self) -> usize {
         usize::from(self.key_words) + usize::from(self.arg_words)

@@ -27,6 +27,23 @@ pub enum StateError {
         /// Memory that they may take.
         limit_bytes: u64,
     },
+    /// A table would not fit into memory if it were full.
+    #[error(
+        "table `{name}` has room for {entries} entries of {bytes_per_entry} bytes and would take the tables to \
+         {wanted_bytes} bytes, more than the limit of {limit_bytes}; declare it smaller"
+    )]
+    TableTooLarge {
+        /// Its control-plane name.
+        name: String,
+        /// The size it is declared with.
+        entries: u64,
+        /// What one takes with what finds it, at least.
+        bytes_per_entry: u64,
+        /// Memory that it and those before it would take.
+        wanted_bytes: u128,
+        /// Memory that they may take.
+        limit_bytes: u64,
+    },
     /// The system has no memory left for an array.
     #[error("no memory for the {bytes} bytes of {kind} `{name}`; declare it smaller, or run fewer workers")]
     NoMemory {

@@ -35,7 +35,7 @@ const LANE_BYTES: u64 = 0x0000_ffff_ffff_ffff;
 /// Buckets at the start; a power of two, at least 2.
 const BUCKETS_MIN: usize = if cfg!(loom) { 2 } else { 4 };
 /// Buckets that, with what they point to, stay in the caches near a core.
-const BUCKETS_NEAR: usize = if cfg!(test) { 6 } else { 512 };
+const BUCKETS_NEAR: usize = if cfg!(test) { 6 } else { 2_048 };
 /// Pointers per bucket on average before one more is added.
 const LOAD: usize = if cfg!(loom) { 1 } else { 3 };
 /// The first segment holds [`BUCKETS_MIN`] buckets, the second as many, and each after that twice as many.

@@ -97,6 +97,12 @@ impl<'s> Match<'s> {
         self.action
     }
 
+    /// 0 for a miss, else the number that the entry is counted and metered under.
+    #[inline]
+    pub fn slot(&self) -> u32 {
+        self.slot
+    }
+
     /// As [`Found::args`].
     #[inline]
     pub fn args(&self) -> &'s [u64] {

@@ -83,6 +83,19 @@ pub(crate) fn prefer_huge_pages(start: NonNull<u8>, bytes: usize) {
     let _ = (start, bytes);
 }
 
+/// Memory that the machine has, if it says so.
+pub(crate) fn physical_bytes() -> Option<u64> {
+    #[cfg(target_os = "linux")]
+    {
+        // SAFETY: asks for two numbers; nothing is touched.
+        let (pages, page_bytes) =
+            unsafe { (libc::sysconf(libc::_SC_PHYS_PAGES), libc::sysconf(libc::_SC_PAGESIZE)) };
+        u64::try_from(pages).ok()?.checked_mul(u64::try_from(page_bytes).ok()?)
+    }
+    #[cfg(not(target_os = "linux"))]
+    None
+}
+
 /// A fixed number of cells, all zero at first.
 pub(crate) struct Array<T: Zeroed> {
     cells: NonNull<T>,

@@ -24,6 +24,8 @@ pub(crate) struct Register {
     words: Array<AtomicU64>,
     /// Held by the `@atomic` section that is under way, if any.
     section: CachePadded<AtomicBool>,
+    /// Reads and writes of wide cells that had to wait for a write of the same cell.
+    waits: CachePadded<AtomicU64>,
 }
 
 /// Words of a cell.
@@ -38,12 +40,31 @@ impl Register {
         let (limbs, stride) = (word_count(width), cell_words(width));
         let len = usize::try_from(size).ok().and_then(|s| s.checked_mul(stride)).ok_or(NoMemory)?;
         let words = Array::new(len)?;
-        let register = Register { width, size, limbs, stride, words, section: CachePadded::default() };
+        let register = Register {
+            width,
+            size,
+            limbs,
+            stride,
+            words,
+            section: CachePadded::default(),
+            waits: CachePadded::default(),
+        };
         if !initial.is_zero() {
             let initial: Vec<u64> = (0..limbs).map(|i| initial.limb(i)).collect();
             (0..size).for_each(|index| register.write(index, &initial));
         }
         Ok(register)
+    }
+
+    /// Reads and writes of cells of more than 64 bits that had to wait for a write of the same cell.
+    pub(crate) fn waits(&self) -> u64 {
+        self.waits.load(Ordering::Relaxed)
+    }
+
+    fn count_wait(&self, waited: bool) {
+        if waited {
+            self.waits.fetch_add(1, Ordering::Relaxed);
+        }
     }
 
     /// Cells.
@@ -107,19 +128,23 @@ impl Register {
                     *low = word.load(Ordering::Relaxed);
                 }
             }
-            Some([version, limbs @ ..]) => loop {
-                let before = version.load(Ordering::Acquire);
-                if before % 2 == 0 {
-                    for (to, limb) in value.iter_mut().zip(limbs) {
-                        *to = limb.load(Ordering::Relaxed);
+            Some([version, limbs @ ..]) => {
+                let mut waited = false;
+                loop {
+                    let before = version.load(Ordering::Acquire);
+                    if before % 2 == 0 {
+                        for (to, limb) in value.iter_mut().zip(limbs) {
+                            *to = limb.load(Ordering::Relaxed);
+                        }
+                        fence(Ordering::Acquire);
+                        if version.load(Ordering::Relaxed) == before {
+                            return self.count_wait(waited);
+                        }
                     }
-                    fence(Ordering::Acquire);
-                    if version.load(Ordering::Relaxed) == before {
-                        return;
-                    }
+                    waited = true;
+                    std::hint::spin_loop();
                 }
-                std::hint::spin_loop();
-            },
+            }
             Some([]) => {}
         }
     }
@@ -132,6 +157,7 @@ impl Register {
             Some([word]) => word.store(limb(0), Ordering::Relaxed),
             Some([version, limbs @ ..]) => {
                 let mut before = version.load(Ordering::Relaxed);
+                let mut waited = false;
                 loop {
                     if before % 2 == 0 {
                         match version.compare_exchange_weak(
@@ -144,6 +170,7 @@ impl Register {
                             Err(now) => before = now,
                         }
                     } else {
+                        waited = true;
                         std::hint::spin_loop();
                         before = version.load(Ordering::Relaxed);
                     }
@@ -154,6 +181,7 @@ impl Register {
                     word.store(limb(i), Ordering::Relaxed);
                 }
                 version.store(before.wrapping_add(2), Ordering::Release);
+                self.count_wait(waited);
             }
         }
     }
@@ -286,6 +314,29 @@ mod tests {
                 assert!(value.iter().all(|limb| *limb == value[0]), "{value:?}");
             }
         });
+    }
+
+    #[test]
+    fn waiting_for_a_wide_cell_is_counted() {
+        let register = Register::new(256, 1, &Bits::zero(256)).expect("memory");
+        register.write(0, &[1; 4]);
+        assert_eq!(register.waits(), 0);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                // Until somebody had to wait, which the loop below sees to.
+                while register.waits() == 0 {
+                    let mut value = [0; 4];
+                    register.read(0, &mut value);
+                    assert!(value.iter().all(|limb| *limb == value[0]), "{value:?}");
+                }
+            });
+            let mut round = 0u64;
+            while register.waits() == 0 {
+                round += 1;
+                register.write(0, &[round; 4]);
+            }
+        });
+        assert!(register.waits() > 0);
     }
 
     #[test]

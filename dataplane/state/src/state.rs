@@ -16,7 +16,7 @@ use crate::error::{StateError, UpdateError, WriteError};
 use crate::found::{EntryHandle, Found};
 use crate::key::{KeyLayout, word_count};
 use crate::lookup::Match;
-use crate::memory::{Budget, NoMemory};
+use crate::memory::{Budget, NoMemory, physical_bytes};
 use crate::meter::{Color, Meter};
 use crate::profile::PortStatus;
 use crate::register::{self, AtomicSection, AtomicSet, Register};
@@ -29,6 +29,8 @@ use crate::write::{Transaction, Writer};
 
 /// Memory that the arrays of a state may take. They are zeroed by the system, so it is address space until used.
 const ARRAY_BYTES_MAX: u64 = 16 << 30;
+/// What finds an entry, at least: its share of a bucket.
+const INDEX_BYTES_PER_ENTRY: usize = 21;
 /// Retired things that one call of [`State::reclaim`] looks after.
 const RECLAIMED_PER_CALL: usize = 16_384;
 
@@ -65,6 +67,36 @@ impl std::fmt::Debug for State {
             .field("generation", &generation)
             .finish_non_exhaustive()
     }
+}
+
+/// Refuses tables that would not fit into memory if they were full, before anything is allocated.
+fn check_tables(program: &Verified, workers: usize) -> Result<(), StateError> {
+    let mut budget = Budget::new(physical_bytes().unwrap_or(0).max(ARRAY_BYTES_MAX));
+    for table in program.tables.values() {
+        let params = |action: heddle_ir::ActionId| {
+            let params = &program.actions[action].params;
+            params.iter().map(|p| word_count(program.vars[p.var].ty.width())).sum::<usize>()
+        };
+        let args = table.actions.iter().map(|listed| params(listed.action)).max().unwrap_or(0);
+        let key = KeyLayout::of_table(table).entry_words();
+        let cells = match table.direct_counter {
+            Some(counter) => counter::cell_words(program.counters[counter].unit) * (workers + 1),
+            None => 0,
+        } + usize::from(table.direct_meter.is_some())
+            + usize::from(table.idle_timeout);
+        let bytes = crate::entry::bytes(key, args) + 8 * cells + INDEX_BYTES_PER_ENTRY;
+        budget.take(table.size, bytes as u64).map_err(|(wanted_bytes, limit_bytes)| {
+            let (name, entries) = (table.control.name.clone(), table.size);
+            StateError::TableTooLarge {
+                name,
+                entries,
+                bytes_per_entry: bytes as u64,
+                wanted_bytes,
+                limit_bytes,
+            }
+        })?;
+    }
+    Ok(())
 }
 
 /// Refuses a program whose arrays or entries would be too large, before anything is allocated.
@@ -113,12 +145,14 @@ impl State {
     /// The state a program starts with: its declared entries and default actions, registers at their initial
     /// values, all else empty.
     ///
-    /// Refuses arrays that together would take more than 16 GiB of address space before it allocates any.
+    /// Refuses arrays that together would take more than 16 GiB of address space, and tables that would take more
+    /// than that and than the machine has if they were full, before it allocates any.
     pub fn new(program: &Verified, workers: usize) -> Result<State, StateError> {
         if workers == 0 {
             return Err(StateError::NoWorkers);
         }
         check_sizes(program, workers)?;
+        check_tables(program, workers)?;
         let no_memory = |kind, name: &str, bytes: u64| {
             let name = name.to_string();
             move |_: NoMemory| StateError::NoMemory { kind, name, bytes }
@@ -359,6 +393,11 @@ impl State {
     /// How many sections had to wait for another.
     pub fn section_waits(&self) -> u64 {
         self.section_waits.load(Ordering::Relaxed)
+    }
+
+    /// How many reads and writes of register cells of more than 64 bits had to wait for a write of the same cell.
+    pub fn register_waits(&self) -> u64 {
+        self.registers.iter().map(Register::waits).sum()
     }
 
     /// Whether values are in a value set. `values` is laid out as for [`State::lookup`].

@@ -41,7 +41,7 @@ const ROOT_PAGE_WORDS: usize = ROOT_BYTES_MAX.div_ceil(PAGE_BYTES).div_ceil(64);
 pub(crate) const ROOT_BYTES_MAX: usize = size_of::<RootSlot<()>>() << ROOT_BITS;
 const PAGE_BYTES: usize = 4_096;
 /// Bytes of nodes that, with what they point to, stay in the caches near a core.
-const BYTES_NEAR: usize = if cfg!(test) { 64 } else { 16 << 10 };
+const BYTES_NEAR: usize = if cfg!(test) { 64 } else { 256 << 10 };
 /// Words before a node's pointers: the bitmaps.
 const BITMAPS: usize = 2;
 

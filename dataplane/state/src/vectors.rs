@@ -55,7 +55,12 @@ struct Page<N> {
 }
 
 /// The pages. Replaced as a whole when there is one more.
-struct Pages<N>(Box<[Held<Page<N>>]>);
+struct Pages<N> {
+    /// The nibbles with the numbers of their rows, in the order in which rows are intersected: those that tell most
+    /// entries apart first.
+    order: Box<[(Nibble, usize)]>,
+    pages: Box<[Held<Page<N>>]>,
+}
 
 /// Entries by position.
 pub(crate) struct Vectors<N> {
@@ -101,16 +106,20 @@ impl<N> Page<N> {
     }
 
     /// Offers every entry that is left when the rows of a key are intersected.
-    #[inline]
-    fn scan<const W: usize>(&self, nibbles: &[Nibble], key: &[u64], offer: &mut impl FnMut(NonNull<N>)) {
+    #[inline(always)] // For two numbers of words.
+    fn scan<const W: usize>(
+        &self,
+        order: &[(Nibble, usize)],
+        key: &[u64],
+        offer: &mut impl FnMut(NonNull<N>),
+    ) {
         let mut left = [u64::MAX; W];
-        let rows = self.rows.chunks_exact(VALUES * W);
-        for (nibble, rows) in nibbles.iter().zip(rows) {
-            let at = nibble.of(key) * W;
-            let Some(row) = rows.get(at..at + W) else { return };
+        for (nibble, number) in order {
+            let at = row(*number, nibble.of(key), W);
             let mut any = 0;
-            for (left, row) in left.iter_mut().zip(row) {
-                *left &= row.load(Ordering::Relaxed);
+            for (i, left) in left.iter_mut().enumerate() {
+                // SAFETY: a page with rows of so many words has one for every value of the nibbles of its set.
+                *left &= unsafe { self.rows.get_unchecked(at + i) }.load(Ordering::Relaxed);
                 any |= *left;
             }
             if any == 0 {
@@ -122,9 +131,17 @@ impl<N> Page<N> {
                 let offset = word * WORD + left.trailing_zeros() as usize;
                 left &= left - 1;
                 let entry = self.entries.get(offset).map_or(null_mut(), |e| e.load(Ordering::Acquire));
-                NonNull::new(entry).into_iter().for_each(&mut *offer);
+                if let Some(entry) = NonNull::new(entry) {
+                    offer(entry);
+                }
             }
         }
+    }
+
+    /// How many entries a nibble lets through for one of its values, on average, times a constant.
+    fn passes(&self, nibble: usize, words: usize) -> u32 {
+        let rows = self.rows.get(row(nibble, 0, words)..row(nibble, VALUES, words)).unwrap_or(&[]);
+        rows.iter().map(|word| word.load(Ordering::Relaxed).count_ones()).sum()
     }
 }
 
@@ -136,17 +153,22 @@ impl<N> Vectors<N> {
 
     /// The pages. Readers hold a snapshot, the writer its lock.
     #[inline]
-    fn pages(&self) -> &[Held<Page<N>>] {
+    fn published(&self) -> Option<&Pages<N>> {
         // SAFETY: pages are freed only after the snapshots that could load them are gone, by the writer.
-        unsafe { self.pages.load(Ordering::Acquire).as_ref() }.map_or(&[], |pages| &pages.0)
+        unsafe { self.pages.load(Ordering::Acquire).as_ref() }
+    }
+
+    fn pages(&self) -> &[Held<Page<N>>] {
+        self.published().map_or(&[], |published| &published.pages)
     }
 
     /// Offers every entry that may match a key: but for ranges, those that do. `least` is asked before each page for
     /// the lowest rank that is still of interest. The caller holds a snapshot or the writer's lock.
     #[inline]
     pub(crate) fn scan(&self, key: &[u64], mut offer: impl FnMut(NonNull<N>) -> u64) {
+        let Some(published) = self.published() else { return };
         let mut least = 0;
-        for (number, page) in self.pages().iter().enumerate() {
+        for (number, page) in published.pages.iter().enumerate() {
             // SAFETY: a page is freed when this is dropped.
             let page = unsafe { page.get() };
             if page.bound.load(Ordering::Relaxed) < least {
@@ -154,9 +176,9 @@ impl<N> Vectors<N> {
             }
             let mut take = |entry| least = offer(entry);
             if number == 0 {
-                page.scan::<FIRST_WORDS>(&self.nibbles, key, &mut take);
+                page.scan::<FIRST_WORDS>(&published.order, key, &mut take);
             } else {
-                page.scan::<WORDS>(&self.nibbles, key, &mut take);
+                page.scan::<WORDS>(&published.order, key, &mut take);
             }
         }
     }
@@ -221,7 +243,15 @@ impl<N> Vectors<N> {
     fn add_page(&self, later: &mut Vec<Later>) {
         let pages = self.pages();
         let new = Held::new(Page::new(self.nibbles.len(), row_words(pages.len())));
-        let pages = Pages(pages.iter().copied().chain([new]).collect());
+        let mut order: Vec<(Nibble, usize)> = self.nibbles.iter().copied().zip(0..).collect();
+        if let Some((last, words)) =
+            pages.last().zip(pages.len().checked_sub(1)).map(|(p, n)| (p, row_words(n)))
+        {
+            // SAFETY: a page is freed when this is dropped.
+            let last = unsafe { last.get() };
+            order.sort_by_cached_key(|(_, number)| last.passes(*number, words));
+        }
+        let pages = Pages { order: order.into(), pages: pages.iter().copied().chain([new]).collect() };
         let old = self.pages.swap(Held::new(pages).as_ptr(), Ordering::AcqRel);
         later.extend(Held::from_ptr(old).map(Held::into_later));
     }
@@ -254,7 +284,7 @@ impl<N> Drop for Vectors<N> {
         let Some(pages) = Held::from_ptr(self.pages.load(Ordering::Relaxed)) else { return };
         // SAFETY: `&mut self`: no reader is left; each page is listed once, and freed here alone.
         unsafe {
-            pages.get().0.iter().for_each(|page| page.free());
+            pages.get().pages.iter().for_each(|page| page.free());
             pages.free();
         }
     }

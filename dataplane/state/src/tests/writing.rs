@@ -602,6 +602,16 @@ fn absurd_sizes_are_refused_by_name() {
          17179869184; declare it smaller, or run fewer workers"
     );
     assert_eq!(State::new(&Fixture::new().verified(), 0).err(), Some(StateError::NoWorkers));
+    let mut fixture = Fixture::new();
+    fixture.table(&[(32, MatchKind::Exact)], 1_000);
+    for _ in 0..64 {
+        fixture.table(&[(32, MatchKind::Exact)], 1 << 32);
+    }
+    let error = State::new(&fixture.verified(), 1).expect_err("too large").to_string();
+    assert!(
+        error.contains(" has room for 4294967296 entries of 85 bytes and would take the tables to "),
+        "{error}"
+    );
     // A large one that is not used costs address space only.
     let mut fixture = Fixture::new();
     let register = fixture.register(32, 1 << 28);
