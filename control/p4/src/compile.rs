@@ -4,6 +4,7 @@ use heddle_ir::verify::Rule;
 
 use crate::check::check;
 use crate::diag::{Diagnostic, Diagnostics};
+use crate::lint::lint;
 use crate::lower::{LowerOptions, codes, lower};
 use crate::p4info::P4Info;
 use crate::source::{SourceMap, Span};
@@ -58,6 +59,7 @@ pub fn compile(files: &dyn Files, main: &str, options: &CompileOptions) -> Compi
     let output = match diagnostics.has_errors() {
         true => None,
         false => {
+            lint(&program, &mut diagnostics);
             let lower_options = LowerOptions { source_map: source_map.clone(), ..options.lower.clone() };
             lower(&program, &lower_options, &mut diagnostics).and_then(|lowered| {
                 match heddle_ir::verify(lowered.program) {

@@ -9,6 +9,7 @@ pub mod check;
 pub mod compile;
 pub mod diag;
 pub mod hir;
+pub mod lint;
 pub mod lower;
 pub mod p4info;
 pub mod source;

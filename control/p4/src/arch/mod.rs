@@ -32,6 +32,8 @@ pub(crate) struct Architecture {
     pub(crate) actions_are_atomic: bool,
     /// The annotation by which constant entries are ranked, the smallest first.
     pub(crate) entry_rank: Option<&'static str>,
+    /// How a program drops a packet, for those who look after what it says then.
+    pub(crate) drop: Option<Drop>,
     /// Its extern objects.
     pub(crate) objects: &'static [Object],
     /// Its extern functions.
@@ -40,6 +42,16 @@ pub(crate) struct Architecture {
     pub(crate) properties: &'static [TableProperty],
     /// Lowers the blocks given as arguments of `main` and what happens between them into the two entry points.
     pub(crate) build: fn(&mut Lowerer<'_>, &[Option<CValue>]) -> Lower<()>,
+}
+
+/// A drop that a later write takes back.
+pub(crate) struct Drop {
+    /// The extern function that marks the packet.
+    pub(crate) function: &'static str,
+    /// The type of the metadata that it writes to.
+    pub(crate) metadata: &'static str,
+    /// The field there.
+    pub(crate) field: &'static str,
 }
 
 /// A kind of extern object.

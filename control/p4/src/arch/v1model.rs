@@ -27,9 +27,9 @@ use heddle_ir::{
     Stmt, VarId,
 };
 
-use super::Architecture;
 use super::v1model_externs::{FUNCTIONS, OBJECTS};
 use super::v1model_tables::PROPERTIES;
+use super::{Architecture, Drop};
 use crate::hir::Ty;
 use crate::lower::{
     Binding, CValue, InstId, InstKind, Location, Lower, Lowerer, Shape, annotation, annotation_ints, fold,
@@ -43,6 +43,7 @@ pub(super) static V1MODEL: Architecture = Architecture {
     package: "V1Switch",
     actions_are_atomic: true,
     entry_rank: Some("priority"),
+    drop: Some(Drop { function: "mark_to_drop", metadata: "standard_metadata_t", field: "egress_spec" }),
     objects: OBJECTS,
     functions: FUNCTIONS,
     properties: PROPERTIES,

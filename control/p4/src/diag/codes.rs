@@ -24,7 +24,8 @@ impl CodeInfo {
 }
 
 /// Every section of the list.
-pub const SECTIONS: &[&[CodeInfo]] = &[SYNTAX, crate::check::codes::CHECK, crate::lower::codes::LOWER];
+pub const SECTIONS: &[&[CodeInfo]] =
+    &[SYNTAX, crate::check::codes::CHECK, crate::lower::codes::LOWER, crate::lint::codes::LINT];
 
 /// The entry of that code or name.
 pub fn find(code_or_name: &str) -> Option<&'static CodeInfo> {
