@@ -7,6 +7,7 @@
 use std::hint::black_box;
 use std::time::Instant;
 
+use heddle_benches::flat::Flat;
 use heddle_benches::tables::{Kind, Loaded};
 use heddle_state::Match;
 
@@ -56,6 +57,18 @@ fn main() {
                 });
                 (batch, one)
             };
+            if kind == Kind::Ipv4 {
+                let flat = Flat::new(loaded.matches().filter_map(|m| Flat::prefix(&m)).collect());
+                let one = windows(WINDOWS, BATCH, || {
+                    let keys = batches.next().unwrap_or(&[]).iter();
+                    black_box(keys.map(|key| flat.find(*key as u32)).sum::<u64>());
+                });
+                let per_entry = flat.bytes() as f64 / size as f64;
+                println!(
+                    "{:24}{size:>9} |                 | {:6.1} {:6.1} |           | {per_entry:.0}",
+                    "  the same, DIR-24-8", one.0, one.1
+                );
+            }
             let mut changes = loaded.changes();
             let change = windows(2_000, 2, || {
                 let (insert, delete) = changes.next();

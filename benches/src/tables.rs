@@ -260,6 +260,11 @@ impl Loaded {
         keys
     }
 
+    /// What each of its entries matches.
+    pub fn matches(&self) -> impl Iterator<Item = Vec<KeyMatch>> + '_ {
+        (0..self.size).map(|number| self.key(number, 1).matches)
+    }
+
     fn key(&self, number: u64, seed: u64) -> EntryKey {
         let (matches, _) = self.kind.entry(number, seed);
         let priority = self.kind.has_priority().then_some(1 + (number % 1_000) as u32);
