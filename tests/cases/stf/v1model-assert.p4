@@ -1,0 +1,30 @@
+// v1model: a failed assertion drops the packet, one that holds does nothing.
+
+#include <core.p4>
+#include <v1model.p4>
+
+header h_t { bit<8> v; }
+struct headers_t { h_t h; }
+struct meta_t {  }
+
+parser P(packet_in packet, out headers_t hdr, inout meta_t meta, inout standard_metadata_t std) {
+    state start {
+        packet.extract(hdr.h);
+        transition accept;
+    }
+}
+control V(inout headers_t hdr, inout meta_t meta) { apply { } }
+control I(inout headers_t hdr, inout meta_t meta, inout standard_metadata_t std) {
+    apply {
+        std.egress_spec = 2;
+        assert(hdr.h.v != 0);
+        assume(hdr.h.v < 100);
+        log_msg("value = {}", { hdr.h.v });
+    }
+}
+control E(inout headers_t hdr, inout meta_t meta, inout standard_metadata_t std) {
+    apply { }
+}
+control C(inout headers_t hdr, inout meta_t meta) { apply { } }
+control D(packet_out packet, in headers_t hdr) { apply { packet.emit(hdr); } }
+V1Switch(P(), V(), I(), E(), C(), D()) main;

@@ -1,0 +1,29 @@
+// v1model: ingress port, packet length, priority and queue depth are what they should be.
+
+#include <core.p4>
+#include <v1model.p4>
+
+header h_t { bit<8> port; bit<32> length; bit<8> depth; }
+struct headers_t { h_t h; }
+struct meta_t {  }
+
+parser P(packet_in packet, out headers_t hdr, inout meta_t meta, inout standard_metadata_t std) {
+    state start {
+        packet.extract(hdr.h);
+        transition accept;
+    }
+}
+control V(inout headers_t hdr, inout meta_t meta) { apply { } }
+control I(inout headers_t hdr, inout meta_t meta, inout standard_metadata_t std) {
+    apply { std.egress_spec = 2; }
+}
+control E(inout headers_t hdr, inout meta_t meta, inout standard_metadata_t std) {
+    apply {
+        hdr.h.port = (bit<8>) std.ingress_port;
+        hdr.h.length = std.packet_length;
+        hdr.h.depth = (bit<8>) std.enq_qdepth;
+    }
+}
+control C(inout headers_t hdr, inout meta_t meta) { apply { } }
+control D(packet_out packet, in headers_t hdr) { apply { packet.emit(hdr); } }
+V1Switch(P(), V(), I(), E(), C(), D()) main;

@@ -1,0 +1,28 @@
+// v1model: truncate cuts what is sent, headers included.
+
+#include <core.p4>
+#include <v1model.p4>
+
+header h_t { bit<8> length; }
+struct headers_t { h_t h; }
+struct meta_t {  }
+
+parser P(packet_in packet, out headers_t hdr, inout meta_t meta, inout standard_metadata_t std) {
+    state start {
+        packet.extract(hdr.h);
+        transition accept;
+    }
+}
+control V(inout headers_t hdr, inout meta_t meta) { apply { } }
+control I(inout headers_t hdr, inout meta_t meta, inout standard_metadata_t std) {
+    apply {
+        std.egress_spec = 2;
+        truncate((bit<32>) hdr.h.length);
+    }
+}
+control E(inout headers_t hdr, inout meta_t meta, inout standard_metadata_t std) {
+    apply { }
+}
+control C(inout headers_t hdr, inout meta_t meta) { apply { } }
+control D(packet_out packet, in headers_t hdr) { apply { packet.emit(hdr); } }
+V1Switch(P(), V(), I(), E(), C(), D()) main;
