@@ -290,7 +290,10 @@ impl Host {
                     control.push_back(receiver.answer(Content::UetNack { psn }));
                     return;
                 }
+                let before = whole.len();
                 let new = receiver.take_any(psn, last, whole);
+                // A message's last packet may have overtaken the others: then these ask for no answer.
+                let ack_request = ack_request || whole.len() > before;
                 if new {
                     counts.payload_bytes += u64::from(payload_bytes);
                 }
@@ -478,8 +481,11 @@ impl Sender {
                 psn: psn as u32,
                 first: is_first,
                 last: is_last,
-                // What closes the window has to be answered.
-                ack_request: is_last || self.under_way as f64 >= self.window.floor(),
+                // What closes the window has to be answered, and all of a window too small for the receiver to
+                // answer by itself.
+                ack_request: is_last
+                    || self.under_way as f64 >= self.window.floor()
+                    || self.window < f64::from(2 * config.ack_every),
                 payload_bytes,
                 job: self.opening.job + 1,
             },
