@@ -11,7 +11,7 @@ pub(crate) enum Collective {
     Tree,
     /// All-reduce by recursive halving, then doubling.
     HalvingDoubling,
-    /// Each rank sends each other its n-th: in step s, the one s further on.
+    /// Each rank sends each other its n-th, to all at once.
     AllToAll,
     /// Forward and backward through stages, in eight micro-batches.
     Pipeline,
@@ -65,8 +65,10 @@ pub(crate) fn schedule(collective: Collective, ranks: usize, bytes: u64, salt: u
             (0..n).map(|rank| (0..2 * (n - 1)).map(|_| step(rank)).collect()).collect()
         }
         Collective::AllToAll => {
-            let step = |rank: usize, s: usize| op(vec![((rank + s) % n, part)], vec![(rank + n - s) % n]);
-            (0..n).map(|rank| (1..n).map(|s| step(rank, s)).collect()).collect()
+            // All at once, each rank beginning with the next one, as grouped sends and receives do.
+            let to = |rank: usize| (1..n).map(|s| ((rank + s) % n, part)).collect();
+            let from = |rank: usize| (1..n).map(|s| (rank + n - s) % n).collect();
+            (0..n).map(|rank| vec![op(to(rank), from(rank))]).collect()
         }
         Collective::ExpertParallel => {
             let mut random = fastrand::Rng::with_seed(salt);
@@ -77,12 +79,11 @@ pub(crate) fn schedule(collective: Collective, ranks: usize, bytes: u64, salt: u
             };
             (0..n)
                 .map(|rank| {
-                    let there = (1..n).map(|s| ((rank + s) % n, (rank + n - s) % n));
-                    let back = there.clone();
-                    there
-                        .map(|(dst, src)| op(vec![(dst, to(dst))], vec![src]))
-                        .chain(back.map(|(dst, src)| op(vec![(dst, to(rank))], vec![src])))
-                        .collect()
+                    let others = || (1..n).map(|s| (rank + s) % n);
+                    let from = || (1..n).map(|s| (rank + n - s) % n).collect::<Vec<_>>();
+                    let there = others().map(|dst| (dst, to(dst))).collect();
+                    let back = others().map(|dst| (dst, to(rank))).collect();
+                    vec![op(there, from()), op(back, from())]
                 })
                 .collect()
         }

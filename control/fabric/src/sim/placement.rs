@@ -7,6 +7,10 @@ use std::collections::HashMap;
 use super::tables::group;
 use super::topology::{NodeIndex, Topology};
 
+/// Orders in which heavy flows are tried, and times that each is moved.
+const ORDERS: usize = 64;
+const ROUNDS: usize = 6;
+
 /// A flow to be pinned.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Flow {
@@ -34,39 +38,67 @@ pub(crate) fn pin(topology: &Topology, flows: &[Flow]) -> Vec<usize> {
         });
         choices.push(links.collect());
     }
-    // Loads by cable: leaves send up and receive down over the same cables, in opposite directions.
-    let mut up = vec![0u64; topology.cables.len()];
-    let mut down = vec![0u64; topology.cables.len()];
-    let mut member = vec![0; flows.len()];
-    let mut order: Vec<usize> = (0..flows.len()).collect();
-    order.sort_by_key(|&flow| std::cmp::Reverse(flows[flow].bytes));
-    for round in 0..4 {
-        for &index in &order {
-            let (flow, links) = (&flows[index], &choices[index]);
-            if links.is_empty() {
-                continue;
+    // Heavy flows decide: they are tried in several orders, and the best way of placing them is kept.
+    let most = flows.iter().map(|flow| flow.bytes).max().unwrap_or(0);
+    let (heavy, light): (Vec<usize>, Vec<usize>) =
+        (0..flows.len()).partition(|&flow| 2 * flows[flow].bytes >= most);
+    let mut random = fastrand::Rng::with_seed(0);
+    let mut best: Option<(u64, Loads)> = None;
+    for _ in 0..ORDERS {
+        let mut order = heavy.clone();
+        random.shuffle(&mut order);
+        let mut loads = Loads::new(topology.cables.len(), flows.len());
+        for _ in 0..ROUNDS {
+            for &flow in &order {
+                loads.place(flow, flows[flow].bytes, &choices[flow]);
             }
-            let charge =
-                |loads: (&mut Vec<u64>, &mut Vec<u64>), (u, d): (usize, Option<usize>), add: bool| {
-                    let change = |load: &mut u64| {
-                        *load = if add { *load + flow.bytes } else { load.saturating_sub(flow.bytes) };
-                    };
-                    change(&mut loads.0[u]);
-                    if let Some(d) = d {
-                        change(&mut loads.1[d]);
-                    }
-                };
-            if round > 0 {
-                charge((&mut up, &mut down), links[member[index]], false);
-            }
-            let cost = |&(u, d): &(usize, Option<usize>)| {
-                let below = d.map_or(0, |d| down[d]);
-                (up[u].max(below), up[u] + below)
-            };
-            let best = (0..links.len()).min_by_key(|&i| cost(&links[(i + index) % links.len()])).unwrap_or(0);
-            member[index] = (best + index) % links.len();
-            charge((&mut up, &mut down), links[member[index]], true);
+        }
+        let worst = loads.up.iter().chain(&loads.down).copied().max().unwrap_or(0);
+        if best.as_ref().is_none_or(|(known, _)| worst < *known) {
+            best = Some((worst, loads));
         }
     }
-    member
+    let mut loads = best.map_or_else(|| Loads::new(topology.cables.len(), flows.len()), |(_, loads)| loads);
+    for _ in 0..ROUNDS {
+        for &flow in &light {
+            loads.place(flow, flows[flow].bytes, &choices[flow]);
+        }
+    }
+    loads.member.into_iter().map(|member| member.unwrap_or(0)).collect()
+}
+
+/// Loads by cable, up and down it, and the member of each flow that has been placed.
+struct Loads {
+    up: Vec<u64>,
+    down: Vec<u64>,
+    member: Vec<Option<usize>>,
+}
+
+impl Loads {
+    fn new(cables: usize, flows: usize) -> Self {
+        Self { up: vec![0; cables], down: vec![0; cables], member: vec![None; flows] }
+    }
+
+    /// Moves a flow to where it adds least to the sum of the squares of all loads.
+    fn place(&mut self, flow: usize, bytes: u64, links: &[(usize, Option<usize>)]) {
+        if links.is_empty() {
+            return;
+        }
+        if let Some((up, down)) = self.member[flow].map(|member| links[member]) {
+            self.up[up] = self.up[up].saturating_sub(bytes);
+            if let Some(down) = down {
+                self.down[down] = self.down[down].saturating_sub(bytes);
+            }
+        }
+        let cost =
+            |&(up, down): &(usize, Option<usize>)| self.up[up] + down.map_or(0, |down| self.down[down]);
+        let turned = |i: usize| (i + flow) % links.len();
+        let best = turned((0..links.len()).min_by_key(|&i| cost(&links[turned(i)])).unwrap_or(0));
+        let (up, down) = links[best];
+        self.up[up] += bytes;
+        if let Some(down) = down {
+            self.down[down] += bytes;
+        }
+        self.member[flow] = Some(best);
+    }
 }
