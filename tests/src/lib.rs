@@ -1,5 +1,7 @@
 //! What the tests of the whole share.
 
+pub mod generator;
+
 use std::io;
 use std::path::{Path, PathBuf};
 

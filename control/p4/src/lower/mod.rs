@@ -68,6 +68,8 @@ pub struct LowerOptions {
     pub slots_max: usize,
     /// Whether it is enough that a program without a pipeline of a known architecture is right as P4-16.
     pub language_only: bool,
+    /// Whether the pipeline is simplified. Its meaning is the same either way.
+    pub optimise: bool,
     /// Where source lines come from, for messages that the pipeline itself gives.
     pub source_map: SourceMap,
 }
@@ -81,6 +83,7 @@ impl Default for LowerOptions {
             statements_max: 1 << 20,
             slots_max: 1 << 18,
             language_only: false,
+            optimise: true,
             source_map: SourceMap::default(),
         }
     }
@@ -127,7 +130,9 @@ pub fn lower(program: &hir::Program, options: &LowerOptions, diags: &mut Diagnos
     if built.is_err() || diags.error_count() > errors {
         return None;
     }
-    optimise::run(&mut ir);
+    if options.optimise {
+        optimise::run(&mut ir);
+    }
     Some(Lowered { program: ir, p4info })
 }
 
