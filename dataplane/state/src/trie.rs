@@ -21,12 +21,14 @@ mod model;
 mod tests;
 
 use std::ptr::{NonNull, null_mut};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::memory::NoMemory;
 #[cfg(not(loom))]
 use crate::memory::{Zeroed, free_zeroed, zeroed};
 use crate::prefetch::prefetch;
 use crate::reclaim::Later;
+use crate::slab::{LINE_BYTES, Slab};
 use crate::sync::{AtomicPtr, AtomicU64, AtomicUsize, Ordering};
 
 /// Bits that the table at the root takes, if keys have as many.
@@ -173,29 +175,49 @@ impl Node {
         BITMAPS + children.count_ones() as usize + leaves.count_ones() as usize
     }
 
+    /// A node of these words, in whole cache lines.
+    fn new(slab: &Mutex<Slab>, words: &[*mut ()]) -> Node {
+        let block = lock(slab).allocate(words.len() * size_of::<AtomicPtr<()>>());
+        let start: NonNull<AtomicPtr<()>> = block.cast();
+        for (at, word) in words.iter().enumerate() {
+            // SAFETY: the block has room for as many words, and is nobody else's yet.
+            unsafe { start.add(at).write(AtomicPtr::new(*word)) }
+        }
+        Node(start)
+    }
+
     /// # Safety
-    /// Nobody can reach the node any more, and it is freed once.
-    unsafe fn free(self) {
-        // SAFETY: made by `Draft::build` as a boxed slice of so many words.
+    /// Nobody can reach the node any more, and it is freed once, to the slab that it was made with.
+    unsafe fn free(self, slab: &Mutex<Slab>) {
+        // SAFETY: `new` has made so many words in a block of as many bytes.
         unsafe {
             let words = std::ptr::slice_from_raw_parts_mut(self.0.as_ptr(), self.words());
-            drop(Box::from_raw(words));
+            let bytes = words.len() * size_of::<AtomicPtr<()>>();
+            std::ptr::drop_in_place(words);
+            lock(slab).free(self.0.cast(), bytes);
         }
     }
 
-    /// Frees it once no reader can be in it.
-    fn into_later(self) -> Later {
+    /// Frees it once no reader can be in it. The slab is there until then.
+    fn into_later(self, slab: &Mutex<Slab>) -> Later {
         /// # Safety
-        /// As for [`Later::new`].
-        unsafe fn run(node: *mut (), _: *mut (), _: usize, _: &mut Vec<Later>) {
+        /// As for [`Later::new`]: the second points to the node's slab.
+        unsafe fn run(node: *mut (), slab: *mut (), _: usize, _: &mut Vec<Later>) {
             if let Some(words) = NonNull::new(node) {
-                // SAFETY: run once, after every reader that could reach the node is gone.
-                unsafe { Node(words.cast()).free() }
+                // SAFETY: run once, after every reader that could reach the node is gone; a trie is freed later than
+                // what it retires.
+                unsafe { Node(words.cast()).free(&*slab.cast::<Mutex<Slab>>()) }
             }
         }
+        let slab = std::ptr::from_ref(slab).cast_mut();
         // SAFETY: `run` frees the node, once.
-        unsafe { Later::new(self.0.as_ptr().cast(), null_mut(), 0, run) }
+        unsafe { Later::new(self.0.as_ptr().cast(), slab.cast(), 0, run) }
     }
+}
+
+/// The slab, which only the writer locks.
+fn lock(slab: &Mutex<Slab>) -> MutexGuard<'_, Slab> {
+    slab.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// A node taken apart.
@@ -260,7 +282,7 @@ impl<N> Draft<N> {
     }
 
     /// The node.
-    fn build(&self) -> Node {
+    fn build(&self, slab: &Mutex<Slab>) -> Node {
         let mut words = vec![null_mut(); BITMAPS];
         let (mut children, mut leaves) = (0u64, 0u64);
         for (slot, child) in self.children.iter().enumerate() {
@@ -277,20 +299,20 @@ impl<N> Draft<N> {
                 before = *leaf;
             }
         }
-        let words: Box<[AtomicPtr<()>]> = words
-            .into_iter()
-            .enumerate()
-            .map(|(i, word)| match i {
-                0 => AtomicPtr::new(std::ptr::without_provenance_mut(children as usize)),
-                1 => AtomicPtr::new(std::ptr::without_provenance_mut(leaves as usize)),
-                _ => AtomicPtr::new(word),
-            })
-            .collect();
-        Node(NonNull::from(Box::leak(words)).cast())
+        words[0] = std::ptr::without_provenance_mut(children as usize);
+        words[1] = std::ptr::without_provenance_mut(leaves as usize);
+        Node::new(slab, &words)
     }
 
     /// Adds a prefix longer than `at` bits, whose first `at` bits are those of this node.
-    fn put(&mut self, at: u32, prefix: Prefix, entry: NonNull<N>, prefixes: &impl Prefixes<N>) {
+    fn put(
+        &mut self,
+        at: u32,
+        prefix: Prefix,
+        entry: NonNull<N>,
+        prefixes: &impl Prefixes<N>,
+        slab: &Mutex<Slab>,
+    ) {
         if prefix.len <= at + STRIDE {
             for leaf in &mut self.leaves[slots(at, prefix)] {
                 if NonNull::new(*leaf).is_none_or(|other| prefixes.of(other).len <= prefix.len) {
@@ -302,7 +324,7 @@ impl<N> Draft<N> {
         let child = &mut self.children[prefix.bits.bits(at, STRIDE)];
         match *child {
             Link::Alone(other) if prefixes.of(other) != prefix => {
-                *child = both(at + STRIDE, other, entry, prefixes);
+                *child = both(at + STRIDE, other, entry, prefixes, slab);
             }
             // The caller goes into a node that there is.
             Link::Nothing | Link::Alone(_) | Link::Node(_) => *child = Link::Alone(entry),
@@ -317,11 +339,17 @@ fn slots(at: u32, prefix: Prefix) -> std::ops::Range<usize> {
 }
 
 /// A node for two different prefixes that are longer than `at` bits and begin with the same.
-fn both<N>(at: u32, one: NonNull<N>, other: NonNull<N>, prefixes: &impl Prefixes<N>) -> Link<N> {
+fn both<N>(
+    at: u32,
+    one: NonNull<N>,
+    other: NonNull<N>,
+    prefixes: &impl Prefixes<N>,
+    slab: &Mutex<Slab>,
+) -> Link<N> {
     let mut draft = Draft::new();
-    draft.put(at, prefixes.of(one), one, prefixes);
-    draft.put(at, prefixes.of(other), other, prefixes);
-    Link::Node(draft.build())
+    draft.put(at, prefixes.of(one), one, prefixes, slab);
+    draft.put(at, prefixes.of(other), other, prefixes, slab);
+    Link::Node(draft.build(slab))
 }
 
 /// Prefixes of keys of one width.
@@ -341,6 +369,8 @@ struct WriterPart {
     root_pages: [AtomicU64; ROOT_PAGE_WORDS],
     /// Bytes that nodes take.
     node_bytes: AtomicUsize,
+    /// Where nodes are.
+    slab: Mutex<Slab>,
 }
 
 // SAFETY: a trie hands out pointers, never what they point to; its own cells are atomics.
@@ -365,6 +395,10 @@ impl<N> Walk<N> {
     #[inline]
     pub(crate) fn prefetch(&self) {
         prefetch(self.next.cast_const());
+        if self.goes_on() {
+            // What the bitmaps lead to is in the second line as often as in the first.
+            prefetch(self.next.wrapping_byte_add(LINE_BYTES).cast_const());
+        }
     }
 
     /// Whether a node comes next.
@@ -437,6 +471,7 @@ impl<N> Trie<N> {
             writer: Box::new(WriterPart {
                 root_pages: std::array::from_fn(|_| AtomicU64::new(0)),
                 node_bytes: AtomicUsize::new(0),
+                slab: Mutex::new(Slab::new()),
             }),
         })
     }
@@ -540,7 +575,7 @@ impl<N> Trie<N> {
                     return;
                 }
                 Link::Alone(other) => {
-                    let node = both(at, other, entry, prefixes);
+                    let node = both(at, other, entry, prefixes, &self.writer.slab);
                     self.count_below(node, true);
                     self.put(link, node);
                     return;
@@ -562,8 +597,8 @@ impl<N> Trie<N> {
                 Some(_) | None => {
                     // SAFETY: as above.
                     let mut draft = unsafe { Draft::of(node) };
-                    draft.put(at, prefix, entry, prefixes);
-                    self.replace(link, node, Link::Node(draft.build()), later);
+                    draft.put(at, prefix, entry, prefixes, &self.writer.slab);
+                    self.replace(link, node, Link::Node(draft.build(&self.writer.slab)), later);
                     return;
                 }
             }
@@ -581,7 +616,7 @@ impl<N> Trie<N> {
             self.count(new, true);
         }
         self.count(node, false);
-        later.push(node.into_later());
+        later.push(node.into_later(&self.writer.slab));
     }
 
     /// Counts a new node's bytes and those of the nodes below.
@@ -596,7 +631,7 @@ impl<N> Trie<N> {
 
     fn count(&self, node: Node, added: bool) {
         // SAFETY: only the writer frees nodes.
-        let bytes = unsafe { node.words() } * size_of::<AtomicPtr<()>>();
+        let bytes = (unsafe { node.words() } * size_of::<AtomicPtr<()>>()).next_multiple_of(LINE_BYTES);
         let now = self.writer.node_bytes.load(Ordering::Relaxed);
         let now = if added { now + bytes } else { now.saturating_sub(bytes) };
         self.writer.node_bytes.store(now, Ordering::Relaxed);
@@ -687,7 +722,7 @@ impl<N> Trie<N> {
             Some(alone) => alone,
             None => {
                 draft.children.iter_mut().filter(|c| c.word().is_null()).for_each(|c| *c = Link::Nothing);
-                Link::Node(draft.build())
+                Link::Node(draft.build(&self.writer.slab))
             }
         };
         self.replace(link, node, by, later);
@@ -740,15 +775,15 @@ unsafe fn free_root<N>(root: NonNull<RootSlot<N>>, len: usize) {
 ///
 /// # Safety
 /// Nobody else can reach them.
-unsafe fn free_below<N>(link: Link<N>) {
+unsafe fn free_below<N>(link: Link<N>, slab: &Mutex<Slab>) {
     if let Link::Node(node) = link {
         // SAFETY: not freed yet, by the caller's promise; each node is below one slot.
         unsafe {
             let (children, _) = node.bitmaps();
             for at in 0..children.count_ones() as usize {
-                free_below(Link::<N>::read(node.word(BITMAPS + at).load(Ordering::Relaxed)));
+                free_below(Link::<N>::read(node.word(BITMAPS + at).load(Ordering::Relaxed)), slab);
             }
-            node.free();
+            node.free(slab);
         }
     }
 }
@@ -760,7 +795,9 @@ impl<N> Drop for Trie<N> {
         let slots = if self.writer.node_bytes.load(Ordering::Relaxed) == 0 { 0 } else { len };
         for slot in 0..slots {
             // SAFETY: within the table; `&mut self`: nobody else can reach what is below.
-            unsafe { free_below(Link::<N>::read(self.root.add(slot).as_ref().child.load(Ordering::Relaxed))) }
+            let child = unsafe { self.root.add(slot).as_ref() }.child.load(Ordering::Relaxed);
+            // SAFETY: as above.
+            unsafe { free_below(Link::<N>::read(child), &self.writer.slab) }
         }
         // SAFETY: made by `new` with this length, and freed once.
         unsafe { free_root(self.root, len) }
