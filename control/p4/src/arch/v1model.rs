@@ -50,8 +50,10 @@ pub(super) static V1MODEL: Architecture = Architecture {
     build,
 };
 
-/// The port that means "drop".
-pub(super) const DROP_PORT: u128 = 511;
+/// The port of packets to drop: the largest that a port field can hold, which is 511 in v1model as it comes.
+pub(super) fn drop_port(width: u32) -> Expr {
+    Expr::Const(Bits::ones(width))
+}
 
 /// What the parameters of the blocks are.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -263,6 +265,17 @@ impl Lowerer<'_> {
                 fold::eq(Expr::Read(place), konst(width, value))
             }
             _ => Expr::Const(Bits::bool(value == 0)),
+        }
+    }
+
+    /// Whether `egress_spec` is the port of packets to drop.
+    fn is_dropped(&self) -> Expr {
+        match self.standard("egress_spec") {
+            Some(Location::Scalar(place)) => {
+                let width = self.place_ty(&place).width();
+                fold::eq(Expr::Read(place), drop_port(width))
+            }
+            _ => Expr::Const(Bits::bool(false)),
         }
     }
 
@@ -518,7 +531,7 @@ fn after_ingress(l: &mut Lowerer<'_>, received: &ReceivedClones) {
     let group = l.standard_read("mcast_grp", 32);
     let spec = l.standard_read("egress_spec", 32);
     let unicast = vec![Stmt::If {
-        cond: l.standard_is("egress_spec", DROP_PORT),
+        cond: l.is_dropped(),
         then: vec![Stmt::Decide(Decision::Drop(DropReason::IngressDrop))],
         els: vec![Stmt::Decide(Decision::Enqueue { port: spec, queue: queue.clone() })],
     }];
@@ -598,7 +611,7 @@ fn after_egress(l: &mut Lowerer<'_>, headers: &Location, compute: Callee, depars
         |preserve| vec![Stmt::Decide(Decision::Recirculate(preserve))],
         vec![Stmt::Decide(Decision::Transmit)],
     ));
-    let cond = l.standard_is("egress_spec", DROP_PORT);
+    let cond = l.is_dropped();
     l.emit(Stmt::If { cond, then: vec![Stmt::Decide(Decision::Drop(DropReason::EgressDrop))], els: kept });
     Ok(())
 }

@@ -6,7 +6,7 @@ use heddle_ir as ir;
 use heddle_ir::{BinaryOp, Bits, CounterUnit, Expr, HashAlgorithm, Place, Stmt, UnaryOp, VarId};
 
 use super::packet::whole;
-use super::v1model::{DROP_PORT, Request, preserve_location};
+use super::v1model::{Request, drop_port, preserve_location};
 use super::{DigestUse, Function, Object};
 use crate::hir::{Arg, ExprKind, Ty};
 use crate::lower::{
@@ -460,11 +460,13 @@ fn mark_to_drop(l: &mut Lowerer<'_>, call: &ExternCall<'_>) -> Lower<Value> {
         },
         None => standard,
     };
-    for (name, value) in [("egress_spec", DROP_PORT), ("mcast_grp", 0)] {
+    let values: [(&str, fn(u32) -> Expr); 2] =
+        [("egress_spec", drop_port), ("mcast_grp", |width| konst(width, 0))];
+    for (name, value) in values {
         let field = names.iter().position(|n| &**n == name).and_then(|i| l.field_of(&target, i));
         if let Some(Location::Scalar(place)) = field {
             let width = l.place_ty(&place).width();
-            l.emit(Stmt::Assign(place, konst(width, value)));
+            l.emit(Stmt::Assign(place, value(width)));
         }
     }
     Ok(Value::Void)

@@ -177,4 +177,7 @@ crate::diagnostic_codes! {
         "A parser or control lacks something that most have, such as an explicit transition of a state.";
     MISMATCHED_ENTRY = "W0308", "mismatch",
         "A value or mask contains bits that can never match, such as a one where the mask has a zero.";
+    INT_AS_NEW_TYPE = "W0309", "int-as-new-type",
+        "A number without width stands where a value of a `type` is needed. P4-16 wants a cast here, as a `type` is \
+         different from what it is made of; p4c does without one, and so does Heddle. Write `(port_id_t)0`.";
 }

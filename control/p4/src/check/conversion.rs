@@ -11,7 +11,8 @@ use super::constants::{Literal, fits, literal, wrap};
 use super::inference::{DOTS_FIELD, Fit, Inference, is_list, substitute};
 use super::types::count;
 use crate::diag::Diagnostic;
-use crate::hir::{BinaryOp, Expr, ExprKind, Ty, UnaryOp};
+
+use crate::hir::{BinaryOp, Expr, ExprKind, NewType, Ty, UnaryOp};
 use crate::source::Span;
 
 /// What wants a value to be of a certain type, for messages.
@@ -233,6 +234,20 @@ impl Checker<'_> {
             }
             (kind, Ty::Unknown) => retyped(kind),
             (kind, _) if expr.ty == Ty::Unknown => retyped(kind),
+            // Section 8.25 wants a cast; p4c does without, and programs such as SONiC's depend on it.
+            (kind, Ty::New(id)) if expr.ty == Ty::InfInt => {
+                let NewType { decl, underlying } = self.program.types.new_types[*id].clone();
+                self.emit(
+                    Diagnostic::warning(
+                        INT_AS_NEW_TYPE,
+                        span,
+                        format!("a number becomes a `{}` without a cast", decl.name),
+                    )
+                    .help(format!("write `({})` before it", decl.name)),
+                );
+                let inner = self.convert(Expr { kind, ty: Ty::InfInt, span }, &underlying);
+                retyped(ExprKind::Cast(Box::new(inner)))
+            }
             (kind, Ty::Bit(_) | Ty::Int(_)) if expr.ty == Ty::InfInt => {
                 self.narrow(Expr { kind, ty: Ty::InfInt, span }, to)
             }

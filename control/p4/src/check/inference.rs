@@ -237,6 +237,10 @@ impl Checker<'_> {
             (Ty::Infer(id), other) => self.unify_unknown(inference, *id, other, fit, false),
             (other, Ty::Infer(id)) => self.unify_unknown(inference, *id, other, fit, true),
             (Ty::Bit(_) | Ty::Int(_), Ty::InfInt) => fit == Fit::Assign,
+            (Ty::New(id), Ty::InfInt) => {
+                let underlying = &self.program.types.new_types[*id].underlying;
+                fit == Fit::Assign && self.is_assignable(underlying, &from)
+            }
             (Ty::Bit(_) | Ty::Int(_) | Ty::InfInt, Ty::Enum(_)) => match self.enum_underlying(&from) {
                 Some(underlying) => fit == Fit::Assign && *underlying == to,
                 None => false,

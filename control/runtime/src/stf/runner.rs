@@ -10,13 +10,13 @@ use std::sync::Arc;
 use heddle_engine::{Config, EngineError, Event, PortConfig, Switch};
 use heddle_exec::Executor;
 use heddle_exec::trace::TraceSink;
-use heddle_ir::{Bits, Program};
+use heddle_ir::{Bits, Program, TableId};
 use heddle_packet::PortId;
 use heddle_ports::Port;
 use heddle_ports::memory::{MemoryOptions, MemoryPeer, pair};
 use heddle_state::{
-    CloneSession, CounterValue, DirectOf, EntryAction, EntryKey, EntrySpec, MeterConfig, MulticastGroup,
-    OneShotMember, Replica, State, StateError, Update, WriteError,
+    ActionSpec, CloneSession, CounterValue, DirectOf, EntryAction, EntryKey, EntrySpec, MeterConfig,
+    MulticastGroup, OneShotMember, Replica, State, StateError, Update, WriteError,
 };
 
 use super::script::{ActionText, Command, CounterCheck, ReadKind, Relation, Script};
@@ -263,7 +263,7 @@ impl Runner {
             }
             Command::SetDefault { table, action } => {
                 let table = names.table(table)?;
-                let action = entry::action(names, table, &action.name, args(action))?;
+                let action = action_spec(names, table, action)?;
                 self.write(Update::SetDefault { table, action })?;
             }
             Command::RemoveAll => {
@@ -580,8 +580,27 @@ fn holds(relation: Relation, left: &Bits, right: &Bits) -> bool {
     relation.holds(&left.cmp_unsigned(right), &std::cmp::Ordering::Equal)
 }
 
-fn args(action: &ActionText) -> impl Iterator<Item = (&str, String)> {
-    action.args.iter().map(|(name, value)| (name.as_str(), value.clone()))
+/// The action that a table may run, with its arguments by name.
+fn action_spec(names: Names<'_>, table: TableId, written: &ActionText) -> Result<ActionSpec, CommandError> {
+    let params = &names.program().actions[names.action(table, &written.name)?].params;
+    let args: Option<Vec<(&str, String)>> = written
+        .args
+        .iter()
+        .enumerate()
+        .map(|(position, (name, value))| {
+            let name = name.as_deref().or(params.get(position).map(|param| param.name.as_str()))?;
+            Some((name, value.clone()))
+        })
+        .collect();
+    let args = args.ok_or_else(|| {
+        CommandError::Missing(format!(
+            "the action `{}` has {} parameters, and {} arguments are given",
+            written.name,
+            params.len(),
+            written.args.len()
+        ))
+    })?;
+    Ok(entry::action(names, table, &written.name, args)?)
 }
 
 fn entry_spec(
@@ -597,7 +616,7 @@ fn entry_spec(
         entry::matches(names, table, keys.iter().cloned(), true, |text, key| entry::key_match(&text, key))?;
     let mut specs = Vec::new();
     for action in actions {
-        specs.push(entry::action(names, table, &action.name, args(action))?);
+        specs.push(action_spec(names, table, action)?);
     }
     let action = match (definition.profile, specs.as_slice()) {
         (None, [one]) => EntryAction::Action(one.clone()),

@@ -186,13 +186,13 @@ pub enum ReadKind {
     CloneSession,
 }
 
-/// An action with named arguments.
+/// An action with its arguments.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ActionText {
     /// Action.
     pub name: String,
-    /// Arguments.
-    pub args: Vec<(String, String)>,
+    /// Arguments: parameter, if it is named, and value. Without names they are in the order of the parameters.
+    pub args: Vec<(Option<String>, String)>,
 }
 
 /// What a counter has to be.
@@ -565,9 +565,12 @@ fn action(text: &str) -> Result<(ActionText, &str), String> {
     let close = text[open..].find(')').map(|at| open + at).ok_or_else(wanted)?;
     let mut args = Vec::new();
     for arg in text[open + 1..close].split(',').map(str::trim).filter(|a| !a.is_empty()) {
-        let (name, value) =
-            arg.split_once(':').ok_or_else(|| format!("`{arg}` is no argument; `NAME:VALUE` is wanted"))?;
-        args.push((name.trim().to_owned(), value.trim().to_owned()));
+        args.push(match arg.split_once(':') {
+            Some((name, value)) if !name.starts_with(|c: char| c.is_ascii_digit()) => {
+                (Some(name.trim().to_owned()), value.trim().to_owned())
+            }
+            Some(_) | None => (None, arg.to_owned()),
+        });
     }
     let name = unquote(text[..open].trim());
     if name.is_empty() || name.contains(char::is_whitespace) {
@@ -649,13 +652,15 @@ mod tests {
         );
         let [action] = actions.as_slice() else { panic!("{actions:?}") };
         assert_eq!(action.name, "fwd.set");
-        assert_eq!(action.args, [("port".into(), "2".into()), ("mac".into(), "0x1".into())]);
+        assert_eq!(action.args, [(Some("port".into()), "2".into()), (Some("mac".into()), "0x1".into())]);
+        let Command::Add { actions, .. } = one("add t k:1 set(2, 0x1)") else { panic!("not an add") };
+        assert_eq!(actions[0].args, [(None, "2".into()), (None, "0x1".into())]);
         let Command::Add { keys, actions, .. } = one("add t ip:2001:db8::1/64 a(mac:02:00:00:00:00:01) b()")
         else {
             panic!("not an add");
         };
         assert_eq!(keys, [("ip".into(), "2001:db8::1/64".into())]);
-        assert_eq!(actions[0].args, [("mac".into(), "02:00:00:00:00:01".into())]);
+        assert_eq!(actions[0].args, [(Some("mac".into()), "02:00:00:00:00:01".into())]);
         assert_eq!(actions[1].name, "b");
         assert!(matches!(one("add c.t e:0 c.a()"), Command::Add { priority: None, .. }));
         assert!(Script::parse("add t").is_err());
