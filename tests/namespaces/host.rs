@@ -121,6 +121,11 @@ impl Host {
         run(&self.words(words))
     }
 
+    /// Offload settings of its interface as ethtool prints them.
+    pub(crate) fn offloads(&self) -> Result<String, Failed> {
+        self.exec(&["ethtool", "-k", &self.interface()])
+    }
+
     /// Starts a command that is killed when its value goes.
     pub(crate) fn spawn(&self, words: &[&str]) -> Result<Background, Failed> {
         let words = self.words(words);
@@ -226,8 +231,18 @@ pub(crate) struct Link {
 
 impl Link {
     pub(crate) fn veth(host: &Host, mtu_bytes: u32) -> Result<Link, Failed> {
-        let (outer, inner) = (unique("o"), unique("i"));
-        run(&["ip", "link", "add", &outer, "type", "veth", "peer", "name", &inner])?;
+        Link::veth_with_queues(host, mtu_bytes, 1)
+    }
+
+    /// With so many queues at both ends.
+    pub(crate) fn veth_with_queues(host: &Host, mtu_bytes: u32, queues: u32) -> Result<Link, Failed> {
+        let (outer, inner, queues) = (unique("o"), unique("i"), queues.to_string());
+        let sizes = ["numrxqueues", &queues, "numtxqueues", &queues];
+        let mut words = vec!["ip", "link", "add", &outer];
+        words.extend(sizes);
+        words.extend(["type", "veth", "peer", "name", &inner]);
+        words.extend(sizes);
+        run(&words)?;
         let link = Link { outer };
         run(&["ip", "link", "set", &link.outer, "mtu", &mtu_bytes.to_string(), "up"])?;
         host.adopt(&inner, mtu_bytes)?;
@@ -242,6 +257,16 @@ impl Link {
     /// Offload settings as ethtool prints them.
     pub(crate) fn offloads(&self) -> Result<String, Failed> {
         run(&["ethtool", "-k", &self.outer])
+    }
+
+    /// What an XDP port may have changed: the program, promiscuity and interrupt deferral.
+    pub(crate) fn settings(&self) -> Result<String, Failed> {
+        let mut text = self.flags()? + &self.offloads()?;
+        for setting in ["napi_defer_hard_irqs", "gro_flush_timeout"] {
+            text += &std::fs::read_to_string(format!("/sys/class/net/{}/{setting}", self.outer))?;
+        }
+        let link = run(&["ip", "-d", "link", "show", &self.outer])?;
+        Ok(text + if link.contains("xdp") { "has an XDP program" } else { "has no XDP program" })
     }
 }
 

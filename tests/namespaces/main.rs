@@ -5,6 +5,7 @@
 mod host;
 mod roce;
 mod switch;
+mod xdp;
 
 use std::process::ExitCode;
 
@@ -22,6 +23,13 @@ const TESTS: &[(&str, Test)] = &[
     ("l3_router_between_taps", l3_router_between_taps),
     ("roce_through_the_router", roce::through_the_router),
     ("roce_through_the_leaf", roce::through_the_leaf),
+    ("xdp_l2_switch", xdp::l2_switch),
+    ("xdp_l2_switch_with_two_queues", xdp::l2_switch_with_two_queues),
+    ("xdp_l2_switch_busy_polled", xdp::l2_switch_busy_polled),
+    ("xdp_l3_router", xdp::l3_router),
+    ("xdp_to_af_packet", xdp::to_af_packet),
+    ("xdp_falls_back", xdp::falls_back),
+    ("xdp_goes_with_a_killed_switch", xdp::goes_with_a_killed_switch),
     ("interface_disappears", interface_disappears),
     ("interface_is_left_as_found", interface_is_left_as_found),
 ];
@@ -43,7 +51,7 @@ fn main() -> ExitCode {
 }
 
 /// Everything that two hosts on one subnet, or behind one router, expect of the network between them.
-fn exercise(a: &Host, b: &Host) -> Result<(), Failed> {
+pub(crate) fn exercise(a: &Host, b: &Host) -> Result<(), Failed> {
     a.ping(b.ipv4(), &[])?;
     b.ping(a.ipv4(), &[])?;
     // Jumbo, not to be fragmented: 8,972 bytes of payload make a 9,000-byte packet.
@@ -115,7 +123,7 @@ const ROUTER_A: &str = "02:00:00:00:aa:01";
 const ROUTER_B: &str = "02:00:00:00:aa:02";
 
 /// Routes between 10.7.1.0/24 at port 1 and 10.7.2.0/24 at port 2; the router is .254 and ::fe.
-fn router_tables(a: &Host, b: &Host) -> Result<tempfile::NamedTempFile, Failed> {
+pub(crate) fn router_tables(a: &Host, b: &Host) -> Result<tempfile::NamedTempFile, Failed> {
     let via = |port: u32, own: &str, next: &str| serde_json::json!([{ "action_name": "via", "action_params": { "port": port, "own": own, "next": next } }]);
     let entry = |table: &str,
                  key: &str,

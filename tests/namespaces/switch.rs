@@ -45,6 +45,18 @@ impl Switch {
         }
     }
 
+    /// What it has written so far.
+    pub(crate) fn log(&self) -> &str {
+        &self.log
+    }
+
+    /// Ends it as nobody should, with no chance to tidy up.
+    pub(crate) fn kill(mut self) -> Result<(), Failed> {
+        self.child.kill()?;
+        self.child.wait()?;
+        Ok(())
+    }
+
     /// Ends it as a user would, by SIGINT, and checks that it ends well and with a summary.
     pub(crate) fn stop(self) -> Result<(), Failed> {
         self.stop_with_log().map(drop)

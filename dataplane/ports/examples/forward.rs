@@ -9,7 +9,7 @@ use std::io::Write;
 use std::time::{Duration, Instant};
 
 use heddle_packet::{Packet, Pool};
-use heddle_ports::spec::{BareName, PortSpec};
+use heddle_ports::spec::{BareName, OpenOptions, PortSpec};
 use heddle_ports::{Port, Queue, QueueError};
 
 const BATCH: usize = 64;
@@ -51,7 +51,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let open = |text: &str| -> Result<Box<dyn Port>, Box<dyn Error>> {
         let port = PortSpec::parse(text, BareName::Interface)
             .map_err(|error| error.to_string())?
-            .open(queues)
+            .open(&OpenOptions { queues, ..OpenOptions::default() })
             .map_err(|error| error.to_string())?;
         writeln!(std::io::stderr(), "{:#?}", port.description())?;
         Ok(port)

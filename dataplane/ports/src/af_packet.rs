@@ -68,6 +68,11 @@ impl AfPacketPort {
         };
         Ok(Self { description, queues: opened })
     }
+
+    /// Adds a sentence to the description, before the others.
+    pub(crate) fn note(&mut self, note: String) {
+        self.description.notes.insert(0, note);
+    }
 }
 
 fn system<'a>(name: &'a str, call: &'static str) -> impl Fn(io::Error) -> OpenError + 'a {

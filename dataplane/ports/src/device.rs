@@ -1,7 +1,7 @@
 //! Network interfaces as the kernel describes them: existence, MTU, flags, offloads, addresses.
 //!
 //! Invariant: everything here only asks, except [`Interface::bring_up`] and [`Interface::set_mtu`], which are
-//! for interfaces that this process created.
+//! for interfaces that this process created, and [`set_receive_tag_offload`], whose caller puts it back.
 #![allow(unsafe_code)] // ioctl(2), if_nameindex(3) and getifaddrs(3) have no safe face in the standard library.
 
 use std::ffi::{CStr, CString};
@@ -15,6 +15,11 @@ const ETHTOOL_GTXCSUM: u32 = 0x16;
 const ETHTOOL_GTSO: u32 = 0x1e;
 const ETHTOOL_GGSO: u32 = 0x23;
 const ETHTOOL_GGRO: u32 = 0x2b;
+/// `SIOCETHTOOL` commands that read and write a word of flags.
+const ETHTOOL_GFLAGS: u32 = 0x25;
+const ETHTOOL_SFLAGS: u32 = 0x26;
+/// The device takes VLAN tags off what it receives.
+const ETH_FLAG_RXVLAN: u32 = 1 << 8;
 const SIOCETHTOOL: libc::Ioctl = 0x8946;
 
 /// An interface that existed when it was looked up.
@@ -152,13 +157,24 @@ impl Interface {
 
     /// Receive queues that the driver shows in sysfs; one if it shows none.
     pub fn receive_queues(&self) -> usize {
+        self.queues("rx-")
+    }
+
+    /// Transmit queues, likewise.
+    pub fn transmit_queues(&self) -> usize {
+        self.queues("tx-")
+    }
+
+    fn queues(&self, prefix: &str) -> usize {
         let path = format!("/sys/class/net/{}/queues", self.name);
         let Ok(entries) = std::fs::read_dir(path) else { return 1 };
-        entries
-            .flatten()
-            .filter(|entry| entry.file_name().to_string_lossy().starts_with("rx-"))
-            .count()
-            .max(1)
+        let is_one = |entry: &std::fs::DirEntry| entry.file_name().to_string_lossy().starts_with(prefix);
+        entries.flatten().filter(is_one).count().max(1)
+    }
+
+    /// The driver's name, where it tells.
+    pub fn driver(&self) -> Option<String> {
+        driver_of(&self.name)
     }
 
     /// IP addresses that the host itself has on it, link-local ones left out.
@@ -271,6 +287,44 @@ impl Request {
 struct EthtoolValue {
     command: u32,
     data: u32,
+}
+
+/// The beginning of `struct ethtool_drvinfo`, and room for the rest of it.
+#[repr(C)]
+struct DriverInfo {
+    command: u32,
+    driver: [u8; 32],
+    rest: [u8; 160],
+}
+
+fn driver_of(name: &str) -> Option<String> {
+    const ETHTOOL_GDRVINFO: u32 = 0x03;
+    let mut info = DriverInfo { command: ETHTOOL_GDRVINFO, driver: [0; 32], rest: [0; 160] };
+    let mut request = Request::new(name);
+    request.0.ifr_ifru.ifru_data = (&raw mut info).cast();
+    request.ask(&control_socket().ok()?, SIOCETHTOOL).ok()?;
+    CStr::from_bytes_until_nul(&info.driver).ok()?.to_str().ok().map(str::to_owned)
+}
+
+/// Has a device take VLAN tags off what it receives, or leave them. Returns whether that is a change.
+///
+/// # Errors
+/// What the system said. A device without the offload is no error.
+pub(crate) fn set_receive_tag_offload(name: &str, is_on: bool) -> io::Result<bool> {
+    let control = control_socket()?;
+    let mut value = EthtoolValue { command: ETHTOOL_GFLAGS, data: 0 };
+    let mut request = Request::new(name);
+    request.0.ifr_ifru.ifru_data = (&raw mut value).cast();
+    match request.ask(&control, SIOCETHTOOL) {
+        Err(error) if error.raw_os_error() == Some(libc::EOPNOTSUPP) => return Ok(false),
+        outcome => outcome?,
+    }
+    if (value.data & ETH_FLAG_RXVLAN != 0) == is_on {
+        return Ok(false);
+    }
+    (value.command, value.data) = (ETHTOOL_SFLAGS, value.data ^ ETH_FLAG_RXVLAN);
+    request.0.ifr_ifru.ifru_data = (&raw mut value).cast();
+    request.ask(&control, SIOCETHTOOL).map(|()| true)
 }
 
 fn ethtool_flag(control: &OwnedFd, name: &str, command: u32) -> bool {

@@ -2,6 +2,7 @@
 //! [`Queue`].
 
 pub mod af_packet;
+pub mod af_xdp;
 pub mod capture;
 mod coalesce;
 pub mod datagram;
@@ -11,6 +12,7 @@ pub mod fault;
 mod frame;
 pub mod memory;
 mod offload;
+mod partial;
 pub mod pcap;
 mod port;
 mod ring;

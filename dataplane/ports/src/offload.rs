@@ -169,7 +169,7 @@ const SCTP_CHECKSUM_OFFSET: usize = 8;
 
 /// Completes a checksum over `frame[start..]` whose field, `offset` behind the start, holds the pseudo header's
 /// sum. Zero is never written, as the kernel never writes it: it would mean no checksum in UDP.
-fn complete(frame: &mut [u8], start: usize, offset: usize) -> Result<(), Malformed> {
+pub(crate) fn complete(frame: &mut [u8], start: usize, offset: usize) -> Result<(), Malformed> {
     let covered = frame.get_mut(start..).ok_or(Malformed)?;
     if offset == SCTP_CHECKSUM_OFFSET {
         let field = covered.get_mut(offset..offset + 4).ok_or(Malformed)?;

@@ -25,7 +25,7 @@ pub struct PortDescription {
     pub id: PortId,
     /// Interface or file.
     pub name: String,
-    /// `AF_PACKET`, `TAP`, `pcap`, `memory`.
+    /// `AF_PACKET`, `AF_XDP`, `TAP`, `pcap`, `memory`.
     pub kind: &'static str,
     /// Queues it will split into.
     pub queues: usize,

@@ -8,6 +8,7 @@ use std::path::Path;
 use heddle_packet::PortId;
 
 use crate::af_packet::AfPacketPort;
+use crate::af_xdp::{self, XdpOptions};
 use crate::datagram::DatagramPort;
 use crate::device::check_name;
 use crate::error::OpenError;
@@ -20,6 +21,8 @@ use crate::tap::{TapOptions, TapPort};
 pub enum PortKind {
     /// A bare interface name: `AF_PACKET`.
     AfPacket,
+    /// `xdp:NAME`: `AF_XDP`, or `AF_PACKET` where that cannot be.
+    Xdp,
     /// `tap:NAME`.
     Tap,
     /// `pnet:NAME`.
@@ -48,6 +51,21 @@ pub struct PortSpec {
     pub name: String,
 }
 
+/// How ports are opened that have a choice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OpenOptions {
+    /// Queues at most, one for each worker; `xdp:` has as many as the interface.
+    pub queues: usize,
+    /// Whether `xdp:` ports drive their device instead of waiting for its interrupts.
+    pub busy_poll: bool,
+}
+
+impl Default for OpenOptions {
+    fn default() -> Self {
+        Self { queues: 1, busy_poll: false }
+    }
+}
+
 /// What is wrong with a `PORT@WHAT`.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{text}`, column {column}: {fault}")]
@@ -74,20 +92,9 @@ pub enum SpecFault {
     NoName(&'static str),
     /// The prefix is none of ours.
     #[error(
-        "unknown kind of port `{0}:`; there are `tap:`, `pnet:` and `pcap:`, and the bare name of an interface"
+        "unknown kind of port `{0}:`; there are `xdp:`, `tap:`, `pnet:` and `pcap:`, and the bare name of an interface"
     )]
     UnknownKind(String),
-    /// The prefix is known, the kind isn't built.
-    #[error(
-        "AF_XDP ports are not built yet; use the bare name, `{id}@{name}`, which attaches the same interface by \
-         AF_PACKET"
-    )]
-    Xdp {
-        /// The number that was given.
-        id: PortId,
-        /// The interface that was given.
-        name: String,
-    },
     /// The name cannot be an interface's.
     #[error("{0}")]
     Name(String),
@@ -115,9 +122,7 @@ impl PortSpec {
             Some(("tap", name)) => (PortKind::Tap, name),
             Some(("pnet", name)) => (PortKind::Datagram, name),
             Some(("pcap", name)) => (PortKind::Pcap, name),
-            Some(("xdp", name)) => {
-                return Err(fail(what_at, SpecFault::Xdp { id, name: name.to_owned() }));
-            }
+            Some(("xdp", name)) => (PortKind::Xdp, name),
             Some(_) | None if bare == BareName::File => (PortKind::Pcap, what),
             Some((kind, _)) => return Err(fail(what_at, SpecFault::UnknownKind(kind.to_owned()))),
             None => (PortKind::AfPacket, what),
@@ -139,12 +144,14 @@ impl PortSpec {
         Ok(Self { id, kind, name: name.to_owned() })
     }
 
-    /// Opens it with up to `queues` queues. What a capture port sends is not recorded; [`PcapPort::open`] can.
+    /// Opens it. What a capture port sends is not recorded; [`PcapPort::open`] can.
     ///
     /// # Errors
     /// What is missing and how to mend it.
-    pub fn open(&self, queues: usize) -> Result<Box<dyn Port>, OpenError> {
+    pub fn open(&self, options: &OpenOptions) -> Result<Box<dyn Port>, OpenError> {
+        let OpenOptions { queues, busy_poll } = *options;
         Ok(match self.kind {
+            PortKind::Xdp => return af_xdp::open(self.id, &self.name, &XdpOptions { queues, busy_poll }),
             PortKind::AfPacket => Box::new(AfPacketPort::open(self.id, &self.name, queues)?),
             PortKind::Tap => {
                 let options = TapOptions { queues, ..TapOptions::default() };
@@ -160,6 +167,7 @@ impl fmt::Display for PortSpec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let prefix = match self.kind {
             PortKind::AfPacket => "",
+            PortKind::Xdp => "xdp:",
             PortKind::Tap => "tap:",
             PortKind::Datagram => "pnet:",
             PortKind::Pcap => "pcap:",
@@ -179,6 +187,7 @@ mod tests {
         for (text, id, kind, name) in [
             ("1@veth1", 1, PortKind::AfPacket, "veth1"),
             ("0@tap:tap0", 0, PortKind::Tap, "tap0"),
+            ("3@xdp:veth3", 3, PortKind::Xdp, "veth3"),
             ("511@pnet:eth0", 511, PortKind::Datagram, "eth0"),
             ("4294967295@pcap:dir/in.pcap", u32::MAX, PortKind::Pcap, "dir/in.pcap"),
         ] {
@@ -203,10 +212,7 @@ mod tests {
             ("1@", "`1@`, column 3: expected the name of an interface"),
             ("1@pcap:", "`1@pcap:`, column 8: expected the name of a capture file"),
             ("1@dpdk:0", "`1@dpdk:0`, column 3: unknown kind of port `dpdk:`; there are"),
-            (
-                "7@xdp:veth3",
-                "`7@xdp:veth3`, column 3: AF_XDP ports are not built yet; use the bare name, `7@veth3`",
-            ),
+            ("7@xdp:", "`7@xdp:`, column 7: expected the name of an interface"),
             (
                 "1@tap:a/b",
                 "`1@tap:a/b`, column 7: `a/b` cannot be an interface's name: it may not hold slashes",

@@ -11,7 +11,7 @@ use clap::Args;
 use crossbeam::channel::{self, select};
 use heddle_engine::{Config, Engine, PortConfig, QUEUES_MAX, QueueConfig, Stats};
 use heddle_ports::Port;
-use heddle_ports::spec::{BareName, PortSpec};
+use heddle_ports::spec::{BareName, OpenOptions, PortSpec};
 use heddle_runtime::file;
 use heddle_runtime::learning::Agent;
 use heddle_state::State;
@@ -29,10 +29,11 @@ Examples:
 
 Ports:
   1@veth1       an interface, by a packet socket; left as it was found
+  1@xdp:veth1   an interface, by AF_XDP; by a packet socket, with a word on why, where its driver has no XDP
   1@tap:tap0    a TAP interface, made if it is not there
   1@pnet:eth0   an interface, by a plain socket, where packet sockets with offload headers are refused
 
-Needs root, or CAP_NET_RAW for interfaces and CAP_NET_ADMIN for TAP:
+Needs root, or CAP_NET_RAW for interfaces, CAP_NET_ADMIN for TAP, and CAP_BPF besides for AF_XDP:
   sudo setcap cap_net_raw,cap_net_admin+ep $(command -v heddle)
 
 Ends on SIGINT and SIGTERM with a summary.";
@@ -59,6 +60,9 @@ pub(crate) struct Options {
     /// Do not bind workers to processors
     #[arg(long)]
     no_pin: bool,
+    /// Ask `xdp:` interfaces for frames instead of waiting for their interrupts
+    #[arg(long)]
+    busy_poll: bool,
     /// Priority queues of every port
     #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=QUEUES_MAX as i64))]
     priority_queues: u16,
@@ -117,7 +121,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<Exit> {
     for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
         signal_hook::flag::register(signal, Arc::clone(&stop)).context("signals cannot be caught")?;
     }
-    let ports = attach(&specs, workers)?;
+    let ports = attach(&specs, &OpenOptions { queues: workers, busy_poll: options.busy_poll })?;
     let config = Config {
         workers,
         pin: !options.no_pin && workers > 1,
@@ -169,9 +173,9 @@ fn specs(given: &[String]) -> anyhow::Result<Vec<PortSpec>> {
 }
 
 /// Attaches all ports, or none: those attached before one that fails are released again.
-fn attach(specs: &[PortSpec], workers: usize) -> anyhow::Result<Vec<Box<dyn Port>>> {
+fn attach(specs: &[PortSpec], options: &OpenOptions) -> anyhow::Result<Vec<Box<dyn Port>>> {
     let open = |spec: &PortSpec| {
-        let port = spec.open(workers).with_context(|| format!("port {}", spec.id))?;
+        let port = spec.open(options).with_context(|| format!("port {}", spec.id))?;
         tracing::info!(port = spec.id.0, name = spec.name, "attached");
         Ok(port)
     };
