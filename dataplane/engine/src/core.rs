@@ -103,6 +103,8 @@ pub(crate) struct Core {
     worker: usize,
     shared: Arc<Shared>,
     queues: Vec<ReceiveQueue>,
+    /// Those that are asked for packets.
+    receiving: Vec<usize>,
     routes: Vec<Route>,
     /// By position of the port; none where another worker sends.
     egress: Vec<Option<Egress>>,
@@ -212,8 +214,11 @@ impl Core {
         let ports = egress.len();
         // Workers draw from sequences of their own: neighbouring seeds are far apart after the first step.
         let random = config.seed ^ (worker as u64).wrapping_mul(0xd6e8_feb8_6659_fd93);
+        let asked = queues.iter().enumerate().filter(|(_, (_, queue))| queue.receives());
+        let receiving = asked.map(|(index, _)| index).collect();
         Self {
             worker,
+            receiving,
             egress,
             to_wake: vec![false; rings_out.len()],
             queues: queues
@@ -510,7 +515,8 @@ impl Core {
     /// When there is something to do though nothing is received.
     fn next_due_ns(&self, now_ns: u64) -> Option<u64> {
         let retry_ns = now_ns.saturating_add(self.shared.config.retry_ns.max(1));
-        let arrivals = self.queues.iter().filter_map(|of| of.queue.as_ref()?.next_arrival_ns());
+        let asked = self.receiving.iter().filter_map(|&index| self.queues.get(index));
+        let arrivals = asked.filter_map(|of| of.queue.as_ref()?.next_arrival_ns());
         let scheduled = self
             .backlog
             .iter()

@@ -40,6 +40,11 @@ pub trait Queue: Send {
     /// The port's number.
     fn port(&self) -> PortId;
 
+    /// Whether anything is ever received by it. One that only sends is not asked.
+    fn receives(&self) -> bool {
+        true
+    }
+
     /// Appends up to `max` received packets to `into`, stamped with port and `now_ns`.
     ///
     /// # Errors

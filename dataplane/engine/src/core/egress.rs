@@ -33,6 +33,8 @@ pub(super) struct Egress {
     unsettled: usize,
     /// Whether the port did not take everything in this step, and so is not asked again in it.
     blocked: bool,
+    /// Nothing waiting may leave before; 0 where that is not known.
+    held_until_ns: u64,
     /// Whether it is in `backlog`.
     listed: bool,
     /// Whether it is in `unsent`.
@@ -91,6 +93,7 @@ impl Egress {
             sink,
             unsettled: 0,
             blocked: false,
+            held_until_ns: 0,
             listed: false,
             unsent: false,
             tx_packets: 0,
@@ -101,6 +104,7 @@ impl Egress {
 
     pub(super) fn configure(&mut self, config: &PortConfig) {
         self.scheduler.configure(config);
+        self.held_until_ns = 0;
     }
 
     /// Packets that wait in its queues and before the kernel.
@@ -114,6 +118,9 @@ impl Egress {
 
     /// When its queues want to be looked at. Not while the port has no room: that is found out by asking it.
     pub(super) fn due_ns(&self, now_ns: u64) -> Option<u64> {
+        if self.held_until_ns > now_ns {
+            return Some(self.held_until_ns);
+        }
         match self.scheduler.next(now_ns) {
             Next::Empty => None,
             Next::NotBefore(due_ns) => Some(due_ns),
@@ -123,6 +130,7 @@ impl Egress {
 
     /// Throws away all that waits; how many.
     pub(super) fn discard(&mut self) -> usize {
+        self.held_until_ns = 0;
         let waiting = self.fifo.len() + self.scheduler.drain().count();
         self.fifo.clear();
         waiting
@@ -180,6 +188,9 @@ impl Core {
 
     /// Admits what other workers sent.
     pub(super) fn admit_transfers(&mut self, run: &Run<'_, '_>) {
+        if self.rings_in.is_empty() {
+            return;
+        }
         for index in 0..self.rings_in.len() {
             // What is there now; a sender that keeps pushing must not keep the step from ending.
             for _ in 0..self.rings_in[index].len() {
@@ -304,8 +315,14 @@ impl Core {
 
     /// Looks at every port that has packets waiting.
     pub(super) fn serve_backlog(&mut self, run: &Run<'_, '_>) {
+        if self.backlog.is_empty() {
+            return;
+        }
         for index in 0..self.backlog.len() {
             let position = self.backlog[index];
+            if self.egress[position].as_ref().is_some_and(|egress| egress.held_until_ns > run.now_ns) {
+                continue;
+            }
             self.serve(run, position);
             if run.batch_packets == 1 {
                 self.flush(run);
@@ -361,9 +378,13 @@ impl Core {
                 }
                 continue;
             }
+            egress.held_until_ns = 0;
             match egress.scheduler.next(run.now_ns) {
                 Next::Empty => return Pumped::Empty,
-                Next::NotBefore(_) => return Pumped::Held,
+                Next::NotBefore(due_ns) => {
+                    egress.held_until_ns = due_ns;
+                    return Pumped::Held;
+                }
                 Next::Unsettled => return Pumped::Unsettled,
                 Next::Head { queue, start_ns } => {
                     let generation = egress.scheduler.head_generation(queue);
@@ -405,6 +426,10 @@ impl Core {
 
     /// Runs egress over everything that was taken out, and over what that leads to being taken out.
     pub(super) fn flush(&mut self, run: &Run<'_, '_>) {
+        if self.out.is_empty() && self.revisit.is_empty() {
+            self.flushing = false;
+            return;
+        }
         self.flushing = true;
         loop {
             while self.out.is_empty()
@@ -567,6 +592,9 @@ impl Core {
 
     /// Gives what has been through egress to the ports.
     pub(super) fn transmit_all(&mut self, run: &Run<'_, '_>) {
+        if self.unsent.is_empty() {
+            return;
+        }
         for index in 0..self.unsent.len() {
             let position = self.unsent[index];
             self.transmit(run, position);

@@ -47,7 +47,8 @@ impl Core {
     fn receive(&mut self, run: &Run<'_, '_>) -> u64 {
         let max = self.shared.config.batch_packets.max(1);
         let mut horizon_ns = u64::MAX;
-        for index in 0..self.queues.len() {
+        for turn in 0..self.receiving.len() {
+            let index = self.receiving[turn];
             let of = &mut self.queues[index];
             let Some(queue) = of.queue.as_mut() else { continue };
             let before = self.incoming.len();
