@@ -11,6 +11,7 @@ mod host;
 mod ideal;
 mod jobs;
 mod medium;
+mod outlet;
 mod page;
 mod placement;
 mod policy;

@@ -10,8 +10,6 @@ use std::sync::Arc;
 use heddle_engine::{Config, PortConfig, QueueConfig, Rate, Switch};
 use heddle_exec::Executor;
 use heddle_packet::{Packet, PortId};
-use heddle_ports::Port;
-use heddle_ports::memory::{MemoryOptions, MemoryPeer, pair};
 use heddle_state::{State, Update};
 
 use super::collective::Op;
@@ -19,6 +17,7 @@ use super::frame;
 use super::host::{Host, HostConfig, HostCounts, Next, Opening, Target};
 use super::ideal;
 use super::jobs::Jobs;
+use super::outlet::Outlet;
 use super::placement::{Flow, pin};
 use super::policy::{Policy, Transport};
 use super::report::{JobReport, LinkReport, Report};
@@ -60,7 +59,7 @@ enum Event {
 
 struct Node {
     switch: Switch,
-    peers: Vec<MemoryPeer>,
+    outlet: Outlet,
     due_ns: u64,
 }
 
@@ -112,6 +111,7 @@ struct Simulation<'r> {
     unreadable: u64,
     random: fastrand::Rng,
     spare: Vec<Packet>,
+    sent: Vec<(usize, Packet)>,
     whole: Vec<Target>,
 }
 
@@ -163,6 +163,7 @@ impl<'r> Simulation<'r> {
             unreadable: 0,
             random,
             spare: Vec::new(),
+            sent: Vec::new(),
             whole: Vec::new(),
         };
         simulation.connect();
@@ -433,11 +434,9 @@ impl<'r> Simulation<'r> {
         let hosts = self.run.topology.hosts();
         if let Some(node) = at.node.checked_sub(hosts) {
             packet.arrival_ns = self.now_ns;
-            if let Err(lost) = self.nodes[node].peers[at.port].inject_packet(0, packet) {
-                self.lost_on_cables += 1;
-                self.spare.push(lost);
-            }
-            self.wake_switch(node, self.now_ns);
+            packet.ingress_port = PortId(number(at.port) as u32);
+            self.nodes[node].switch.inject_packet(packet);
+            self.step_switch(node);
             return;
         }
         let received = frame::read(packet.bytes(), packet.wire_len);
@@ -490,19 +489,20 @@ impl<'r> Simulation<'r> {
     }
 
     fn step_switch(&mut self, index: usize) {
-        let node = &mut self.nodes[index];
-        node.due_ns = u64::MAX;
-        let step = node.switch.step(self.now_ns);
-        for port in 0..node.peers.len() {
-            while let Some(sent) = self.nodes[index].peers[port].collect() {
-                let node: NodeIndex = self.run.topology.hosts() + index;
-                self.put(End { node, port }, sent.packet);
-            }
+        let of = &mut self.nodes[index];
+        if of.due_ns <= self.now_ns {
+            of.due_ns = u64::MAX;
         }
-        match step.next_due_ns {
-            Some(due_ns) => self.wake_switch(index, due_ns.max(self.now_ns + 1)),
-            None if step.progressed => self.wake_switch(index, self.now_ns + 1),
-            None => {}
+        let step = of.switch.step(self.now_ns);
+        let mut sent = std::mem::take(&mut self.sent);
+        of.outlet.take(&mut sent);
+        let node: NodeIndex = self.run.topology.hosts() + index;
+        for (port, packet) in sent.drain(..) {
+            self.put(End { node, port }, packet);
+        }
+        self.sent = sent;
+        if let Some(due_ns) = step.next_due_ns {
+            self.wake_switch(index, due_ns.max(self.now_ns + 1));
         }
     }
 
@@ -611,7 +611,7 @@ impl Node {
     fn new(topology: &Topology, node: NodeIndex, run: &Run<'_>, state: State) -> Result<Node, RunError> {
         let mut config = Config::simulated();
         config.seed = run.seed ^ (node as u64) << 32;
-        let (mut ports, mut peers): (Vec<Box<dyn Port>>, Vec<MemoryPeer>) = (Vec::new(), Vec::new());
+        let (outlet, mut ports) = (Outlet::default(), Vec::new());
         for (port, &(cable, _)) in topology.ports[node].iter().enumerate() {
             let id = PortId(number(port) as u32);
             let queue = QueueConfig {
@@ -622,17 +622,9 @@ impl Node {
             let rate = Rate::bits_per_second(topology.cables[cable].rate_bps);
             let overhead_bytes = WIRE_OVERHEAD_BYTES as u32;
             config.ports.push((id, PortConfig { queues: QUEUES, queue, rate, overhead_bytes }));
-            let options = MemoryOptions {
-                name: format!("port{}", number(port)),
-                depth_packets: 64,
-                mtu_bytes: 32_768,
-                ..MemoryOptions::default()
-            };
-            let (port, peer) = pair(id, &options);
-            ports.push(Box::new(port));
-            peers.push(peer);
+            ports.push(outlet.port(port, id));
         }
         let switch = Switch::new(config, Arc::clone(&run.executor), Arc::new(state), ports)?;
-        Ok(Node { switch, peers, due_ns: u64::MAX })
+        Ok(Node { switch, outlet, due_ns: u64::MAX })
     }
 }
