@@ -3,6 +3,7 @@
 use std::io::{IsTerminal as _, Write as _};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use anyhow::{Context as _, bail};
 use clap::{Args, Subcommand};
@@ -51,6 +52,9 @@ pub(crate) struct Sim {
     /// How many seeds, one after the other
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=1000))]
     seeds: u64,
+    /// Runs at once; as many as there are cores if not given
+    #[arg(long, value_name = "N")]
+    threads: Option<usize>,
     /// Virtual time after which a run is given up
     #[arg(long, default_value_t = 10_000, value_name = "MS")]
     limit_ms: u64,
@@ -135,30 +139,24 @@ fn simulate(options: &Sim) -> anyhow::Result<Exit> {
         None => compile(options.engine)?,
     };
 
-    let mut all: Vec<(Policy, Vec<Report>)> = Vec::new();
-    let shows = std::io::stderr().is_terminal();
-    for policy in policies {
-        let mut reports = Vec::new();
-        for seed in options.seed..options.seed + options.seeds {
-            if shows {
-                eprint!("\r\x1b[K{}, seed {seed}", policy.name());
-                std::io::stderr().flush()?;
-            }
-            let run = Run {
-                topology: &topology,
-                jobs: &jobs,
-                executor: Arc::clone(&executor),
-                policy,
-                seed,
-                limit_ns: options.limit_ms.saturating_mul(1_000_000),
-            };
-            reports.push(run_jobs(&run).with_context(|| format!("{}, seed {seed}", policy.name()))?);
-        }
-        all.push((policy, reports));
-    }
-    if shows {
-        eprint!("\r\x1b[K");
-    }
+    let seeds = options.seed..options.seed.saturating_add(options.seeds);
+    let runs: Vec<Run<'_>> = policies
+        .iter()
+        .flat_map(|&policy| seeds.clone().map(move |seed| (policy, seed)))
+        .map(|(policy, seed)| Run {
+            topology: &topology,
+            jobs: &jobs,
+            executor: Arc::clone(&executor),
+            policy,
+            seed,
+            limit_ns: options.limit_ms.saturating_mul(1_000_000),
+        })
+        .collect();
+    let mut reports = run_all(&runs, options.threads)?.into_iter();
+    let all: Vec<(Policy, Vec<Report>)> = policies
+        .iter()
+        .map(|&policy| (policy, reports.by_ref().take(options.seeds as usize).collect()))
+        .collect();
     let figures = figures(&topology, options, &all);
     if let Some(path) = &options.html {
         let written = std::fs::write(path, page(&topology.name, &all));
@@ -170,6 +168,49 @@ fn simulate(options: &Sim) -> anyhow::Result<Exit> {
         print!("{}", table(&figures));
     }
     Ok(Exit::Success)
+}
+
+/// Runs are independent of each other, so as many go at once as there are cores; the reports are in order of the runs.
+fn run_all(runs: &[Run<'_>], threads: Option<usize>) -> anyhow::Result<Vec<Report>> {
+    let cores = || std::thread::available_parallelism().map_or(1, usize::from);
+    let threads = threads.unwrap_or_else(cores).clamp(1, runs.len().max(1));
+    let (next, shows) = (AtomicUsize::new(0), std::io::stderr().is_terminal());
+    let work = || {
+        let mut done = Vec::new();
+        loop {
+            let index = next.fetch_add(1, Ordering::Relaxed);
+            let Some(run) = runs.get(index) else { return Ok(done) };
+            if shows {
+                // A terminal that is gone is no reason to stop.
+                let _ = write!(std::io::stderr(), "\r\x1b[K{}, seed {}", run.policy.name(), run.seed);
+            }
+            let report = run_jobs(run).with_context(|| format!("{}, seed {}", run.policy.name(), run.seed));
+            match report {
+                Ok(report) => done.push((index, report)),
+                Err(error) => {
+                    next.store(runs.len(), Ordering::Relaxed);
+                    return Err(error);
+                }
+            }
+        }
+    };
+    let done: Vec<anyhow::Result<Vec<(usize, Report)>>> = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..threads).map(|_| scope.spawn(&work)).collect();
+        let joined = threads.into_iter().map(|thread| match thread.join() {
+            Ok(result) => result,
+            Err(panic) => std::panic::resume_unwind(panic),
+        });
+        joined.collect()
+    });
+    if shows {
+        let _ = write!(std::io::stderr(), "\r\x1b[K");
+    }
+    let mut all = Vec::new();
+    for part in done {
+        all.extend(part?);
+    }
+    all.sort_by_key(|(index, _)| *index);
+    Ok(all.into_iter().map(|(_, report)| report).collect())
 }
 
 fn mean(reports: &[Report], of: impl Fn(&Report) -> f64) -> f64 {
