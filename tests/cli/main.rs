@@ -190,10 +190,20 @@ fn port_mistakes_name_the_remedy() {
 
 #[test]
 fn bench_and_demo_report_json() {
-    let output = heddle(&["bench", "pipelines/l2_switch.p4", "--seconds", "0.05", "--json"]);
+    let output =
+        heddle(&["bench", "pipelines/l2_switch.p4", "--seconds", "0.05", "--buffers", "64", "--json"]);
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
     let figures: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
     assert!(figures["interp_ns_per_packet"].as_f64().is_some_and(|ns| ns > 0.0), "{figures}");
+    assert!(figures["baseline_ns_per_packet"].is_null(), "{figures}");
+    let router = ["bench", "benches/programs/ipv4_router.p4", "--seconds=0.05", "--buffers=64", "--json"];
+    let options: [&[&str]; 2] = [&[], &["--routes=1000"]];
+    for options in options {
+        let output = heddle(&[&router[..], options].concat());
+        let figures: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+        assert!(figures["baseline_ns_per_packet"].as_f64().is_some_and(|ns| ns > 0.0), "{figures}");
+        assert_eq!(figures["packets_out_per_packet_in"], 1.0, "{figures}");
+    }
 
     let output = heddle(&["demo", "--megabytes", "1", "--json"]);
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));

@@ -1,4 +1,4 @@
-//! Every `.stf` script under `tests/cases/stf` and `pipelines`, against the program beside it.
+//! Every `.stf` script under `tests/cases/stf`, `pipelines` and `benches/programs`, against the program beside it.
 //!
 //! Each case also shows that the runner can tell right from wrong: with one expected digit changed, it has to
 //! fail.
@@ -54,4 +54,5 @@ fn with_a_wrong_digit(script: &Script) -> Option<Script> {
 datatest_stable::harness! {
     { test = case, root = "cases/stf", pattern = r"\.stf$" },
     { test = case, root = "../pipelines", pattern = r"\.stf$" },
+    { test = case, root = "../benches/programs", pattern = r"\.stf$" },
 }

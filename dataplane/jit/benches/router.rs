@@ -150,9 +150,10 @@ fn routers(c: &mut Criterion) {
             "action_selector": [{{"action_name": "via", "action_params": {{{}}}}}]}}"#,
         via(0)
     ));
-    for (name, path, updates) in
-        [("ipv4", "benches/ipv4.p4", reduced), ("l3_router", "../../pipelines/l3_router.p4", full)]
-    {
+    for (name, path, updates) in [
+        ("ipv4", "../../benches/programs/ipv4_router.p4", reduced),
+        ("l3_router", "../../pipelines/l3_router.p4", full),
+    ] {
         let program = compiled(path);
         let updates = entries(&program, &updates);
         let executors: [(&str, Box<dyn Executor>); 3] = [

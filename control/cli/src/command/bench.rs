@@ -1,31 +1,35 @@
 //! `heddle bench`: what a packet costs, in memory.
 
-use std::hint::black_box;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
 use clap::Args;
-use heddle_exec::{Context, Entry, Executor, Verdict, Work};
-use heddle_ir::Verified;
+use heddle_benches::baseline::{self, Order, Router};
+use heddle_benches::rig::{Nothing, Rig};
+use heddle_benches::routes::{ROUTES_MAX, Routes};
+use heddle_exec::Executor;
 use heddle_packet::PortId;
 use heddle_ports::capture::CaptureReader;
 use heddle_runtime::stf::{Command, Runner, Script};
+use heddle_state::State;
 use serde_json::json;
 
 use crate::executor::Engine;
-use crate::exit::Exit;
+use crate::exit::{Exit, UsageError};
 use crate::program::{self, SourceOptions};
 
 const EXAMPLES: &str = "\
 Examples:
   heddle bench pipelines/l3_router.p4                      tables and packets from l3_router.stf beside it
   heddle bench prog.p4 --script tables.stf --packets in.pcap
-  heddle bench --json pipelines/ai_leaf.p4 | jq .interp_ns_per_packet
+  heddle bench benches/programs/ipv4_router.p4 --routes 1000000
+  heddle bench --json pipelines/ai_leaf.p4 | jq .jit_ns_per_packet
 
 Every packet goes from one memory port to another through the engine: ingress, queue, egress. What the engine
-charges by itself is shown beside it, by a program that does nothing.";
+charges by itself is shown beside it, by a program that does nothing; and what the same forwarder costs when it is
+written by hand, for programs that are a plain IPv4 router.";
 
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
@@ -44,6 +48,12 @@ pub(crate) struct Options {
     /// The port that --packets arrive by
     #[arg(long, default_value_t = 1)]
     port: u32,
+    /// For a plain IPv4 router: so many routes drawn at random and packets to them, instead of the script
+    #[arg(long, value_name = "N", conflicts_with_all = ["script", "packets"])]
+    routes: Option<usize>,
+    /// Packets in buffers of their own; those given are repeated
+    #[arg(long, default_value_t = 4096, value_name = "N")]
+    buffers: usize,
     /// How long to measure, all rounds together
     #[arg(long, default_value_t = 2.0, value_name = "SECONDS")]
     seconds: f64,
@@ -52,72 +62,182 @@ pub(crate) struct Options {
     json: bool,
 }
 
-const BATCH: usize = 64;
-const ROUNDS: usize = 15;
+/// Turns that each executor takes.
+const TURNS: usize = 31;
+/// Updates of one write.
+const WRITTEN_AT_ONCE: usize = 4_096;
+
+/// An executor being measured.
+struct Subject {
+    name: &'static str,
+    rig: Rig,
+    /// ns per packet, by turn.
+    ns: Vec<f64>,
+    /// Packets out for each in.
+    out_share: f64,
+}
+
+impl Subject {
+    /// Runs bursts for some time, and notes the median; the first one warms up.
+    fn take_turn(&mut self, time: Duration) {
+        let frames = self.rig.frames() as f64;
+        self.rig.burst();
+        let mut ns = Vec::new();
+        let begun = Instant::now();
+        while ns.is_empty() || begun.elapsed() < time {
+            let burst = self.rig.burst();
+            ns.push(burst.took.as_nanos() as f64 / frames);
+            self.out_share = burst.out as f64 / frames;
+        }
+        self.ns.push(median(&ns));
+    }
+}
 
 pub(crate) fn run(options: &Options) -> anyhow::Result<Exit> {
     if !(0.01..=3600.0).contains(&options.seconds) {
-        bail!(crate::exit::UsageError("--seconds takes 0.01 to 3600".into()));
+        bail!(UsageError("--seconds takes 0.01 to 3600".into()));
+    }
+    if !(1..=1 << 20).contains(&options.buffers) {
+        bail!(UsageError("--buffers takes 1 to 1048576".into()));
     }
     let loaded = program::load(&options.program, &options.source)?;
-    let mut script = script(options)?;
-    let packets = packets(options, &script)?;
-    // Ports that only --packets or the program speak of exist as well: whatever leaves, leaves by a real port.
-    let extra = packets.iter().map(|(port, _)| Command::Packet { port: port.0, bytes: Vec::new() });
-    let control: Vec<_> = script.lines.extract_if(.., |line| !is_traffic(&line.command)).collect();
-    script.lines.extend(extra.map(|command| heddle_runtime::stf::Line { number: 0, command }));
-
-    let mut measured = Vec::new();
     let interpreter = Engine::Interp.executor(loaded.verified.clone())?;
     let jit = Engine::Jit.executor(loaded.verified.clone())?;
-    let nothing: Arc<dyn Executor> = Arc::new(Nothing { program: loaded.verified });
-    for executor in [interpreter, jit, nothing] {
-        let mut runner = Runner::new(executor, &script)?;
-        for line in &control {
-            runner
-                .command(line.number, &line.command)
-                .with_context(|| format!("line {} of the script", line.number))?;
+    let (state, packets) = match options.routes {
+        Some(routes) => routed(options, &interpreter, routes)?,
+        None => scripted(options, &interpreter)?,
+    };
+    let rig = |executor: Arc<dyn Executor>| {
+        Rig::new(executor, Arc::clone(&state), &packets, options.buffers).map_err(anyhow::Error::from)
+    };
+    let mut subjects = Vec::new();
+    let mut add = |name, rig| subjects.push(Subject { name, rig, ns: Vec::new(), out_share: 0.0 });
+    for order in [Order::Straight, Order::Staged] {
+        let Some(router) = Router::of(&loaded.verified, &state, order) else { break };
+        let mut by_hand = rig(Arc::new(router))?;
+        if !baseline::agree(&mut rig(Arc::clone(&interpreter))?, &mut by_hand, &packets) {
+            // It looks like the router and is another one.
+            break;
         }
-        measured.push((runner, Vec::new()));
+        add(if order == Order::Straight { STRAIGHT } else { STAGED }, by_hand);
     }
-    // Rounds take turns, so that a disturbance hits all alike; the median is what is reported.
-    let round = Duration::from_secs_f64(options.seconds / (3 * ROUNDS) as f64);
-    for _ in 0..ROUNDS {
-        for (runner, results) in &mut measured {
-            results.push(measure(runner, &packets, round));
-        }
+    add(JIT, rig(jit)?);
+    add(ENGINE, rig(Arc::new(Nothing::new(loaded.verified.clone())))?);
+    add(INTERP, rig(interpreter)?);
+    // Turns are taken one after the other, so that a disturbance hits all alike; medians are what is reported.
+    let turn = Duration::from_secs_f64(options.seconds / (subjects.len() * TURNS) as f64);
+    for _ in 0..TURNS {
+        subjects.iter_mut().for_each(|subject| subject.take_turn(turn));
     }
-    let [interp, jit, engine] = measured.as_mut_slice() else { bail!("three executors were measured") };
-    let out_share = interp.1.iter().map(|r| r.1).sum::<f64>() / ROUNDS as f64;
-    let (interp_ns, jit_ns, engine_ns) = (median(&mut interp.1), median(&mut jit.1), median(&mut engine.1));
-    let bytes = packets.iter().map(|(_, bytes)| bytes.len()).sum::<usize>() as f64 / packets.len() as f64;
+    report(options, &packets, &subjects)?;
+    Ok(Exit::Success)
+}
 
+const STRAIGHT: &str = "by hand";
+const STAGED: &str = "by hand, prefetching";
+const JIT: &str = "machine code";
+const INTERP: &str = "interpreter";
+const ENGINE: &str = "engine by itself";
+
+fn report(options: &Options, packets: &[(PortId, Vec<u8>)], subjects: &[Subject]) -> anyhow::Result<()> {
+    let of = |name: &str| subjects.iter().find(|subject| subject.name == name);
+    let ns = |name: &str| of(name).map(|subject| median(&subject.ns));
+    let (Some(interp_ns), Some(jit), Some(engine_ns)) = (ns(INTERP), of(JIT), ns(ENGINE)) else {
+        bail!("every executor takes its turn")
+    };
+    let jit_ns = median(&jit.ns);
+    // What the best code by hand takes is what counts.
+    let by_hand = [STRAIGHT, STAGED].into_iter().filter_map(of);
+    let by_hand = by_hand.min_by(|a, b| median(&a.ns).total_cmp(&median(&b.ns)));
+    let ratio = by_hand.map(|by_hand| {
+        let mut ratios: Vec<f64> = jit.ns.iter().zip(&by_hand.ns).map(|(jit, hand)| jit / hand).collect();
+        ratios.sort_by(f64::total_cmp);
+        // The median's 95% interval by order statistics: n/2 -+ 0.98 sqrt(n).
+        let reach = (0.98 * (ratios.len() as f64).sqrt()).ceil() as usize;
+        let middle = ratios.len() / 2;
+        let (low, high) = (middle.saturating_sub(reach), (middle + reach).min(ratios.len() - 1));
+        (ratios[middle], ratios[low], ratios[high])
+    });
+    let bytes = packets.iter().map(|(_, bytes)| bytes.len()).sum::<usize>() as f64 / packets.len() as f64;
     if options.json {
         let figures = json!({
             "program": options.program,
             "packets": packets.len(),
+            "buffers": options.buffers,
+            "routes": options.routes,
             "mean_packet_bytes": bytes,
             "interp_ns_per_packet": interp_ns,
             "interp_mpps": 1e3 / interp_ns,
             "jit_ns_per_packet": jit_ns,
             "jit_mpps": 1e3 / jit_ns,
-            "baseline_ns_per_packet": null,
+            "baseline_ns_per_packet": by_hand.map(|subject| median(&subject.ns)),
+            "baseline": by_hand.map(|subject| subject.name),
+            "baseline_straight_ns_per_packet": ns(STRAIGHT),
+            "baseline_prefetching_ns_per_packet": ns(STAGED),
+            "jit_to_baseline": ratio.map(|(median, low, high)| json!({
+                "median": median, "low": low, "high": high, "pairs": TURNS,
+            })),
             "engine_ns_per_packet": engine_ns,
-            "packets_out_per_packet_in": out_share,
+            "packets_out_per_packet_in": jit.out_share,
         });
         println!("{}", serde_json::to_string_pretty(&figures)?);
-    } else {
-        println!(
-            "{}: {} different packets of {bytes:.0} bytes in the mean, {out_share:.2} out for each in",
-            options.program.display(),
-            packets.len()
-        );
-        println!("  interpreter        {interp_ns:>8.1} ns/packet  {:>7.3} Mpps", 1e3 / interp_ns);
-        println!("  machine code       {jit_ns:>8.1} ns/packet  {:>7.3} Mpps", 1e3 / jit_ns);
-        println!("  engine by itself   {engine_ns:>8.1} ns/packet  {:>7.3} Mpps", 1e3 / engine_ns);
+        return Ok(());
     }
-    Ok(Exit::Success)
+    println!(
+        "{}: {} different packets of {bytes:.0} bytes in the mean, {:.2} out for each in",
+        options.program.display(),
+        packets.len(),
+        jit.out_share
+    );
+    for name in [INTERP, JIT, STRAIGHT, STAGED, ENGINE] {
+        if let Some(ns) = ns(name) {
+            println!("  {name:<22} {ns:>8.1} ns/packet  {:>7.3} Mpps", 1e3 / ns);
+        }
+    }
+    if let Some((median, low, high)) = ratio {
+        println!(
+            "  machine code takes {median:.2} ({low:.2} to {high:.2}) times what the code by hand takes"
+        );
+    }
+    Ok(())
 }
+
+/// The state that a script makes, and the packets to measure with.
+fn scripted(options: &Options, interpreter: &Arc<dyn Executor>) -> anyhow::Result<(Arc<State>, Frames)> {
+    let script = script(options)?;
+    let packets = packets(options, &script)?;
+    let mut runner = Runner::new(Arc::clone(interpreter), &script)?;
+    for line in script.lines.iter().filter(|line| !is_traffic(&line.command)) {
+        runner
+            .command(line.number, &line.command)
+            .with_context(|| format!("line {} of the script", line.number))?;
+    }
+    Ok((Arc::clone(runner.state()), packets))
+}
+
+/// The same for routes drawn at random.
+fn routed(
+    options: &Options,
+    interpreter: &Arc<dyn Executor>,
+    routes: usize,
+) -> anyhow::Result<(Arc<State>, Frames)> {
+    if !(1..=ROUTES_MAX).contains(&routes) {
+        bail!(UsageError(format!("--routes takes 1 to {ROUTES_MAX}")));
+    }
+    let Some(routes) = Routes::new(interpreter.program(), routes, options.buffers) else {
+        bail!(UsageError(format!(
+            "--routes is for plain IPv4 routers, as benches/programs/ipv4_router.p4; give --script for {}",
+            options.program.display()
+        )));
+    };
+    let state = State::new(interpreter.program(), 1)?;
+    for updates in routes.updates.chunks(WRITTEN_AT_ONCE) {
+        state.write(updates)?;
+    }
+    Ok((Arc::new(state), routes.frames))
+}
+
+type Frames = Vec<(PortId, Vec<u8>)>;
 
 fn is_traffic(command: &Command) -> bool {
     matches!(
@@ -144,7 +264,7 @@ fn script(options: &Options) -> anyhow::Result<Script> {
     Script::parse(&text).with_context(|| path.display().to_string())
 }
 
-fn packets(options: &Options, script: &Script) -> anyhow::Result<Vec<(PortId, Vec<u8>)>> {
+fn packets(options: &Options, script: &Script) -> anyhow::Result<Frames> {
     let packets: Vec<_> = match &options.packets {
         Some(path) => {
             let mut reader = CaptureReader::open(path)?;
@@ -172,49 +292,8 @@ fn packets(options: &Options, script: &Script) -> anyhow::Result<Vec<(PortId, Ve
     Ok(packets)
 }
 
-/// ns per packet, and packets out for each in, over at least `time`.
-fn measure(runner: &mut Runner, packets: &[(PortId, Vec<u8>)], time: Duration) -> (f64, f64) {
-    let mut batch = Vec::with_capacity(BATCH);
-    let mut next = packets.iter().cycle();
-    batch.extend(next.by_ref().take(BATCH.max(packets.len())).cloned());
-    let (start, mut sent, mut out) = (Instant::now(), 0u64, 0u64);
-    loop {
-        for part in batch.chunks(BATCH) {
-            out += runner.pass(black_box(part));
-            sent += part.len() as u64;
-        }
-        let elapsed = start.elapsed();
-        if elapsed >= time {
-            return (elapsed.as_nanos() as f64 / sent as f64, out as f64 / sent as f64);
-        }
-    }
-}
-
-fn median(results: &mut [(f64, f64)]) -> f64 {
-    results.sort_by(|a, b| a.0.total_cmp(&b.0));
-    results[results.len() / 2].0
-}
-
-/// Sends every packet out of the port it came in by and does nothing else: what is left is the engine.
-struct Nothing {
-    program: Verified,
-}
-
-impl Executor for Nothing {
-    fn program(&self) -> &Verified {
-        &self.program
-    }
-
-    fn frame_words(&self) -> usize {
-        1
-    }
-
-    fn run(&self, entry: Entry, _: &mut Context<'_>, batch: &mut [Work]) {
-        for work in batch {
-            work.verdict = match entry {
-                Entry::Ingress => Verdict::Enqueue { port: work.intrinsics.ingress_port, queue: 0 },
-                Entry::Egress => Verdict::Transmit,
-            };
-        }
-    }
+fn median(values: &[f64]) -> f64 {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    sorted.get(sorted.len() / 2).copied().unwrap_or(f64::NAN)
 }

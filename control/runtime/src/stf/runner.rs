@@ -376,6 +376,11 @@ impl Runner {
         out
     }
 
+    /// The state that commands change, to be run by other executors of the same program as well.
+    pub fn state(&self) -> &Arc<State> {
+        &self.state
+    }
+
     /// What the switch counted so far.
     pub fn stats(&self) -> heddle_engine::Stats {
         self.switch.stats()
