@@ -60,7 +60,7 @@ fn shipped(c: &mut Criterion) {
 fn growing(c: &mut Criterion) {
     let mut group = c.benchmark_group("compile_lines");
     group.sample_size(10);
-    for tables in [70, 700] {
+    for tables in [70, 700, 7_000] {
         let text = Text(generated(tables));
         let lines = text.0.lines().count();
         let compilation = compile(&text, "generated.p4", &CompileOptions::default());

@@ -3,9 +3,11 @@
 //! Every variable that is followed has a run of slots, one for each scalar or header in it, in order of declaration.
 //! Invariant: slots of what is not followed (stacks, unions, generic types) do not exist, so nothing is said of them.
 
+use std::sync::Arc;
+
 use hashbrown::HashMap;
 
-use crate::hir::{Expr, ExprKind, Program, Ty, VariableId};
+use crate::hir::{CompositeId, Expr, ExprKind, Field, Program, Ty, VariableId};
 use crate::syntax::ast::CompositeKind;
 
 /// Slots that a variable may have; larger ones are not followed.
@@ -75,6 +77,11 @@ impl Facts {
         self.slots[slot] = fact;
     }
 
+    /// Forgets what is known of slots from this one on.
+    pub(super) fn truncate(&mut self, len: usize) {
+        self.slots.truncate(len);
+    }
+
     /// What holds where two paths meet.
     pub(super) fn join(mut self, other: Facts) -> Facts {
         if !self.live {
@@ -118,12 +125,35 @@ impl Range {
 pub(super) struct Slots<'p> {
     program: &'p Program,
     ranges: HashMap<VariableId, Option<Range>>,
+    /// The keys of `ranges` in the order in which they were met.
+    met: Vec<VariableId>,
     leaves: Vec<Leaf>,
+    /// Where the fields of structs begin, once known.
+    starts: HashMap<CompositeId, Arc<[usize]>>,
+}
+
+/// How many variables and leaves had been met.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Mark {
+    variables: usize,
+    pub(super) leaves: usize,
 }
 
 impl<'p> Slots<'p> {
     pub(super) fn new(program: &'p Program) -> Slots<'p> {
-        Slots { program, ranges: HashMap::new(), leaves: Vec::new() }
+        Slots { program, ranges: HashMap::new(), met: Vec::new(), leaves: Vec::new(), starts: HashMap::new() }
+    }
+
+    pub(super) fn mark(&self) -> Mark {
+        Mark { variables: self.met.len(), leaves: self.leaves.len() }
+    }
+
+    /// Forgets the variables met since: those of a body that has been left.
+    pub(super) fn forget(&mut self, mark: Mark) {
+        for variable in self.met.drain(mark.variables..) {
+            self.ranges.remove(&variable);
+        }
+        self.leaves.truncate(mark.leaves);
     }
 
     pub(super) fn leaf(&self, slot: usize) -> Option<&Leaf> {
@@ -143,6 +173,7 @@ impl<'p> Slots<'p> {
         }
         let range = complete.then(|| Range { first, count: self.leaves.len() - first });
         self.ranges.insert(variable, range);
+        self.met.push(variable);
         range
     }
 
@@ -157,7 +188,7 @@ impl<'p> Slots<'p> {
                 true
             }
             Shape::Struct(fields) => {
-                fields.iter().all(|(field, ty)| self.add(ty, &format!("{name}.{field}"), variable, first))
+                fields.iter().all(|f| self.add(&f.ty, &format!("{name}.{}", f.decl.name), variable, first))
             }
             Shape::NotFollowed => true,
         }
@@ -170,9 +201,7 @@ impl<'p> Slots<'p> {
                 let composite = &self.program.types.composites[*id];
                 match composite.kind {
                     CompositeKind::Header => Shape::Leaf(true),
-                    CompositeKind::Struct => {
-                        Shape::Struct(composite.fields.iter().map(|f| (&*f.decl.name, &f.ty)).collect())
-                    }
+                    CompositeKind::Struct => Shape::Struct(&composite.fields),
                     CompositeKind::HeaderUnion => Shape::NotFollowed,
                 }
             }
@@ -181,12 +210,31 @@ impl<'p> Slots<'p> {
     }
 
     /// Leaves of a type.
-    fn count(&self, ty: &Ty) -> usize {
+    fn count(&mut self, ty: &Ty) -> usize {
         match self.shape(ty) {
             Shape::Leaf(_) => 1,
-            Shape::Struct(fields) => fields.iter().map(|(_, ty)| self.count(ty)).sum(),
+            Shape::Struct(_) => self.starts(ty).last().copied().unwrap_or_default(),
             Shape::NotFollowed => 0,
         }
+    }
+
+    /// Where the leaves of each field of a struct begin, and the number of all leaves as the last.
+    fn starts(&mut self, ty: &Ty) -> Arc<[usize]> {
+        let (Ty::Composite(id, _), Shape::Struct(fields)) = (ty, self.shape(ty)) else {
+            return Arc::default();
+        };
+        if let Some(starts) = self.starts.get(id) {
+            return Arc::clone(starts);
+        }
+        let mut starts = vec![0];
+        let mut end = 0;
+        for field in fields {
+            end += self.count(&field.ty);
+            starts.push(end);
+        }
+        let starts: Arc<[usize]> = starts.into();
+        self.starts.insert(*id, Arc::clone(&starts));
+        starts
     }
 
     /// The slots of an l-value that is a variable or a field of what is not a header.
@@ -195,10 +243,9 @@ impl<'p> Slots<'p> {
             ExprKind::Variable(variable) => self.of_variable(*variable),
             ExprKind::Field(of, index) => {
                 let around = self.of_expr(of)?;
-                let Shape::Struct(fields) = self.shape(&of.ty) else { return None };
-                let before: usize = fields.iter().take(*index).map(|(_, ty)| self.count(ty)).sum();
-                let count = self.count(fields.get(*index)?.1);
-                Some(Range { first: around.first + before, count })
+                let starts = self.starts(&of.ty);
+                let (before, end) = (*starts.get(*index)?, *starts.get(index + 1)?);
+                Some(Range { first: around.first + before, count: end - before })
             }
             _ => None,
         }
@@ -213,6 +260,6 @@ impl<'p> Slots<'p> {
 
 enum Shape<'p> {
     Leaf(bool),
-    Struct(Vec<(&'p str, &'p Ty)>),
+    Struct(&'p [Field]),
     NotFollowed,
 }

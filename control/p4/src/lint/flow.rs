@@ -604,12 +604,16 @@ impl<'p> Flow<'p, '_> {
 
     fn action(&mut self, action: ActionId, mut facts: Facts) -> Facts {
         let action = &self.program.actions[action];
+        let mark = self.slots.mark();
         self.begin(&action.params, &mut facts);
         let around = std::mem::replace(&mut self.around, &action.decl.annotations);
         let loops = std::mem::take(&mut self.loops);
-        let end = self.callable(&action.body, facts);
+        let mut end = self.callable(&action.body, facts);
         self.loops = loops;
         self.around = around;
+        // Without this a control's actions would carry each other's variables along.
+        self.slots.forget(mark);
+        end.truncate(mark.leaves);
         end
     }
 

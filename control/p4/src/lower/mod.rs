@@ -259,6 +259,8 @@ pub(crate) struct Lowerer<'a> {
     actions: HashMap<(Option<ActId>, hir::ActionId), ir::ActionId>,
     /// How tables run IR actions.
     action_acts: HashMap<ir::ActionId, ActId>,
+    /// Actions by the name that the control plane knows.
+    action_names: HashMap<String, ir::ActionId>,
     /// The slot that parsers report their error in.
     pub(crate) parser_error: Option<ir::VarId>,
     /// Where IR actions come from.
@@ -333,6 +335,7 @@ impl<'a> Lowerer<'a> {
             table_order: Vec::new(),
             actions: HashMap::new(),
             action_acts: HashMap::new(),
+            action_names: HashMap::new(),
             parser_error: None,
             action_origins: HashMap::new(),
             value_sets: HashMap::new(),

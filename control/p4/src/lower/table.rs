@@ -329,10 +329,13 @@ impl Lowerer<'_> {
     /// The control plane knows an action by its name. Actions that do the same may share one, as `NoAction` does that
     /// every control declares for itself; others may not.
     fn same_action_or_new(&mut self, mut new: ir::Action, span: Span) -> Lower<ir::ActionId> {
-        let Some((id, old)) = self.ir.actions.iter().find(|(_, a)| a.control.name == new.control.name) else {
-            return Ok(self.ir.actions.push(new));
+        let Some(&id) = self.action_names.get(&new.control.name) else {
+            let name = new.control.name.clone();
+            let id = self.ir.actions.push(new);
+            self.action_names.insert(name, id);
+            return Ok(id);
         };
-        let (old, vars) = (old.clone(), &self.ir.vars);
+        let (old, vars) = (self.ir.actions[id].clone(), &self.ir.vars);
         // Slots of the one that are called as slots of the other stand for these.
         let own = format!("{}.", new.control.name);
         let twin = |var: VarId| {

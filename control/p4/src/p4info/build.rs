@@ -10,6 +10,8 @@ use num_traits::ToPrimitive;
 use super::notes::{field_ids, int_pairs, notes, string_pairs};
 use super::symbols::{BadId, Kind, Symbols};
 use super::*;
+use hashbrown::HashSet;
+
 use crate::hir::{self, Annotation, Direction, Ty, VariableKind};
 use crate::lower::{
     CValue, ExternObject, InstId, InstKind, Lowerer, annotation, annotation_ints, annotation_string, codes,
@@ -187,7 +189,7 @@ impl Lowerer<'_> {
             named.push((Kind::Digest, digest.control.name.clone(), None));
         }
         let mut symbols = Symbols::default();
-        let mut seen = hashbrown::HashSet::new();
+        let mut seen = HashSet::new();
         for (kind, name, decl) in named {
             let fresh = seen.insert((kind as u8, name.clone()));
             if !fresh && kind != Kind::Action {
@@ -258,15 +260,16 @@ impl Lowerer<'_> {
             info.tables.push(described);
             self.describe_direct(*id, symbols, &mut info);
         }
-        let mut seen: Vec<&str> = Vec::new();
+        let mut seen: HashSet<&str> = HashSet::new();
+        let in_tables: HashSet<&str> =
+            objects.actions.iter().filter(|a| a.in_table).map(|a| a.name.as_str()).collect();
         for action in &objects.actions {
             let hidden = annotation(&self.hir.actions[action.decl].decl.annotations, "hidden").is_some();
-            if hidden || seen.contains(&action.name.as_str()) {
+            if hidden || !seen.insert(&action.name) {
                 continue;
             }
-            seen.push(&action.name);
             let mut described = self.describe_action(action.decl, &action.name, symbols, &mut types);
-            if !objects.actions.iter().any(|a| a.name == action.name && a.in_table) {
+            if !in_tables.contains(action.name.as_str()) {
                 described.params.clear();
             }
             has_types |= !described.params.is_empty();
