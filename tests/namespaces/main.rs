@@ -30,6 +30,7 @@ const TESTS: &[(&str, Test)] = &[
     ("xdp_to_af_packet", xdp::to_af_packet),
     ("xdp_falls_back", xdp::falls_back),
     ("xdp_goes_with_a_killed_switch", xdp::goes_with_a_killed_switch),
+    ("reloads_on_hangup", reloads_on_hangup),
     ("interface_disappears", interface_disappears),
     ("interface_is_left_as_found", interface_is_left_as_found),
 ];
@@ -231,6 +232,34 @@ fn l3_router_between_taps() -> Result<(), Failed> {
     default_routes(&a, &b)?;
     exercise(&a, &b)?;
     switch.stop()
+}
+
+fn reloads_on_hangup() -> Result<(), Failed> {
+    let (a, b) = (Host::new("10.7.0.1/24", "fd07::1/64")?, Host::new("10.7.0.2/24", "fd07::2/64")?);
+    let (la, lb) = (Link::veth(&a, 1_500)?, Link::veth(&b, 1_500)?);
+    let text = std::fs::read_to_string(pipelines().join("l2_switch.p4"))?;
+    let program = host::temporary(&text)?;
+    let mut switch =
+        Switch::start(program.path(), &["-i", &format!("1@{}", la.outer), "-i", &format!("2@{}", lb.outer)])?;
+    a.ping(b.ipv4(), &[])?;
+    // With reloads in their midst all come back, none twice.
+    let echoes = a.spawn(&["ping", "-c", "40", "-i", "0.05", "-W", "2", b.ipv4()])?;
+    for _ in 0..5 {
+        switch.signal("-HUP", "reloaded")?;
+    }
+    let (report, _) = echoes.finish()?;
+    if !report.contains("40 packets transmitted, 40 received, 0% packet loss") {
+        return Err(report.into());
+    }
+    std::fs::write(program.path(), text.replacen("apply", "aply", 1))?;
+    switch.signal("-HUP", "is not reloaded, the program before goes on")?;
+    a.ping(b.ipv4(), &[])?;
+    let log = switch.stop_with_log()?;
+    // What the switch had learned from the first echoes stayed.
+    if !log.contains("table entries kept: 4") || log.contains("left behind") {
+        return Err(log.into());
+    }
+    Ok(())
 }
 
 fn interface_disappears() -> Result<(), Failed> {

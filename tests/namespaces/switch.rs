@@ -50,6 +50,26 @@ impl Switch {
         &self.log
     }
 
+    /// Sends a signal and waits for a line that contains `text`.
+    pub(crate) fn signal(&mut self, signal: &str, text: &str) -> Result<(), Failed> {
+        run(&["kill", signal, &self.child.id().to_string()])?;
+        self.wait_for(text)
+    }
+
+    /// Waits for a line that contains `text`.
+    pub(crate) fn wait_for(&mut self, text: &str) -> Result<(), Failed> {
+        loop {
+            let mut line = String::new();
+            if self.stderr.read_line(&mut line)? == 0 {
+                return Err(format!("it ended without saying `{text}`:\n{}", self.log).into());
+            }
+            self.log.push_str(&line);
+            if line.contains(text) {
+                return Ok(());
+            }
+        }
+    }
+
     /// Ends it as nobody should, with no chance to tidy up.
     pub(crate) fn kill(mut self) -> Result<(), Failed> {
         self.child.kill()?;

@@ -9,7 +9,7 @@
 use std::collections::{HashMap, VecDeque};
 
 use heddle_ir::{ActionId, Bits, DigestId, KeyMatch, MatchKind, Program, TableId};
-use heddle_state::{ActionSpec, EntryAction, EntryKey, EntrySpec, MulticastGroup, Replica, Update};
+use heddle_state::{ActionSpec, EntryAction, EntryKey, EntrySpec, MulticastGroup, Replica, State, Update};
 
 use crate::names::Names;
 
@@ -72,6 +72,26 @@ impl Agent {
             id: FLOOD_GROUP,
             replicas: ports.into_iter().map(replica).collect(),
         })
+    }
+
+    /// Learns what an agent before it has written, from the tables themselves.
+    pub fn recall(&mut self, state: &State) {
+        let [known, _] = self.tables;
+        for view in state.entries(known.table) {
+            let ([KeyMatch::Exact(mac)], EntryAction::Action(action)) =
+                (view.spec.key.matches.as_slice(), &view.spec.action)
+            else {
+                continue;
+            };
+            let stands_in_both =
+                self.tables.iter().all(|learned| state.entry(&key(learned.table, mac)).is_ok());
+            if let [port] = action.args.as_slice()
+                && stands_in_both
+                && self.ports.insert(mac.clone(), port.low_u64()).is_none()
+            {
+                self.oldest_first.push_back(mac.clone());
+            }
+        }
     }
 
     /// Answers a digest. Nothing if it is another digest, or tells nothing new.

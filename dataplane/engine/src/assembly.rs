@@ -4,12 +4,14 @@
 //! Invariant: every queue pair has one worker; every port has one worker that sends for it, unless its
 //! scheduler is plain and every worker has a queue of it, in which case each sends what it processed itself.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arc_swap::ArcSwap;
 use crossbeam::channel::{Receiver, Sender, bounded};
+use heddle_exec::Executor;
 use heddle_packet::PortId;
 use heddle_ports::{Port, PortDescription, Queue};
+use heddle_state::{Kept, State, StateError, Succession};
 
 use crate::config::{Config, PortConfig, QUEUES_MAX};
 use crate::core::{Core, Parts, Route, Shared};
@@ -98,6 +100,26 @@ pub enum ReplaceError {
     },
 }
 
+/// Why another program cannot take over.
+#[derive(Debug, thiserror::Error)]
+pub enum ReloadError {
+    /// Its state cannot be made; the old program goes on.
+    #[error(transparent)]
+    State(#[from] StateError),
+    /// It cannot be put in place now.
+    #[error(transparent)]
+    Replace(#[from] ReplaceError),
+}
+
+/// What another program took over.
+#[derive(Clone, Debug)]
+pub struct Reloaded {
+    /// Its state: what the control plane writes to from now on.
+    pub state: Arc<State>,
+    /// What of the old program's state was kept, and what was left.
+    pub kept: Kept,
+}
+
 /// Changes that wait for a worker at most.
 const COMMANDS: usize = 256;
 
@@ -112,6 +134,8 @@ pub(crate) struct Control {
     pub(crate) commands: Vec<Sender<Command>>,
     /// Ports that are served by more than one worker, by position.
     many_workers: Vec<bool>,
+    /// What direct counters count in the program that retires is yet to be brought over to this state.
+    unsettled: Mutex<Option<(Arc<State>, Succession)>>,
     /// Kept so that interfaces stay attached, and restored when the switch is gone.
     ports: Vec<Box<dyn Port>>,
 }
@@ -198,7 +222,17 @@ pub(crate) fn assemble(
             injections: (worker == 0).then(|| injections_out.clone()),
         }));
     }
-    let control = Control { shared, events, digests, packet_ins, injections, commands, many_workers, ports };
+    let control = Control {
+        shared,
+        events,
+        digests,
+        packet_ins,
+        injections,
+        commands,
+        many_workers,
+        unsettled: Mutex::default(),
+        ports,
+    };
     Ok((control, cores))
 }
 
@@ -266,6 +300,24 @@ impl Control {
         Ok(())
     }
 
+    /// Publishes another program, whose state takes over what it has in common with the current one's. Of several
+    /// callers at once one at a time may be here.
+    pub(crate) fn reload(&self, executor: Arc<dyn Executor>) -> Result<Reloaded, ReloadError> {
+        if self.is_draining() {
+            return Err(ReplaceError::Draining.into());
+        }
+        let old = Arc::clone(self.shared.published.load().current.state());
+        let (state, succession) = old.succeed(executor.program())?;
+        let (state, kept) = (Arc::new(state), succession.kept().clone());
+        self.replace(Pipeline::new(executor, Arc::clone(&state)))?;
+        *self.unsettled() = Some((Arc::clone(&state), succession));
+        Ok(Reloaded { state, kept })
+    }
+
+    fn unsettled(&self) -> MutexGuard<'_, Option<(Arc<State>, Succession)>> {
+        self.unsettled.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Whether packets of the pipeline before the current one may be under way. Lets go of it if not.
     pub(crate) fn is_draining(&self) -> bool {
         let published = self.shared.published.load();
@@ -276,6 +328,9 @@ impl Control {
             return true;
         }
         self.shared.published.store(Arc::new(Published { retiring: None, ..Published::clone(&published) }));
+        if let Some((state, succession)) = self.unsettled().take() {
+            succession.settle(&state);
+        }
         false
     }
 

@@ -18,7 +18,7 @@ use heddle_packet::PortId;
 use heddle_ports::{Port, PortDescription};
 use heddle_state::State;
 
-use crate::assembly::{ConfigureError, Control, EngineError, ReplaceError, assemble};
+use crate::assembly::{ConfigureError, Control, EngineError, ReloadError, Reloaded, ReplaceError, assemble};
 use crate::bell::{EventFd, allowed_processors, bind_to};
 use crate::config::{Config, PortConfig};
 use crate::core::{Core, Shared};
@@ -168,6 +168,20 @@ impl Engine {
         self.control.replace(Pipeline::new(executor, state))?;
         self.common.notify_all();
         Ok(())
+    }
+
+    /// Runs another program for packets that arrive from now on, as [`Engine::replace`] does, with a state that takes
+    /// over what both programs have: tables, counters, meters, registers, groups. The control plane must not write
+    /// to the old program's state from the call on. What direct counters count on the way out is brought over once
+    /// [`Engine::is_draining`] denies it.
+    ///
+    /// # Errors
+    /// [`ReloadError`]; the old program then goes on as if nothing had been asked for.
+    pub fn reload(&self, executor: Arc<dyn Executor>) -> Result<Reloaded, ReloadError> {
+        let _one_at_a_time = self.replacing.lock().unwrap_or_else(PoisonError::into_inner);
+        let reloaded = self.control.reload(executor)?;
+        self.common.notify_all();
+        Ok(reloaded)
     }
 
     /// Whether packets of the program before the current one may still be under way.

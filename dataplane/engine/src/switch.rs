@@ -11,7 +11,7 @@ use heddle_packet::{Packet, PortId};
 use heddle_ports::{Port, PortDescription};
 use heddle_state::State;
 
-use crate::assembly::{ConfigureError, Control, EngineError, ReplaceError, assemble};
+use crate::assembly::{ConfigureError, Control, EngineError, ReloadError, Reloaded, ReplaceError, assemble};
 use crate::config::{Config, PortConfig};
 use crate::core::{Core, Step};
 use crate::event::{Command, DigestMessage, Event, PacketIn};
@@ -139,6 +139,20 @@ impl Switch {
     /// [`ReplaceError::Draining`] while packets of the program before the current one are under way.
     pub fn replace(&mut self, executor: Arc<dyn Executor>, state: Arc<State>) -> Result<(), ReplaceError> {
         self.control.replace(Pipeline::new(executor, state))
+    }
+
+    /// Runs another program from the next step on, with a state that takes over what both programs have.
+    ///
+    /// # Errors
+    /// [`ReloadError`]; the old program then goes on as if nothing had been asked for.
+    pub fn reload(&mut self, executor: Arc<dyn Executor>) -> Result<Reloaded, ReloadError> {
+        self.control.reload(executor)
+    }
+
+    /// Whether packets of the program before the current one are still under way. Once there are none, what direct
+    /// counters counted on the way out is brought over.
+    pub fn is_draining(&self) -> bool {
+        self.control.is_draining()
     }
 
     /// Tells a trace from the next step on what happens; `None` ends it.

@@ -126,6 +126,21 @@ impl DirectCounter {
         DirectCounter { unit, workers: (0..workers).map(|_| Slots::new()).collect(), base: Slots::new() }
     }
 
+    /// What it counts.
+    pub(crate) fn unit(&self) -> CounterUnit {
+        self.unit
+    }
+
+    /// Adds to a cell. Only the writer calls this.
+    pub(crate) fn add(&self, slot: u32, value: CounterValue) {
+        let (words, count) = words(self.unit, value);
+        for (i, amount) in words.iter().take(count).enumerate() {
+            if let Some(base) = self.base.get(slot as usize * count + i) {
+                add(base, *amount);
+            }
+        }
+    }
+
     /// Makes the cell of a slot be there. Only the writer calls this.
     pub(crate) fn ensure(&self, slot: u32) -> Result<(), NoMemory> {
         let words = cell_words(self.unit);

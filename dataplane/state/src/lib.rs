@@ -27,6 +27,7 @@ mod slots;
 mod snapshot;
 mod space;
 mod state;
+mod succession;
 mod sync;
 mod table;
 mod trie;
@@ -46,6 +47,7 @@ pub use meter::{Color, MeterConfig};
 pub use register::{AtomicSection, AtomicSet};
 pub use snapshot::Snapshot;
 pub use state::State;
+pub use succession::{Kept, LeftBehind, Succession};
 pub use update::{
     ActionSpec, BackupReplica, CloneSession, CounterValue, DirectOf, EntryAction, EntryKey, EntrySpec,
     GroupMember, GroupSpec, MemberSpec, MulticastGroup, OneShotMember, Replica, Update,

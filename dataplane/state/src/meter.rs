@@ -71,6 +71,12 @@ impl Bucket {
         s.wrapping_mul(self.rate).wrapping_add(ns.wrapping_mul(per_ns)).wrapping_add(ns * rest / NS_PER_S)
     }
 
+    /// A bucket of the same level.
+    fn copied(&self) -> Bucket {
+        let empty_at = AtomicU64::new(self.empty_at.load(Ordering::Relaxed));
+        Bucket { rate: self.rate, burst: self.burst, empty_at }
+    }
+
     /// Takes tokens if there are as many.
     fn take(&self, tokens: u64, now_ns: u64) -> bool {
         if tokens == 0 {
@@ -119,6 +125,10 @@ impl MeterCell {
         }
     }
 
+    fn copied(&self) -> MeterCell {
+        MeterCell { config: self.config, committed: self.committed.copied(), peak: self.peak.copied() }
+    }
+
     /// Meters a packet of so many tokens (RFC 2698, section 3, colour-blind mode).
     ///
     /// The two buckets are taken from one after the other. That is the same as at once: only packets that the peak
@@ -157,6 +167,20 @@ fn config(cell: Option<&Published>) -> Option<MeterConfig> {
     let cell = cell.and_then(|cell| Held::from_ptr(cell.load(Ordering::Acquire)))?;
     // SAFETY: the caller holds the writer's lock, under which alone cells are freed.
     Some(unsafe { cell.get() }.config)
+}
+
+/// Gives a cell that nobody uses yet the configuration of another, with its buckets as they are.
+fn copy(to: Option<&Published>, from: Option<&Published>) {
+    let Some(from) = from.and_then(|cell| Held::from_ptr(cell.load(Ordering::Acquire))) else { return };
+    // SAFETY: the caller holds the writer's lock of what `from` belongs to, under which alone cells are freed.
+    let copied = unsafe { from.get() }.copied();
+    if let Some(to) = to {
+        let before = Held::from_ptr(to.swap(Held::new(copied).as_ptr(), Ordering::AcqRel));
+        if let Some(before) = before {
+            // SAFETY: nobody uses the cell yet, so nobody has loaded what was there.
+            unsafe { before.free() }
+        }
+    }
 }
 
 /// Replaces a configuration; what was there is to be retired.
@@ -210,6 +234,15 @@ impl Meter {
         config(self.cell(index))
     }
 
+    /// Takes over the cells of a meter of the same size, whose writer's lock the caller holds, before anybody uses
+    /// this one.
+    pub(crate) fn copy_from(&self, other: &Meter) {
+        if other.used.load(Ordering::Relaxed) {
+            self.used.store(true, Ordering::Relaxed);
+            (0..self.size()).for_each(|index| copy(self.cell(index), other.cell(index)));
+        }
+    }
+
     /// Configures a cell. Only under the writer's lock.
     pub(crate) fn configure(&self, index: u64, config: Option<MeterConfig>) -> Option<Later> {
         self.used.store(true, Ordering::Relaxed);
@@ -251,6 +284,11 @@ impl DirectMeter {
     /// The configuration of a cell. Only under the writer's lock.
     pub(crate) fn config(&self, slot: u32) -> Option<MeterConfig> {
         config(self.cells.get(slot as usize))
+    }
+
+    /// Takes over a cell of another meter, whose writer's lock the caller holds, before anybody uses this one.
+    pub(crate) fn copy_cell(&self, slot: u32, other: &DirectMeter, other_slot: u32) {
+        copy(self.cells.get(slot as usize), other.cells.get(other_slot as usize));
     }
 
     /// Configures a cell. Only under the writer's lock.

@@ -74,7 +74,7 @@ impl State {
         Ok(self.view(key.table, &mask, entry))
     }
 
-    fn find_entry<'a>(
+    pub(crate) fn find_entry<'a>(
         &'a self,
         writer: &Writer,
         key: &EntryKey,

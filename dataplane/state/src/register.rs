@@ -5,6 +5,7 @@
 //!
 //! Invariant: bits of a cell above the register's width are zero.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
 
 use crossbeam::utils::CachePadded;
@@ -223,14 +224,14 @@ impl AtomicSet {
 /// An `@atomic` section under way; ends when dropped.
 #[must_use]
 pub struct AtomicSection<'s> {
-    registers: &'s [Register],
+    registers: &'s [Arc<Register>],
     set: &'s AtomicSet,
 }
 
 impl<'s> AtomicSection<'s> {
     /// Waits until no other section holds a register of the set. Counts one wait if there was any.
     pub(crate) fn enter(
-        registers: &'s [Register],
+        registers: &'s [Arc<Register>],
         set: &'s AtomicSet,
         waits: &AtomicU64,
     ) -> AtomicSection<'s> {
@@ -341,10 +342,8 @@ mod tests {
 
     #[test]
     fn sections_exclude_each_other() {
-        let registers = [
-            Register::new(32, 1, &Bits::zero(32)).expect("memory"),
-            Register::new(32, 1, &Bits::zero(32)).expect("memory"),
-        ];
+        let register = || Arc::new(Register::new(32, 1, &Bits::zero(32)).expect("memory"));
+        let registers = [register(), register()];
         let waits = AtomicU64::new(0);
         let (a, b) = (RegisterId::from_u32(0), RegisterId::from_u32(1));
         std::thread::scope(|scope| {

@@ -23,6 +23,7 @@ use crate::register::{self, AtomicSection, AtomicSet, Register};
 use crate::replication::Numbers;
 use crate::snapshot::Snapshot;
 use crate::space::Space;
+use crate::succession::Heritage;
 use crate::table::Table;
 use crate::update::{CloneSession, MulticastGroup, Update};
 use crate::write::{Transaction, Writer};
@@ -44,10 +45,10 @@ pub struct State {
     pub(crate) generation: CachePadded<AtomicU64>,
     pub(crate) tables: Box<[Table]>,
     /// `None`: a direct one, which its table has.
-    pub(crate) counters: Box<[Option<Counter>]>,
+    pub(crate) counters: Box<[Option<Arc<Counter>>]>,
     /// `None`: a direct one, which its table has.
     pub(crate) meters: Box<[Option<Meter>]>,
-    pub(crate) registers: Box<[Register]>,
+    pub(crate) registers: Box<[Arc<Register>]>,
     pub(crate) value_sets: Box<[Space]>,
     pub(crate) multicast_groups: Numbers<MulticastGroup>,
     pub(crate) clone_sessions: Numbers<CloneSession>,
@@ -148,6 +149,15 @@ impl State {
     /// Refuses arrays that together would take more than 16 GiB of address space, and tables that would take more
     /// than that and than the machine has if they were full, before it allocates any.
     pub fn new(program: &Verified, workers: usize) -> Result<State, StateError> {
+        State::build(program, workers, &Heritage::none())
+    }
+
+    /// With arrays taken over where there are some.
+    pub(crate) fn build(
+        program: &Verified,
+        workers: usize,
+        heritage: &Heritage<'_>,
+    ) -> Result<State, StateError> {
         if workers == 0 {
             return Err(StateError::NoWorkers);
         }
@@ -166,18 +176,27 @@ impl State {
         }
         let counters = program.counters.values().map(|counter| {
             let bytes = counter.size * counter::cell_words(counter.unit) as u64 * (workers as u64 + 1) * 8;
-            let new = counter.table.is_none().then(|| Counter::new(counter.unit, counter.size, workers));
+            let new = counter.table.is_none().then(|| match heritage.counter(counter, workers) {
+                Some(shared) => Ok(shared),
+                None => Counter::new(counter.unit, counter.size, workers).map(Arc::new),
+            });
             new.transpose().map_err(no_memory("counter", &counter.control.name, bytes))
         });
         let counters = counters.collect::<Result<_, _>>()?;
         let meters = program.meters.values().map(|meter| {
-            let new = meter.table.is_none().then(|| Meter::new(meter.unit, meter.size));
+            let new = meter
+                .table
+                .is_none()
+                .then(|| Meter::new(meter.unit, meter.size).inspect(|new| heritage.copy_meter(meter, new)));
             new.transpose().map_err(no_memory("meter", &meter.control.name, meter.size * 8))
         });
         let meters = meters.collect::<Result<_, _>>()?;
         let registers = program.registers.values().map(|register| {
             let bytes = register.size * register::cell_words(register.width) as u64 * 8;
-            let new = Register::new(register.width, register.size, &register.initial);
+            let new = match heritage.register(register) {
+                Some(shared) => Ok(shared),
+                None => Register::new(register.width, register.size, &register.initial).map(Arc::new),
+            };
             new.map_err(no_memory("register", &register.control.name, bytes))
         });
         let registers = registers.collect::<Result<_, _>>()?;
@@ -397,7 +416,7 @@ impl State {
 
     /// How many reads and writes of register cells of more than 64 bits had to wait for a write of the same cell.
     pub fn register_waits(&self) -> u64 {
-        self.registers.iter().map(Register::waits).sum()
+        self.registers.iter().map(|register| register.waits()).sum()
     }
 
     /// Whether values are in a value set. `values` is laid out as for [`State::lookup`].
@@ -456,6 +475,12 @@ impl State {
         if let Some(register) = Probe::PortIsUp.of(&self.program) {
             self.set_register(register, u64::from(port), u64::from(up));
         }
+    }
+
+    /// Ports of which something is known, and whether they are down.
+    pub(crate) fn ports_down(&self) -> Vec<(u32, bool)> {
+        let ports = self.ports.lock().unwrap_or_else(PoisonError::into_inner);
+        ports.iter().map(|(port, status)| (*port, status.down.load(Ordering::Relaxed))).collect()
     }
 
     /// Whether a port works.

@@ -106,6 +106,11 @@ impl Table {
         (position != NOT_LISTED).then_some(usize::from(position))
     }
 
+    /// Whether hits are noted.
+    pub(crate) fn has_hits(&self) -> bool {
+        self.hits.is_some()
+    }
+
     /// Notes when the entry of a slot was hit.
     #[inline]
     pub(crate) fn touch(&self, slot: u32, now_ns: u64) {

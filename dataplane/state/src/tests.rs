@@ -3,4 +3,5 @@
 mod concurrency;
 mod fixture;
 mod matching;
+mod succession;
 mod writing;

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, bail};
 use clap::Args;
 use crossbeam::channel::{self, select};
-use heddle_engine::{Config, Engine, PortConfig, QUEUES_MAX, QueueConfig, Stats};
+use heddle_engine::{Config, DigestMessage, Engine, PortConfig, QUEUES_MAX, QueueConfig, Reloaded, Stats};
 use heddle_ports::Port;
 use heddle_ports::spec::{BareName, OpenOptions, PortSpec};
 use heddle_runtime::file;
@@ -35,6 +35,9 @@ Ports:
 
 Needs root, or CAP_NET_RAW for interfaces, CAP_NET_ADMIN for TAP, and CAP_BPF besides for AF_XDP:
   sudo setcap cap_net_raw,cap_net_admin+ep $(command -v heddle)
+
+SIGHUP reads the program again and runs it from the next packet on: nothing is lost, and tables, counters, meters and
+registers that both programs have keep their contents. A program that cannot be loaded changes nothing.
 
 Ends on SIGINT and SIGTERM with a summary.";
 
@@ -121,6 +124,9 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<Exit> {
     for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
         signal_hook::flag::register(signal, Arc::clone(&stop)).context("signals cannot be caught")?;
     }
+    let reload = Arc::new(AtomicBool::new(false));
+    signal_hook::flag::register(signal_hook::consts::SIGHUP, Arc::clone(&reload))
+        .context("signals cannot be caught")?;
     let ports = attach(&specs, &OpenOptions { queues: workers, busy_poll: options.busy_poll })?;
     let config = Config {
         workers,
@@ -147,7 +153,8 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<Exit> {
         output::count(specs.len() as u64, "port"),
         output::count(workers as u64, "worker"),
     );
-    serve(&engine, &state, agent, &stop, options.seconds);
+    drop(state);
+    Service { options, engine: &engine, agent }.run(&stop, &reload);
     let stats = engine.stop();
     eprint!("{}", summary("stopped", &stats));
     Ok(Exit::Success)
@@ -182,31 +189,82 @@ fn attach(specs: &[PortSpec], options: &OpenOptions) -> anyhow::Result<Vec<Box<d
     specs.iter().map(open).collect()
 }
 
-/// Answers the engine until it is time to stop.
-fn serve(engine: &Engine, state: &State, mut agent: Option<Agent>, stop: &AtomicBool, seconds: Option<f64>) {
-    let started = Instant::now();
-    let ticks = channel::tick(Duration::from_millis(100));
-    while !stop.load(Ordering::Relaxed) {
-        if seconds.is_some_and(|limit| started.elapsed().as_secs_f64() >= limit) {
-            return;
-        }
-        select! {
-            recv(ticks) -> _ => {}
-            recv(engine.events()) -> event => {
-                if let Ok(event) = event {
-                    eprintln!("warning: {event}");
-                }
+/// The control side of a switch that runs.
+struct Service<'a> {
+    options: &'a Options,
+    engine: &'a Engine,
+    agent: Option<Agent>,
+}
+
+impl Service<'_> {
+    /// Answers the engine until it is time to stop.
+    fn run(&mut self, stop: &AtomicBool, reload: &AtomicBool) {
+        let started = Instant::now();
+        let ticks = channel::tick(Duration::from_millis(100));
+        let mut draining = false;
+        while !stop.load(Ordering::Relaxed) {
+            if self.options.seconds.is_some_and(|limit| started.elapsed().as_secs_f64() >= limit) {
+                return;
             }
-            recv(engine.digests()) -> digest => {
-                if let (Ok(digest), Some(agent)) = (digest, &mut agent) {
-                    let updates = agent.learn(digest.digest, &digest.values);
-                    tracing::debug!(updates = updates.len(), known = agent.len(), "digest");
-                    if let Err(error) = state.write(&updates) {
-                        tracing::warn!(%error, "the learning agent's write was refused");
+            select! {
+                recv(ticks) -> _ => {
+                    draining = draining && self.engine.is_draining();
+                    if !draining && reload.swap(false, Ordering::Relaxed) {
+                        draining = self.reload();
+                    }
+                }
+                recv(self.engine.events()) -> event => {
+                    if let Ok(event) = event {
+                        eprintln!("warning: {event}");
+                    }
+                }
+                recv(self.engine.digests()) -> digest => {
+                    if let Ok(digest) = digest {
+                        self.learn(&digest);
                     }
                 }
             }
         }
+    }
+
+    fn learn(&mut self, digest: &DigestMessage) {
+        let Some(agent) = &mut self.agent else { return };
+        let updates = agent.learn(digest.digest, &digest.values);
+        tracing::debug!(updates = updates.len(), known = agent.len(), "digest");
+        if let Err(error) = self.engine.state().write(&updates) {
+            tracing::warn!(%error, "the learning agent's write was refused");
+        }
+    }
+
+    /// Reads the program again and has it take over. True if it did; whatever is wrong with it otherwise is said,
+    /// and the old one goes on.
+    fn reload(&mut self) -> bool {
+        let path = self.options.program.display();
+        match self.try_reload() {
+            Ok(reloaded) => {
+                eprintln!("reloaded {path}; table entries kept: {}", reloaded.kept.entries);
+                for left in &reloaded.kept.left {
+                    eprintln!("warning: {left}");
+                }
+                true
+            }
+            Err(error) => {
+                eprintln!("error: {path} is not reloaded, the program before goes on: {error:#}");
+                false
+            }
+        }
+    }
+
+    fn try_reload(&mut self) -> anyhow::Result<Reloaded> {
+        let loaded = program::load(&self.options.program, &self.options.source)?;
+        let executor = self.options.engine.executor(loaded.verified)?;
+        let mut agent = Agent::for_program(executor.program());
+        let reloaded = self.engine.reload(executor)?;
+        if let Some(agent) = &mut agent {
+            agent.recall(&reloaded.state);
+        }
+        self.agent = agent;
+        Ok(reloaded)
     }
 }
 

@@ -302,20 +302,10 @@ impl<'a> Transaction<'a> {
     }
 
     fn add_declared_entry(&mut self, id: TableId, index: usize) -> Result<(), UpdateError> {
-        let (declared, table) = table(self.state, id)?;
+        let (declared, _) = table(self.state, id)?;
         let Some(entry) = declared.entries.get(index) else { return Ok(()) };
-        let priority = match table.space.layout().precedence() {
-            Precedence::Priority { .. } => Some(entry.priority),
-            Precedence::Unique | Precedence::LongestPrefix | Precedence::Any => None,
-        };
-        // A list that is as long as the keys has a place for selector keys too, which match nothing.
-        let given = entry.matches.iter().zip(&declared.keys);
-        let matches: Vec<KeyMatch> = if entry.matches.len() == declared.keys.len() {
-            given.filter(|(_, key)| key.kind != MatchKind::Selector).map(|(m, _)| m.clone()).collect()
-        } else {
-            entry.matches.clone()
-        };
-        let (encoded, found) = self.find_entry(&EntryKey { table: id, matches, priority })?;
+        let Some(key) = self.state.declared_key(id, index) else { return Ok(()) };
+        let (encoded, found) = self.find_entry(&key)?;
         if found.is_some() {
             return Err(UpdateError::Exists { what: entry_of(declared) });
         }
@@ -326,5 +316,25 @@ impl<'a> Transaction<'a> {
         let args = argument_words(&self.state.program, listed.action, &entry.action.args)?;
         let cold = Cold { is_const: entry.is_const || declared.const_entries, ..Cold::default() };
         self.add_entry(id, encoded, Target::Action(entry.action.action as u16), &args, cold)
+    }
+}
+
+impl State {
+    /// The key of an entry that the program declares.
+    pub(crate) fn declared_key(&self, id: TableId, index: usize) -> Option<EntryKey> {
+        let declared = self.program.tables.get(id)?;
+        let entry = declared.entries.get(index)?;
+        let priority = match self.tables.get(id.as_u32() as usize)?.space.layout().precedence() {
+            Precedence::Priority { .. } => Some(entry.priority),
+            Precedence::Unique | Precedence::LongestPrefix | Precedence::Any => None,
+        };
+        // A list that is as long as the keys has a place for selector keys too, which match nothing.
+        let given = entry.matches.iter().zip(&declared.keys);
+        let matches: Vec<KeyMatch> = if entry.matches.len() == declared.keys.len() {
+            given.filter(|(_, key)| key.kind != MatchKind::Selector).map(|(m, _)| m.clone()).collect()
+        } else {
+            entry.matches.clone()
+        };
+        Some(EntryKey { table: id, matches, priority })
     }
 }
