@@ -12,6 +12,7 @@
 
 #define FLOW_SLOTS 16384
 #define GROUP_MEMBERS 4096
+#define REMOTE_MEMBERS 262144    // 4096 leaves of 64 members
 
 struct flow_t {
     bit<16> owner;
@@ -73,6 +74,9 @@ control Paths(inout headers_t hdr, inout metadata_t meta, inout standard_metadat
     register<bit<32>>(FLOW_SLOTS) flow_queue_pair;
     // Bytes of messages put on a port so far.
     register<bit<48>>(512) assigned_bytes;
+    // Likewise by the leaf that they go to and the member of the group: a link down to a leaf carries what all leaves
+    // send there, so each spreads its own part evenly.
+    register<bit<48>>(REMOTE_MEMBERS) assigned_to_bytes;
     // Whose turn it is, by the leaf that packets go to.
     register<bit<8>>(4096) turn;
     counter(8, CounterType.packets) chosen_by_policy;
@@ -125,7 +129,10 @@ control Paths(inout headers_t hdr, inout metadata_t meta, inout standard_metadat
                 if (by_load) {
                     cost = (bit<48>) (queue_depth_bytes(port) ++ 4w0) + (bit<48>) link_recent_bytes(port);
                 } else if (by_assigned) {
+                    bit<48> there;
                     assigned_bytes.read(cost, (bit<32>) port);
+                    assigned_to_bytes.read(there, 14w0 ++ meta.remote ++ member[5:0]);
+                    cost = cost + (there << 1);
                 }
                 if (!found || cost < least) {
                     found = true;
@@ -250,6 +257,9 @@ control Paths(inout headers_t hdr, inout metadata_t meta, inout standard_metadat
             bit<48> assigned;
             assigned_bytes.read(assigned, (bit<32>) best_port);
             assigned_bytes.write((bit<32>) best_port, assigned + (bit<48>) hdr.reth.dma_length);
+            bit<32> there = 14w0 ++ meta.remote ++ best[5:0];
+            assigned_to_bytes.read(assigned, there);
+            assigned_to_bytes.write(there, assigned + (bit<48>) hdr.reth.dma_length);
         }
     }
 
