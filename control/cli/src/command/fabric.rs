@@ -195,7 +195,7 @@ fn run_all(runs: &[Run<'_>], threads: Option<usize>) -> anyhow::Result<Vec<Repor
         }
     };
     let done: Vec<anyhow::Result<Vec<(usize, Report)>>> = std::thread::scope(|scope| {
-        let threads: Vec<_> = (0..threads).map(|_| scope.spawn(&work)).collect();
+        let threads: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
         let joined = threads.into_iter().map(|thread| match thread.join() {
             Ok(result) => result,
             Err(panic) => std::panic::resume_unwind(panic),
@@ -228,6 +228,7 @@ fn figures(topology: &Topology, options: &Sim, all: &[(Policy, Vec<Report>)]) ->
             "mean_jct_ns": mean(reports, |report| report.mean_jct_ns),
             "completion_ns": mean(reports, |report| report.completion_ns as f64),
             "imbalance": mean(reports, |report| report.imbalance),
+            "imbalance_down": mean(reports, |report| report.imbalance_down),
             "retransmitted": jobs(|job| job.retransmitted),
             "reordered": jobs(|job| job.reordered),
             "trimmed": jobs(|job| job.trimmed),
@@ -285,6 +286,6 @@ fn table(figures: &Value) -> String {
             number(&policy["pj_per_delivered_bit"]),
         );
     }
-    text += "x ecmp: how many times faster than ecmp. imbalance: busiest link from a leaf over the mean of them.\n";
+    text += "x ecmp: how many times faster than ecmp. imbalance: a leaf's busiest link up over the mean of its links, at the worst leaf.\n";
     text
 }

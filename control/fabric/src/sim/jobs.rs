@@ -30,7 +30,17 @@ pub(crate) struct Job {
     pub(crate) compute_ns: u64,
     pub(crate) start_ns: u64,
     pub(crate) queue_pairs: usize,
+    pub(crate) striping: Striping,
     pub(crate) transport: Option<Transport>,
+}
+
+/// How several queue pairs of a connection share its messages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Striping {
+    /// Each carries a part of every message.
+    Split,
+    /// Each carries every so-manieth message whole, so that it pauses in between.
+    Turns,
 }
 
 #[derive(Clone, Debug)]
@@ -71,6 +81,7 @@ struct JobSpec {
     start_us: f64,
     #[serde(default = "one")]
     queue_pairs: usize,
+    striping: Option<Spanned<String>>,
     transport: Option<Spanned<String>>,
     tenant: Option<u16>,
 }
@@ -278,6 +289,13 @@ fn job(
             return wrong(at.span().start, format!("transport is auto, roce or uet, not `{other}`"));
         }
     };
+    let striping = match spec.striping.as_ref().map(|s| (s, s.get_ref().as_str())) {
+        None | Some((_, "split")) => Striping::Split,
+        Some((_, "turns")) => Striping::Turns,
+        Some((at, other)) => {
+            return wrong(at.span().start, format!("striping is split or turns, not `{other}`"));
+        }
+    };
     Ok(Job {
         name: name.clone(),
         id: index as u16 + 1,
@@ -289,6 +307,7 @@ fn job(
         compute_ns: (spec.compute_us * 1e3) as u64,
         start_ns: (spec.start_us * 1e3) as u64,
         queue_pairs: spec.queue_pairs,
+        striping,
         transport,
     })
 }

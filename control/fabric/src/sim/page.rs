@@ -34,7 +34,7 @@ pub fn page(title: &str, all: &[(Policy, Vec<Report>)]) -> String {
         .iter()
         .map(|(policy, reports)| (policy.name().to_owned(), mean(reports, &|r| r.imbalance)))
         .collect();
-    html += "<h2>Busiest link from a leaf, over the mean of them</h2>";
+    html += "<h2>A leaf's busiest link up over the mean of its links, at the worst leaf</h2>";
     chart(&mut html, &imbalance);
 
     for (policy, reports) in all {

@@ -19,8 +19,11 @@ pub struct Report {
     pub jobs: Vec<JobReport>,
     /// Each direction of each cable between switches.
     pub links: Vec<LinkReport>,
-    /// Bytes of the busiest link from a leaf over the mean of all of them: 1 is perfect balance.
+    /// Of the leaf where it is worst: what its busiest link to other switches sent, over the mean of all that it has.
+    /// 1 is perfect balance.
     pub imbalance: f64,
+    /// Likewise for what the links to a leaf brought.
+    pub imbalance_down: f64,
     /// Packets dropped by switches, by reason.
     pub drops: std::collections::BTreeMap<String, u64>,
     /// Packets lost on cables: bit errors, failures.

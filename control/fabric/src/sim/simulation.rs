@@ -16,7 +16,7 @@ use super::collective::Op;
 use super::frame;
 use super::host::{Host, HostConfig, HostCounts, Next, Opening, Target};
 use super::ideal;
-use super::jobs::Jobs;
+use super::jobs::{Jobs, Striping};
 use super::outlet::Outlet;
 use super::placement::{Flow, pin};
 use super::policy::{Policy, Transport};
@@ -63,11 +63,41 @@ struct Node {
     due_ns: u64,
 }
 
+/// One queue pair of a connection.
 struct Connection {
     sender: usize,
     host: usize,
     /// When messages that have not arrived were posted.
     posted_ns: VecDeque<u64>,
+}
+
+/// All of a connection.
+struct Lanes {
+    lanes: Vec<Connection>,
+    /// Messages so far.
+    messages: u64,
+}
+
+/// What of a connection has arrived.
+#[derive(Default)]
+struct Arrivals {
+    /// Messages, or parts of them, by lane.
+    arrived: Vec<u64>,
+    /// Messages waited for and had.
+    used: u64,
+}
+
+impl Arrivals {
+    fn has_next(&self, striping: Striping) -> bool {
+        match striping {
+            Striping::Split => self.arrived.iter().all(|&arrived| arrived > self.used),
+            Striping::Turns => {
+                let lanes = self.arrived.len().max(1) as u64;
+                let lane = self.arrived.get((self.used % lanes) as usize);
+                lane.is_some_and(|&arrived| arrived > self.used / lanes)
+            }
+        }
+    }
 }
 
 #[derive(Default)]
@@ -77,8 +107,8 @@ struct Rank {
     at: usize,
     computed: bool,
     posted: bool,
-    /// By rank it comes from: messages that arrived by each lane, and messages used.
-    received: HashMap<usize, (Vec<u32>, u32)>,
+    /// By rank it comes from.
+    received: HashMap<usize, Arrivals>,
 }
 
 struct JobState {
@@ -103,7 +133,7 @@ struct Simulation<'r> {
     hosts: Vec<Host>,
     host_due_ns: Vec<u64>,
     jobs: Vec<JobState>,
-    connections: HashMap<(usize, usize, usize), Vec<Connection>>,
+    connections: HashMap<(usize, usize, usize), Lanes>,
     cable_works: Vec<bool>,
     /// By cable and sending end.
     cable_bytes: Vec<[u64; 2]>,
@@ -249,7 +279,7 @@ impl<'r> Simulation<'r> {
                     flows.push(Flow { src, dst, bytes: bytes / job.queue_pairs as u64 });
                     pins.push(Pin { src, dst, dest_qp: remote, member: 0 });
                 }
-                self.connections.insert((index, from, to), lanes);
+                self.connections.insert((index, from, to), Lanes { lanes, messages: 0 });
             }
             let hosts = &self.placed[index];
             let ranks: Vec<Rank> = program
@@ -278,7 +308,7 @@ impl<'r> Simulation<'r> {
     fn go_on(&mut self, job: usize, rank: usize) {
         let now_ns = self.now_ns;
         loop {
-            let lanes = self.run.jobs.jobs[job].queue_pairs;
+            let striping = self.run.jobs.jobs[job].striping;
             let state = &mut self.jobs[job].ranks[rank];
             let Some(op) = state.ops.get(state.at) else { return };
             if !state.computed && op.compute_ns > 0 {
@@ -292,25 +322,33 @@ impl<'r> Simulation<'r> {
                 let host = state.host;
                 for &(to, bytes) in &op.sends {
                     let Some(connections) = self.connections.get_mut(&(job, rank, to)) else { continue };
-                    for connection in connections {
-                        connection.posted_ns.push_back(now_ns);
-                        let bytes = bytes.div_ceil(lanes as u64).max(1);
-                        self.hosts[connection.host].post(connection.sender, bytes, now_ns);
+                    let Lanes { lanes, messages } = connections;
+                    let count = lanes.len().max(1) as u64;
+                    let (parts, bytes) = match striping {
+                        Striping::Split => (&mut lanes[..], bytes.div_ceil(count).max(1)),
+                        Striping::Turns => {
+                            let turn = (*messages % count) as usize;
+                            (&mut lanes[turn..=turn], bytes)
+                        }
+                    };
+                    *messages += 1;
+                    for lane in parts {
+                        lane.posted_ns.push_back(now_ns);
+                        self.hosts[lane.host].post(lane.sender, bytes, now_ns);
                     }
                 }
                 self.wake_host(host, now_ns);
             }
             let state = &mut self.jobs[job].ranks[rank];
             let Some(op) = state.ops.get(state.at) else { return };
-            let whole = |received: &HashMap<usize, (Vec<u32>, u32)>, from: &usize| {
-                received.get(from).is_some_and(|(arrived, used)| arrived.iter().all(|n| n > used))
-            };
-            if !op.receives.iter().all(|from| whole(&state.received, from)) {
+            let received = &mut state.received;
+            let whole = |from| received.get(from).is_some_and(|of: &Arrivals| of.has_next(striping));
+            if !op.receives.iter().all(whole) {
                 return;
             }
             for from in &op.receives {
-                if let Some((_, used)) = state.received.get_mut(from) {
-                    *used += 1;
+                if let Some(of) = received.get_mut(from) {
+                    of.used += 1;
                 }
             }
             state.at += 1;
@@ -329,13 +367,14 @@ impl<'r> Simulation<'r> {
         let Target { job, rank, from, lane } = target;
         let lanes = self.run.jobs.jobs[job].queue_pairs;
         if let Some(connections) = self.connections.get_mut(&(job, from, rank))
-            && let Some(posted_ns) = connections[lane].posted_ns.pop_front()
+            && let Some(posted_ns) = connections.lanes[lane].posted_ns.pop_front()
         {
             self.jobs[job].message_ns.push(self.now_ns - posted_ns);
         }
         let state = &mut self.jobs[job].ranks[rank];
-        let (arrived, _) = state.received.entry(from).or_insert_with(|| (vec![0; lanes], 0));
-        arrived[lane] += 1;
+        let of = state.received.entry(from).or_default();
+        of.arrived.resize(lanes, 0);
+        of.arrived[lane] += 1;
         let (at, waits) = (state.at, state.posted);
         self.go_on(job, rank);
         if waits && self.jobs[job].ranks[rank].at > at {
@@ -510,7 +549,8 @@ impl<'r> Simulation<'r> {
         let topology = self.run.topology;
         let completion_ns = self.jobs.iter().filter_map(|job| job.finished_ns).max().unwrap_or(0);
         let mut links = Vec::new();
-        let mut up = Vec::new();
+        // By leaf: what each of its links to other switches sent, and what each brought, over its rate.
+        let mut beside: BTreeMap<(NodeIndex, bool), Vec<f64>> = BTreeMap::new();
         let mut picojoules = 0.0;
         for (cable, bytes) in topology.cables.iter().zip(&self.cable_bytes) {
             for (end, &sent) in bytes.iter().enumerate() {
@@ -519,8 +559,11 @@ impl<'r> Simulation<'r> {
                 if topology.is_host(from) || topology.is_host(to) {
                     continue;
                 }
-                if topology.leaves.contains(&from) {
-                    up.push(sent);
+                let load = sent as f64 / cable.rate_bps as f64;
+                for (leaf, sends) in [(from, true), (to, false)] {
+                    if topology.leaves.contains(&leaf) {
+                        beside.entry((leaf, sends)).or_default().push(load);
+                    }
                 }
                 links.push(LinkReport {
                     from: topology.node_name(from).to_owned(),
@@ -530,8 +573,11 @@ impl<'r> Simulation<'r> {
                 });
             }
         }
-        let mean = up.iter().sum::<u64>() as f64 / up.len().max(1) as f64;
-        let max = up.iter().copied().max().unwrap_or(0) as f64;
+        let worst = |sends: bool| {
+            let groups = beside.iter().filter(|((_, of), _)| *of == sends).map(|(_, loads)| loads);
+            groups.map(|loads| worst_over_mean(loads)).fold(1.0, f64::max)
+        };
+        let (imbalance, imbalance_down) = (worst(true), worst(false));
         let jobs: Vec<JobReport> = (0..self.jobs.len()).map(|job| self.job_report(job)).collect();
         let mut drops: BTreeMap<String, u64> = BTreeMap::new();
         let (mut packet_hops, mut queue_packets_max, mut reroutes) = (0, 0, 0);
@@ -561,7 +607,8 @@ impl<'r> Simulation<'r> {
             completion_ns,
             jobs,
             links,
-            imbalance: if mean > 0.0 { max / mean } else { 1.0 },
+            imbalance,
+            imbalance_down,
             drops,
             lost_on_cables: self.lost_on_cables,
             unreadable: self.unreadable,
@@ -605,6 +652,13 @@ impl<'r> Simulation<'r> {
             notified: total(|counts| counts.notified),
         }
     }
+}
+
+/// 1 if all are alike, or nothing.
+fn worst_over_mean(loads: &[f64]) -> f64 {
+    let mean = loads.iter().sum::<f64>() / loads.len().max(1) as f64;
+    let worst = loads.iter().copied().fold(0.0, f64::max);
+    if mean > 0.0 { worst / mean } else { 1.0 }
 }
 
 impl Node {
