@@ -236,7 +236,16 @@ impl Link {
 
     /// With so many queues at both ends.
     pub(crate) fn veth_with_queues(host: &Host, mtu_bytes: u32, queues: u32) -> Result<Link, Failed> {
-        let (outer, inner, queues) = (unique("o"), unique("i"), queues.to_string());
+        Link::make(&unique("o"), host, mtu_bytes, queues)
+    }
+
+    /// With this name.
+    pub(crate) fn named(outer: &str, host: &Host, mtu_bytes: u32) -> Result<Link, Failed> {
+        Link::make(outer, host, mtu_bytes, 1)
+    }
+
+    fn make(outer: &str, host: &Host, mtu_bytes: u32, queues: u32) -> Result<Link, Failed> {
+        let (outer, inner, queues) = (outer.to_owned(), unique("i"), queues.to_string());
         let sizes = ["numrxqueues", &queues, "numtxqueues", &queues];
         let mut words = vec!["ip", "link", "add", &outer];
         words.extend(sizes);

@@ -32,6 +32,8 @@ const TESTS: &[(&str, Test)] = &[
     ("xdp_goes_with_a_killed_switch", xdp::goes_with_a_killed_switch),
     ("reloads_on_hangup", reloads_on_hangup),
     ("interface_disappears", interface_disappears),
+    ("interface_comes_back", interface_comes_back),
+    ("xdp_interface_comes_back", xdp::interface_comes_back),
     ("interface_is_left_as_found", interface_is_left_as_found),
 ];
 
@@ -286,6 +288,36 @@ fn interface_disappears() -> Result<(), Failed> {
         return Err(format!("the vanished interface {} is not reported:\n{log}", lc.outer).into());
     }
     Ok(())
+}
+
+fn interface_comes_back() -> Result<(), Failed> {
+    comes_back("")
+}
+
+/// Interfaces that are set down and up, or removed and made anew, under a switch that runs.
+pub(crate) fn comes_back(kind: &str) -> Result<(), Failed> {
+    let (a, b) = (Host::new("10.7.0.1/24", "fd07::1/64")?, Host::new("10.7.0.2/24", "fd07::2/64")?);
+    let (la, lb) = (Link::veth(&a, 1_500)?, Link::veth(&b, 1_500)?);
+    let mut switch = Switch::start(
+        &pipelines().join("l2_switch.p4"),
+        &["-i", &format!("1@{kind}{}", la.outer), "-i", &format!("2@{kind}{}", lb.outer)],
+    )?;
+    a.ping(b.ipv4(), &[])?;
+    run(&["ip", "link", "set", &lb.outer, "down"])?;
+    switch.wait_for("port 2 is gone")?;
+    run(&["ip", "link", "set", &lb.outer, "up"])?;
+    switch.wait_for("port 2 is up")?;
+    a.ping(b.ipv4(), &[])?;
+    // Another interface of the same name, with another index.
+    let name = lb.outer.clone();
+    drop(lb);
+    switch.wait_for("port 2 is gone")?;
+    let lb = Link::named(&name, &b, 1_500)?;
+    switch.wait_for("port 2 is up")?;
+    // The host there has another address now, which the other one learns by being asked.
+    b.ping(a.ipv4(), &[])?;
+    drop(lb);
+    switch.stop()
 }
 
 fn interface_is_left_as_found() -> Result<(), Failed> {

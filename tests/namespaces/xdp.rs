@@ -110,6 +110,10 @@ pub(crate) fn falls_back() -> Result<(), Failed> {
     switch.stop()
 }
 
+pub(crate) fn interface_comes_back() -> Result<(), Failed> {
+    crate::comes_back("xdp:")
+}
+
 pub(crate) fn goes_with_a_killed_switch() -> Result<(), Failed> {
     let (a, b) = two_hosts()?;
     let (la, lb) = (Link::veth(&a, 1_500)?, Link::veth(&b, 1_500)?);

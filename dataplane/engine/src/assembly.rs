@@ -4,6 +4,7 @@
 //! Invariant: every queue pair has one worker; every port has one worker that sends for it, unless its
 //! scheduler is plain and every worker has a queue of it, in which case each sends what it processed itself.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arc_swap::ArcSwap;
@@ -17,7 +18,7 @@ use crate::config::{Config, PortConfig, QUEUES_MAX};
 use crate::core::{Core, Parts, Route, Shared};
 use crate::event::{Command, DigestMessage, Event, Injection, PacketIn};
 use crate::pipeline::{Pipeline, Published, is_drained};
-use crate::port_map::{PORTS_MAX, PortMap};
+use crate::port_map::{MappedPort, PORTS_MAX, PortMap};
 use crate::ring::ring;
 use crate::stats::{Stats, WorkerCells};
 
@@ -100,6 +101,26 @@ pub enum ReplaceError {
     },
 }
 
+/// Why a port cannot be attached or detached while the switch runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PortChangeError {
+    /// There is one of that number.
+    #[error("port {0} is attached already; detach it first")]
+    Attached(PortId),
+    /// There is none of that number.
+    #[error("port {0} is not attached")]
+    Unknown(PortId),
+    /// No more positions.
+    #[error("there is no room for port {0}: no spare port is left of those that were asked for at start")]
+    NoRoom(PortId),
+    /// It is the controller's.
+    #[error("port {0} is the controller's")]
+    Controller(PortId),
+    /// Too many changes wait.
+    #[error("the workers have not taken up earlier changes of ports")]
+    Busy,
+}
+
 /// Why another program cannot take over.
 #[derive(Debug, thiserror::Error)]
 pub enum ReloadError {
@@ -133,11 +154,11 @@ pub(crate) struct Control {
     /// By worker.
     pub(crate) commands: Vec<Sender<Command>>,
     /// Ports that are served by more than one worker, by position.
-    many_workers: Vec<bool>,
+    many_workers: Vec<AtomicBool>,
     /// What direct counters count in the program that retires is yet to be brought over to this state.
     unsettled: Mutex<Option<(Arc<State>, Succession)>>,
     /// Kept so that interfaces stay attached, and restored when the switch is gone.
-    ports: Vec<Box<dyn Port>>,
+    ports: Mutex<Vec<Option<Box<dyn Port>>>>,
 }
 
 impl std::fmt::Debug for Control {
@@ -164,16 +185,13 @@ pub(crate) fn assemble(
     let mut many_workers = Vec::new();
     for (position, mapped) in map.ports().iter().enumerate() {
         let split = ports.get_mut(position).map(|port| port.split()).unwrap_or_default();
-        let owners: Vec<usize> = (0..split.len()).map(|index| (position + index) % workers).collect();
-        let everywhere = mapped.is_controller() || (0..workers).all(|worker| owners.contains(&worker));
-        let shared = mapped.config.is_plain() && everywhere;
-        many_workers.push(shared && workers > 1);
-        let owner = owners.first().copied().unwrap_or(0);
+        let dealing = Dealing::new(position, mapped, split.len(), workers);
+        many_workers.push(AtomicBool::new(dealing.is_shared && workers > 1));
         for (worker, routes) in routes.iter_mut().enumerate() {
-            routes.push(if shared || worker == owner { Route::Here } else { Route::Worker(owner) });
+            routes.push(dealing.route(worker));
         }
-        for (queue, owner) in split.into_iter().zip(owners) {
-            queues[owner].push((position, queue));
+        for (index, queue) in split.into_iter().enumerate() {
+            queues[dealing.owner(index)].push((position, queue));
         }
     }
 
@@ -181,7 +199,7 @@ pub(crate) fn assemble(
     let mut rings_in: Vec<Vec<_>> = (0..workers).map(|_| Vec::new()).collect();
     for (from, rings_out) in rings_out.iter_mut().enumerate() {
         for (to, rings_in) in rings_in.iter_mut().enumerate() {
-            let needed = routes[from].contains(&Route::Worker(to));
+            let needed = routes[from].contains(&Route::Worker(to)) || (config.spare_ports > 0 && from != to);
             rings_out.push(needed.then(|| {
                 let (ring_out, ring_in) = ring(config.ring_packets.max(1));
                 rings_in.push(ring_in);
@@ -231,9 +249,34 @@ pub(crate) fn assemble(
         commands,
         many_workers,
         unsettled: Mutex::default(),
-        ports,
+        ports: Mutex::new(ports.into_iter().map(Some).collect()),
     };
     Ok((control, cores))
+}
+
+/// How a port's queue pairs are dealt out to workers, and who sends for it.
+struct Dealing {
+    position: usize,
+    workers: usize,
+    /// Whether every worker sends for it.
+    is_shared: bool,
+}
+
+impl Dealing {
+    fn new(position: usize, port: &MappedPort, queues: usize, workers: usize) -> Self {
+        let is_everywhere = port.is_controller() || queues >= workers;
+        Self { position, workers, is_shared: port.config.is_plain() && is_everywhere }
+    }
+
+    /// The worker that gets a queue pair.
+    fn owner(&self, queue: usize) -> usize {
+        (self.position + queue) % self.workers
+    }
+
+    fn route(&self, worker: usize) -> Route {
+        let owner = self.owner(0);
+        if self.is_shared || worker == owner { Route::Here } else { Route::Worker(owner) }
+    }
 }
 
 fn map_ports(config: &Config, ports: &[Box<dyn Port>]) -> Result<PortMap, EngineError> {
@@ -248,9 +291,13 @@ fn map_ports(config: &Config, ports: &[Box<dyn Port>]) -> Result<PortMap, Engine
         return Err(EngineError::UnknownPort(*id));
     }
     let configured = all.into_iter().map(|(id, description)| (id, description, config.port(id)));
-    let map = PortMap::new(configured).map_err(EngineError::DuplicatePort)?;
+    let map = PortMap::new(configured, config.spare_ports, config.port_default)
+        .map_err(EngineError::DuplicatePort)?;
     match map.ports().iter().find(|port| !(1..=QUEUES_MAX).contains(&port.config.queues)) {
-        Some(port) => Err(EngineError::Queues { port: port.id, queues: port.config.queues }),
+        Some(port) => {
+            let id = port.id().unwrap_or_default();
+            Err(EngineError::Queues { port: id, queues: port.config.queues })
+        }
         None => Ok(map),
     }
 }
@@ -258,13 +305,14 @@ fn map_ports(config: &Config, ports: &[Box<dyn Port>]) -> Result<PortMap, Engine
 impl Control {
     pub(crate) fn stats(&self) -> Stats {
         let ports = self.shared.ports.ports();
-        let ports: Vec<_> = ports.iter().map(|port| (port.id, port.is_up(), port.is_controller())).collect();
+        let ports: Vec<_> =
+            ports.iter().map(|port| (port.id(), port.is_up(), port.is_controller())).collect();
         Stats::collect(&self.shared.cells, &ports)
     }
 
     /// What attaching each port did.
-    pub(crate) fn descriptions(&self) -> impl Iterator<Item = &PortDescription> {
-        self.shared.ports.ports().iter().filter_map(|port| port.description.as_ref())
+    pub(crate) fn descriptions(&self) -> impl Iterator<Item = Arc<PortDescription>> + '_ {
+        self.shared.ports.ports().iter().filter_map(MappedPort::description)
     }
 
     /// Sends a port's new scheduler to all workers; those that do not send for it ignore it.
@@ -274,7 +322,7 @@ impl Control {
         if config.queues != queues {
             return Err(ConfigureError::Queues { port: id, queues });
         }
-        if self.many_workers[port] && !config.is_plain() {
+        if self.many_workers[port].load(Ordering::Relaxed) && !config.is_plain() {
             return Err(ConfigureError::Shared(id));
         }
         for commands in &self.commands {
@@ -293,7 +341,9 @@ impl Control {
             return Err(ReplaceError::Draining);
         }
         for port in self.shared.ports.ports().iter().filter(|port| !port.is_up()) {
-            pipeline.state.set_port_up(port.id.0, false);
+            if let Some(id) = port.id() {
+                pipeline.state.set_port_up(id.0, false);
+            }
         }
         let published = self.shared.published.load();
         self.shared.published.store(Arc::new(published.replaced(pipeline)));
@@ -336,6 +386,88 @@ impl Control {
 
     /// Lets go of the ports, whose queues the cores have let go of before.
     pub(crate) fn detach_ports(&mut self) {
-        self.ports.clear();
+        self.ports().clear();
+    }
+
+    fn ports(&self) -> MutexGuard<'_, Vec<Option<Box<dyn Port>>>> {
+        self.ports.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Attaches a port while the workers run.
+    pub(crate) fn attach_port(
+        &self,
+        mut port: Box<dyn Port>,
+    ) -> Result<Arc<PortDescription>, PortChangeError> {
+        // Held to the end: one change of ports at a time.
+        let mut ports = self.ports();
+        let description = port.description();
+        let id = description.id;
+        if let Some(position) = self.shared.ports.position(id.0) {
+            let mapped = &self.shared.ports.ports()[position];
+            if mapped.is_controller() {
+                return Err(PortChangeError::Controller(id));
+            }
+            if mapped.is_up() {
+                return Err(PortChangeError::Attached(id));
+            }
+        }
+        // Letting go of what was there, and attaching.
+        self.check_commands(2)?;
+        let position = self.shared.ports.occupy(id).ok_or(PortChangeError::NoRoom(id))?;
+        let mapped = &self.shared.ports.ports()[position];
+        mapped.describe(description);
+        let split = port.split();
+        let workers = self.commands.len();
+        let dealing = Dealing::new(position, mapped, split.len(), workers);
+        self.many_workers[position].store(dealing.is_shared && workers > 1, Ordering::Relaxed);
+        let mut queues: Vec<Vec<_>> = (0..workers).map(|_| Vec::new()).collect();
+        for (index, queue) in split.into_iter().enumerate() {
+            queues[dealing.owner(index)].push(queue);
+        }
+        for (worker, (commands, queues)) in self.commands.iter().zip(queues).enumerate() {
+            let attach = Command::Attach {
+                port: position,
+                number: id.0,
+                route: dealing.route(worker),
+                config: mapped.config,
+                queues,
+            };
+            for command in [Command::Detach { port: position }, attach] {
+                // There is room, or the worker is gone and takes its share of the port along.
+                let _gone = commands.try_send(command);
+            }
+        }
+        if ports.len() <= position {
+            ports.resize_with(position + 1, || None);
+        }
+        ports[position] = Some(port);
+        mapped.description().ok_or(PortChangeError::Unknown(id))
+    }
+
+    /// Detaches a port, or lets go of what is left of one that is gone.
+    pub(crate) fn detach_port(&self, id: PortId) -> Result<(), PortChangeError> {
+        let mut ports = self.ports();
+        let position = self.shared.ports.position(id.0).ok_or(PortChangeError::Unknown(id))?;
+        let mapped = &self.shared.ports.ports()[position];
+        if mapped.is_controller() {
+            return Err(PortChangeError::Controller(id));
+        }
+        self.check_commands(1)?;
+        if mapped.take_down() {
+            self.shared.published.load().set_port_up(id.0, false);
+        }
+        for commands in &self.commands {
+            let _gone = commands.try_send(Command::Detach { port: position });
+        }
+        if let Some(port) = ports.get_mut(position) {
+            *port = None;
+        }
+        Ok(())
+    }
+
+    /// Whether all workers can take so many more commands.
+    fn check_commands(&self, count: usize) -> Result<(), PortChangeError> {
+        let has_room = |commands: &Sender<Command>| commands.len() + count <= COMMANDS;
+        if self.commands.iter().all(has_room) { Ok(()) } else { Err(PortChangeError::Busy) }
     }
 }

@@ -28,6 +28,8 @@ pub struct Config {
     pub port_default: PortConfig,
     /// Schedulers of single ports. A number that no port has is refused at start.
     pub ports: Vec<(PortId, PortConfig)>,
+    /// Ports that may be attached while the switch runs, beside those that are there from the start.
+    pub spare_ports: usize,
     /// The port of the control plane, if there is one.
     pub controller: Option<Controller>,
     /// Passes through ingress that one packet may make by resubmission, recirculation and cloning.
@@ -61,6 +63,7 @@ impl Default for Config {
             transmit_packets: 32,
             port_default: PortConfig::default(),
             ports: Vec::new(),
+            spare_ports: 0,
             controller: None,
             pass_limit: 256,
             loop_packets: 1_024,

@@ -19,6 +19,7 @@
 
 mod egress;
 mod ingress;
+mod recovery;
 mod replication;
 mod reports;
 
@@ -31,11 +32,11 @@ use arc_swap::ArcSwap;
 use crossbeam::channel::{Receiver, Sender};
 use heddle_exec::trace::TraceSink;
 use heddle_exec::{Clone as PacketClone, Context, DigestBuffer, Entry, Frame, FramePool, Work};
-use heddle_packet::{Packet, Pool};
+use heddle_packet::{Packet, Pool, PortId};
 use heddle_ports::{Queue, QueueError};
 use heddle_state::Snapshot;
 
-use crate::config::Config;
+use crate::config::{Config, PortConfig};
 use crate::event::{Command, DigestMessage, Event, Injection, PacketIn};
 use crate::job::{Facts, Job};
 use crate::pipeline::{Pipeline, Published};
@@ -333,6 +334,10 @@ impl Core {
                     }
                 }
                 Command::Trace(sink) => self.sink = sink,
+                Command::Attach { port, number, route, config, queues } => {
+                    self.attach(port, number, route, &config, queues);
+                }
+                Command::Detach { port } => self.let_go(port),
             }
             self.moved += 1;
         }
@@ -477,6 +482,52 @@ impl Core {
 
     /// Takes a port that failed out of service: what waits for it is lost, the others go on.
     fn detach(&mut self, position: usize, error: &QueueError) {
+        self.let_go(position);
+        self.take_down(position, &error.to_string());
+    }
+
+    /// Puts a port into service.
+    fn attach(
+        &mut self,
+        position: usize,
+        number: u32,
+        route: Route,
+        config: &PortConfig,
+        queues: Vec<Box<dyn Queue>>,
+    ) {
+        let mut first = None;
+        for queue in queues {
+            let of = ReceiveQueue { port: position, queue: Some(queue), missed: 0, invalid: 0 };
+            let vacant = self.queues.iter().position(|of| of.port == position && of.queue.is_none());
+            let index = vacant.unwrap_or(self.queues.len());
+            match self.queues.get_mut(index) {
+                Some(place) => *place = of,
+                None => self.queues.push(of),
+            }
+            first.get_or_insert(index);
+        }
+        let receives = |of: &ReceiveQueue| of.queue.as_ref().is_some_and(|queue| queue.receives());
+        let asked = self.queues.iter().enumerate().filter(|(_, of)| receives(of));
+        self.receiving = asked.map(|(index, _)| index).collect();
+        if let Some(place) = self.routes.get_mut(position) {
+            *place = route;
+        }
+        if let Some(egress) = self.egress.get_mut(position) {
+            let is_listed = egress.as_ref().map(Egress::listed);
+            *egress = (route == Route::Here).then(|| Egress::attached(number, config, first, is_listed));
+        }
+        let sends = route == Route::Here && first.is_some();
+        if let Some(port) = self.shared.ports.ports().get(position)
+            && sends
+            && port.bring_up()
+        {
+            self.shared.published.load().set_port_up(number, true);
+            self.tell(Event::PortUp { port: PortId(number) });
+        }
+    }
+
+    /// Drops a port's queue pairs and what waits for it.
+    fn let_go(&mut self, position: usize) {
         for of in self.queues.iter_mut().filter(|of| of.port == position) {
             of.queue = None;
         }
@@ -489,26 +540,16 @@ impl Core {
                 queue.depth_bytes.set(0);
             }
         }
-        self.take_down(position, &error.to_string());
     }
 
     /// Tells everybody that a port works no more, once.
     fn take_down(&self, position: usize, error: &str) {
         let Some(port) = self.shared.ports.ports().get(position) else { return };
-        if port.take_down() {
-            let published = self.shared.published.load();
-            for pipeline in [Some(&published.current), published.retiring.as_ref()].into_iter().flatten() {
-                pipeline.state.set_port_up(port.id.0, false);
-            }
-            self.tell(Event::PortGone { port: port.id, error: error.to_owned() });
-        }
-    }
-
-    /// Lets go of all ports, for a worker that cannot go on.
-    pub(crate) fn abandon_ports(&mut self, error: &str) {
-        for index in 0..self.queues.len() {
-            self.queues[index].queue = None;
-            self.take_down(self.queues[index].port, error);
+        if let Some(id) = port.id()
+            && port.take_down()
+        {
+            self.shared.published.load().set_port_up(id.0, false);
+            self.tell(Event::PortGone { port: id, error: error.to_owned() });
         }
     }
 

@@ -1,14 +1,14 @@
 //! A switch with worker threads: what `heddle run` serves.
 //!
-//! Invariant: workers share nothing that is locked; a worker that panics takes its ports with it and no other
-//! worker. Stopping counts what is still under way as lost, so that the books balance at the end.
+//! Invariant: workers share nothing that is locked; a worker that panics loses the packets that it was at work on,
+//! which are counted, and goes on. Stopping counts what is still under way as lost, so that the books balance at the end.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use crossbeam::channel::Receiver;
@@ -18,7 +18,9 @@ use heddle_packet::PortId;
 use heddle_ports::{Port, PortDescription};
 use heddle_state::State;
 
-use crate::assembly::{ConfigureError, Control, EngineError, ReloadError, Reloaded, ReplaceError, assemble};
+use crate::assembly::{
+    ConfigureError, Control, EngineError, PortChangeError, ReloadError, Reloaded, ReplaceError, assemble,
+};
 use crate::bell::{EventFd, allowed_processors, bind_to};
 use crate::config::{Config, PortConfig};
 use crate::core::{Core, Shared};
@@ -103,7 +105,7 @@ impl Engine {
     }
 
     /// What attaching each port did.
-    pub fn ports(&self) -> impl Iterator<Item = &PortDescription> {
+    pub fn ports(&self) -> impl Iterator<Item = Arc<PortDescription>> + '_ {
         self.control.descriptions()
     }
 
@@ -154,6 +156,28 @@ impl Engine {
     /// [`ConfigureError`] if there is no such port or it cannot be changed so.
     pub fn configure_port(&self, port: PortId, config: PortConfig) -> Result<(), ConfigureError> {
         self.control.configure_port(port, config)?;
+        self.common.notify_all();
+        Ok(())
+    }
+
+    /// Attaches a port while the switch runs: another of the [`Config::spare_ports`], or one that was gone or
+    /// detached, which goes on under its number. [`Event::PortUp`] says when it works.
+    ///
+    /// # Errors
+    /// [`PortChangeError`]; the port is then detached.
+    pub fn attach_port(&self, port: Box<dyn Port>) -> Result<Arc<PortDescription>, PortChangeError> {
+        let description = self.control.attach_port(port)?;
+        self.common.notify_all();
+        Ok(description)
+    }
+
+    /// Detaches a port while the switch runs. What waits for it is lost and counted as `port_down`. Also lets go of
+    /// what is left of a port that is gone.
+    ///
+    /// # Errors
+    /// [`PortChangeError`] if there is no such port.
+    pub fn detach_port(&self, port: PortId) -> Result<(), PortChangeError> {
+        self.control.detach_port(port)?;
         self.common.notify_all();
         Ok(())
     }
@@ -226,6 +250,11 @@ impl Drop for Engine {
     }
 }
 
+/// How long a worker rests after a panic.
+const PANIC_PAUSE_MIN: Duration = Duration::from_micros(100);
+/// And at most, if there is one after the other.
+const PANIC_PAUSE_MAX: Duration = Duration::from_millis(100);
+
 /// The life of a worker's thread. What it holds in the end comes back.
 fn work(worker: usize, mut core: Core, common: &Common, shared: &Shared, pin: bool, spin_ns: u64) -> Core {
     let tell = |event| {
@@ -241,14 +270,20 @@ fn work(worker: usize, mut core: Core, common: &Common, shared: &Shared, pin: bo
             tell(Event::NotPinned { worker, error: error.to_string() });
         }
     }
-    let run = catch_unwind(AssertUnwindSafe(|| {
-        WorkerLoop::new(worker, common, spin_ns).run(&mut core);
-    }));
-    if let Err(panic) = run {
-        tell(Event::WorkerPanicked { worker, message: panic_message(panic.as_ref()) });
-        core.abandon_ports("its worker panicked");
+    let mut pause = PANIC_PAUSE_MIN;
+    loop {
+        let since = Instant::now();
+        let run = catch_unwind(AssertUnwindSafe(|| {
+            WorkerLoop::new(worker, common, spin_ns).run(&mut core);
+        }));
+        let Err(panic) = run else { return core };
+        let lost = core.recover();
+        tell(Event::WorkerPanicked { worker, message: panic_message(panic.as_ref()), lost });
+        // One packet is an accident; what panics again at once would keep a processor busy with nothing else.
+        let is_again = since.elapsed() < PANIC_PAUSE_MAX;
+        pause = if is_again { (pause * 2).min(PANIC_PAUSE_MAX) } else { PANIC_PAUSE_MIN };
+        std::thread::sleep(pause);
     }
-    core
 }
 
 fn panic_message(panic: &(dyn Any + Send)) -> String {

@@ -10,8 +10,10 @@ use bytes::Bytes;
 use heddle_exec::trace::TraceSink;
 use heddle_ir::{Bits, DigestId};
 use heddle_packet::PortId;
+use heddle_ports::Queue;
 
 use crate::config::PortConfig;
+use crate::core::Route;
 
 /// Something the control side should know.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,6 +25,11 @@ pub enum Event {
         /// What its queue said.
         error: String,
     },
+    /// A port was attached to the switch that runs, for the first time or again.
+    PortUp {
+        /// Which.
+        port: PortId,
+    },
     /// A worker could not be bound to a processor and runs wherever the system puts it.
     NotPinned {
         /// Which.
@@ -30,12 +37,15 @@ pub enum Event {
         /// What the system said.
         error: String,
     },
-    /// A worker panicked and is gone with the packets it held. The others go on.
+    /// A worker panicked and goes on without the packets that it was at work on, which are counted as
+    /// `worker_panicked`.
     WorkerPanicked {
         /// Which.
         worker: usize,
         /// What it said.
         message: String,
+        /// How many packets are lost.
+        lost: u64,
     },
 }
 
@@ -43,11 +53,12 @@ impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Event::PortGone { port, error } => write!(f, "port {port} is gone: {error}"),
+            Event::PortUp { port } => write!(f, "port {port} is up"),
             Event::NotPinned { worker, error } => {
                 write!(f, "worker {worker} runs on no processor of its own: {error}")
             }
-            Event::WorkerPanicked { worker, message } => {
-                write!(f, "worker {worker} is gone, and the packets it held with it: {message}")
+            Event::WorkerPanicked { worker, message, lost } => {
+                write!(f, "worker {worker} panicked and goes on; packets lost: {lost}; it said: {message}")
             }
         }
     }
@@ -92,6 +103,24 @@ pub(crate) struct Injection {
 pub(crate) enum Command {
     /// Tell this trace from now on what happens; none: nobody.
     Trace(Option<Box<dyn TraceSink + Send>>),
+    /// A port is there, or there again: who sends for it, and the queue pair that this worker gets.
+    Attach {
+        /// Position of the port.
+        port: usize,
+        /// Its number.
+        number: u32,
+        /// Who sends for it.
+        route: Route,
+        /// Its depths and rates.
+        config: PortConfig,
+        /// The queue pairs.
+        queues: Vec<Box<dyn Queue>>,
+    },
+    /// Let go of a port.
+    Detach {
+        /// Position of the port.
+        port: usize,
+    },
     /// New depths and rates for a port.
     Configure {
         /// Position of the port.

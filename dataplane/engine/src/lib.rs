@@ -57,7 +57,8 @@
 //! | [`Event`], [`DigestMessage`], [`PacketIn`] | what the control side is told |
 //!
 //! Both run on any [`heddle_ports::Port`] and any [`heddle_exec::Executor`]. Ports are numbered as the program
-//! numbers them; a port whose interface vanishes is detached with an event while the others go on. A running
+//! numbers them; a port whose interface vanishes is detached with an event while the others go on, and can be attached
+//! again, as others can be added, while the switch runs ([`Engine::attach_port`]). A running
 //! program is replaced by [`Engine::reload`], which keeps the state that both programs have, or [`Engine::replace`]:
 //! packets under way finish on the one they began with.
 
@@ -86,7 +87,7 @@ mod switch;
 mod worker_loop;
 
 pub use self::core::Step;
-pub use assembly::{ConfigureError, EngineError, ReloadError, Reloaded, ReplaceError};
+pub use assembly::{ConfigureError, EngineError, PortChangeError, ReloadError, Reloaded, ReplaceError};
 pub use config::{CONTROLLER_PORT, Config, Controller, PortConfig, QUEUES_MAX, QueueConfig, Rate};
 pub use engine::{Engine, InjectError};
 pub use event::{DigestMessage, Event, PacketIn};

@@ -71,6 +71,13 @@ impl Published {
         Self { generation: 0, current: pipeline, retiring: None }
     }
 
+    /// Tells all programs that run whether a port works.
+    pub(crate) fn set_port_up(&self, port: u32, up: bool) {
+        for pipeline in [Some(&self.current), self.retiring.as_ref()].into_iter().flatten() {
+            pipeline.state.set_port_up(port, up);
+        }
+    }
+
     /// With `next` for packets that arrive from now on.
     pub(crate) fn replaced(&self, next: Pipeline) -> Self {
         Self { generation: self.generation + 1, current: next, retiring: Some(self.current.clone()) }

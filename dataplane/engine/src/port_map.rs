@@ -1,9 +1,12 @@
 //! Ports by number: what all workers know of them and may read at any time.
 //!
-//! Invariant: positions are dense, fixed at start, and the same for all workers.
+//! Invariant: positions are dense, their number fixed at start, and the same for all workers. A position that has
+//! been given to a port's number stays that number's.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU16, Ordering};
+use std::sync::{Arc, OnceLock};
 
+use arc_swap::ArcSwapOption;
 use heddle_packet::PortId;
 use heddle_ports::PortDescription;
 
@@ -22,66 +25,103 @@ pub(crate) const PORTS_MAX: usize = NONE as usize - 1;
 #[derive(Debug)]
 pub(crate) struct PortMap {
     ports: Vec<MappedPort>,
-    dense: Box<[u16]>,
+    dense: Box<[AtomicU16]>,
     /// The others, by number.
     sparse: Vec<(u32, u16)>,
+    /// The first position that was vacant at start.
+    spare_from: usize,
 }
 
 /// A port.
 #[derive(Debug)]
 pub(crate) struct MappedPort {
-    pub(crate) id: PortId,
-    /// None for the controller.
-    pub(crate) description: Option<PortDescription>,
+    /// None while the position is vacant.
+    id: OnceLock<PortId>,
+    is_controller: bool,
+    /// None for the controller, and where no port is.
+    description: ArcSwapOption<PortDescription>,
     pub(crate) config: PortConfig,
     up: AtomicBool,
 }
 
 impl PortMap {
-    /// Maps ports to their positions.
+    /// Maps ports to their positions, and leaves room for others.
     ///
     /// # Errors
     /// The number that two of them have.
     pub(crate) fn new(
         ports: impl IntoIterator<Item = (PortId, Option<PortDescription>, PortConfig)>,
+        spare: usize,
+        spare_config: PortConfig,
     ) -> Result<Self, PortId> {
-        let ports: Vec<_> = ports
+        let mut ports: Vec<_> = ports
             .into_iter()
             .map(|(id, description, config)| MappedPort {
-                id,
-                description,
+                id: OnceLock::from(id),
+                is_controller: description.is_none(),
+                description: ArcSwapOption::from_pointee(description),
                 config,
                 up: AtomicBool::new(true),
             })
             .take(PORTS_MAX)
             .collect();
-        let dense_len = ports.iter().map(|port| port.id.0).filter(|&id| id < DENSE_NUMBERS).max();
-        let mut dense = vec![NONE; dense_len.map_or(0, |max| max as usize + 1)].into_boxed_slice();
+        let ids: Vec<_> = ports.iter().filter_map(MappedPort::id).collect();
+        let dense_len = match spare {
+            0 => ids.iter().map(|id| id.0).filter(|&id| id < DENSE_NUMBERS).max().map_or(0, |max| max + 1),
+            _ => DENSE_NUMBERS,
+        };
+        let dense: Box<[_]> = (0..dense_len).map(|_| AtomicU16::new(NONE)).collect();
         let mut sparse = Vec::new();
-        for (position, port) in ports.iter().enumerate() {
-            match dense.get_mut(port.id.0 as usize) {
-                Some(slot) if *slot == NONE => *slot = position as u16,
-                Some(_) => return Err(port.id),
-                None => sparse.push((port.id.0, position as u16)),
+        for (position, id) in ids.into_iter().enumerate() {
+            match dense.get(id.0 as usize) {
+                Some(slot) if slot.swap(position as u16, Ordering::Relaxed) != NONE => return Err(id),
+                Some(_) => {}
+                None => sparse.push((id.0, position as u16)),
             }
         }
         sparse.sort_unstable();
-        match sparse.windows(2).find(|pair| pair[0].0 == pair[1].0) {
-            Some(pair) => Err(PortId(pair[0].0)),
-            None => Ok(Self { ports, dense, sparse }),
+        if let Some(pair) = sparse.windows(2).find(|pair| pair[0].0 == pair[1].0) {
+            return Err(PortId(pair[0].0));
         }
+        let spare_from = ports.len();
+        ports.extend((0..spare.min(PORTS_MAX - spare_from)).map(|_| MappedPort {
+            id: OnceLock::new(),
+            is_controller: false,
+            description: ArcSwapOption::empty(),
+            config: spare_config,
+            up: AtomicBool::new(false),
+        }));
+        Ok(Self { ports, dense, sparse, spare_from })
     }
 
     /// Position of a port.
     pub(crate) fn position(&self, number: u32) -> Option<usize> {
-        match self.dense.get(number as usize) {
-            Some(&NONE) => None,
-            Some(&position) => Some(usize::from(position)),
-            None => {
-                let found = self.sparse.binary_search_by_key(&number, |entry| entry.0).ok()?;
-                Some(usize::from(self.sparse[found].1))
-            }
+        match self.dense.get(number as usize).map(|position| position.load(Ordering::Acquire)) {
+            Some(NONE) => None,
+            Some(position) => Some(usize::from(position)),
+            None => match self.sparse.binary_search_by_key(&number, |entry| entry.0) {
+                Ok(found) => Some(usize::from(self.sparse[found].1)),
+                // Numbers that came later are few, and large ones hardly ever among them.
+                Err(_) => {
+                    let mut spare = self.ports.iter().enumerate().skip(self.spare_from);
+                    let is_it = |port: &MappedPort| port.id() == Some(PortId(number));
+                    spare.find(|(_, port)| is_it(port)).map(|(position, _)| position)
+                }
+            },
         }
+    }
+
+    /// The position of a number, a vacant one if it has none yet. Only one caller at a time.
+    pub(crate) fn occupy(&self, id: PortId) -> Option<usize> {
+        if let Some(position) = self.position(id.0) {
+            return Some(position);
+        }
+        let position = self.ports.iter().position(|port| port.id.get().is_none())?;
+        self.ports[position].id.set(id).ok()?;
+        if let Some(slot) = self.dense.get(id.0 as usize) {
+            slot.store(position as u16, Ordering::Release);
+        }
+        Some(position)
     }
 
     /// All of them by position.
@@ -96,8 +136,28 @@ impl PortMap {
 }
 
 impl MappedPort {
+    /// Its number; none while the position is vacant.
+    pub(crate) fn id(&self) -> Option<PortId> {
+        self.id.get().copied()
+    }
+
+    /// What attaching it did.
+    pub(crate) fn description(&self) -> Option<Arc<PortDescription>> {
+        self.description.load_full()
+    }
+
+    /// Notes what attaching it again did.
+    pub(crate) fn describe(&self, description: PortDescription) {
+        self.description.store(Some(Arc::new(description)));
+    }
+
     pub(crate) fn is_up(&self) -> bool {
         self.up.load(Ordering::Relaxed)
+    }
+
+    /// Marks it as working. True the first time.
+    pub(crate) fn bring_up(&self) -> bool {
+        !self.up.swap(true, Ordering::Relaxed)
     }
 
     /// Marks it as gone. True the first time.
@@ -106,7 +166,7 @@ impl MappedPort {
     }
 
     pub(crate) fn is_controller(&self) -> bool {
-        self.description.is_none()
+        self.is_controller
     }
 }
 
@@ -115,7 +175,11 @@ mod tests {
     use super::*;
 
     fn map(numbers: &[u32]) -> Result<PortMap, PortId> {
-        PortMap::new(numbers.iter().map(|&n| (PortId(n), None, PortConfig::default())))
+        PortMap::new(
+            numbers.iter().map(|&n| (PortId(n), None, PortConfig::default())),
+            2,
+            PortConfig::default(),
+        )
     }
 
     #[test]
@@ -130,6 +194,16 @@ mod tests {
     fn a_number_given_twice_is_refused() {
         assert_eq!(map(&[1, 2, 1]).map(|_| ()), Err(PortId(1)));
         assert_eq!(map(&[9_999, 2, 9_999]).map(|_| ()), Err(PortId(9_999)));
+    }
+
+    #[test]
+    fn later_numbers_take_vacant_positions_for_good() {
+        let map = map(&[7]).expect("distinct");
+        assert_eq!((map.position(9), map.occupy(PortId(9))), (None, Some(1)));
+        assert_eq!((map.occupy(PortId(70_000)), map.occupy(PortId(8))), (Some(2), None));
+        assert_eq!([7, 9, 70_000, 8].map(|number| map.position(number)), [Some(0), Some(1), Some(2), None]);
+        assert_eq!((map.occupy(PortId(7)), map.occupy(PortId(9))), (Some(0), Some(1)));
+        assert!(!map.is_up(9) && map.ports()[1].bring_up() && !map.ports()[1].bring_up() && map.is_up(9));
     }
 
     #[test]

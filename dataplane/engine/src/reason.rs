@@ -71,6 +71,8 @@ reasons! {
     InvalidVerdict = "invalid_verdict";
     /// Its program was replaced twice while it was under way between workers.
     StaleProgram = "stale_program";
+    /// Its worker panicked while it was at work on it.
+    WorkerPanicked = "worker_panicked";
     /// The switch was stopped while it waited.
     Shutdown = "shutdown";
 }

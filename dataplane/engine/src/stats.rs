@@ -235,13 +235,13 @@ impl Stats {
         self.ports.iter().find(|port| port.id == Some(id))
     }
 
-    /// Sums the workers' cells. `ports`: number, whether it works, and whether it is the controller's.
-    pub(crate) fn collect(workers: &[WorkerCells], ports: &[(PortId, bool, bool)]) -> Self {
+    /// Sums the workers' cells. `ports`: number if not vacant, whether it works, and whether it is the controller's.
+    pub(crate) fn collect(workers: &[WorkerCells], ports: &[(Option<PortId>, bool, bool)]) -> Self {
         let mut stats = Stats::default();
         for position in 0..=ports.len() {
             let port = ports.get(position);
             let mut sum = PortStats {
-                id: port.map(|port| port.0),
+                id: port.and_then(|port| port.0),
                 up: port.is_some_and(|port| port.1),
                 rx_packets: 0,
                 rx_bytes: 0,
@@ -277,7 +277,10 @@ impl Stats {
             } else {
                 stats.transmitted += sum.tx_packets;
             }
-            stats.ports.push(sum);
+            // Vacant positions count nothing.
+            if sum.id.is_some() || port.is_none() {
+                stats.ports.push(sum);
+            }
         }
         for worker in workers {
             stats.copies += worker.copies.get();
@@ -305,7 +308,8 @@ mod tests {
             worker.ports[1].queues[1].high_water_packets.raise(5 + n as u64);
             worker.copies.add(4);
         }
-        let stats = Stats::collect(&workers, &[(PortId(7), true, false), (PortId(510), true, true)]);
+        let stats =
+            Stats::collect(&workers, &[(Some(PortId(7)), true, false), (Some(PortId(510)), true, true)]);
         assert_eq!((stats.received, stats.transmitted, stats.delivered, stats.copies), (20, 6, 4, 8));
         assert_eq!(stats.drops.iter().collect::<Vec<_>>(), [(Reason::UnknownPort, 2)]);
         assert_eq!(stats.in_flight(), 28 - 12);

@@ -11,7 +11,9 @@ use heddle_packet::{Packet, PortId};
 use heddle_ports::{Port, PortDescription};
 use heddle_state::State;
 
-use crate::assembly::{ConfigureError, Control, EngineError, ReloadError, Reloaded, ReplaceError, assemble};
+use crate::assembly::{
+    ConfigureError, Control, EngineError, PortChangeError, ReloadError, Reloaded, ReplaceError, assemble,
+};
 use crate::config::{Config, PortConfig};
 use crate::core::{Core, Step};
 use crate::event::{Command, DigestMessage, Event, PacketIn};
@@ -116,7 +118,7 @@ impl Switch {
     }
 
     /// What attaching each port did.
-    pub fn ports(&self) -> impl Iterator<Item = &PortDescription> {
+    pub fn ports(&self) -> impl Iterator<Item = Arc<PortDescription>> + '_ {
         self.control.descriptions()
     }
 
@@ -131,6 +133,22 @@ impl Switch {
     /// [`ConfigureError`] if there is no such port or it cannot be changed so.
     pub fn configure_port(&mut self, port: PortId, config: PortConfig) -> Result<(), ConfigureError> {
         self.control.configure_port(port, config)
+    }
+
+    /// Attaches a port from the next step on: another of the [`Config::spare_ports`], or one that was gone.
+    ///
+    /// # Errors
+    /// [`PortChangeError`]; the port is then detached.
+    pub fn attach_port(&mut self, port: Box<dyn Port>) -> Result<Arc<PortDescription>, PortChangeError> {
+        self.control.attach_port(port)
+    }
+
+    /// Detaches a port from the next step on. What waits for it is lost and counted as `port_down`.
+    ///
+    /// # Errors
+    /// [`PortChangeError`] if there is no such port.
+    pub fn detach_port(&mut self, port: PortId) -> Result<(), PortChangeError> {
+        self.control.detach_port(port)
     }
 
     /// Runs another program from the next step on. Packets under way finish on the one they began with.

@@ -215,6 +215,13 @@ pub fn mtu_bytes(name: &str) -> io::Result<usize> {
     mtu_bytes_through(&control_socket()?, name)
 }
 
+/// Whether an interface is there and set up.
+pub(crate) fn is_up(name: &str) -> bool {
+    let mut request = Request::new(name);
+    let asked = control_socket().and_then(|control| request.ask(&control, libc::SIOCGIFFLAGS));
+    asked.is_ok() && i32::from(request.flags()) & libc::IFF_UP != 0
+}
+
 /// As [`mtu_bytes`], through a socket that is at hand.
 pub(crate) fn mtu_bytes_through(socket: &impl AsRawFd, name: &str) -> io::Result<usize> {
     let mut request = Request::new(name);

@@ -10,7 +10,7 @@ use heddle_packet::PortId;
 use crate::af_packet::AfPacketPort;
 use crate::af_xdp::{self, XdpOptions};
 use crate::datagram::DatagramPort;
-use crate::device::check_name;
+use crate::device::{Interface, check_name};
 use crate::error::OpenError;
 use crate::pcap::PcapPort;
 use crate::port::Port;
@@ -142,6 +142,17 @@ impl PortSpec {
             return Err(fail(name_at, SpecFault::Name(error.to_string())));
         }
         Ok(Self { id, kind, name: name.to_owned() })
+    }
+
+    /// Whether what it names is there and can be opened, as far as can be told without doing so. A TAP interface that
+    /// is not there could be made, but whoever took it away had a reason.
+    pub fn is_there(&self) -> bool {
+        match self.kind {
+            PortKind::AfPacket | PortKind::Xdp | PortKind::Tap | PortKind::Datagram => {
+                Interface::find(&self.name).is_ok_and(|interface| interface.check_usable().is_ok())
+            }
+            PortKind::Pcap => Path::new(&self.name).exists(),
+        }
     }
 
     /// Opens it. What a capture port sends is not recorded; [`PcapPort::open`] can.

@@ -9,9 +9,12 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, bail};
 use clap::Args;
 use crossbeam::channel::{self, select};
-use heddle_engine::{Config, DigestMessage, Engine, PortConfig, QUEUES_MAX, QueueConfig, Reloaded, Stats};
-use heddle_ports::Port;
+use heddle_engine::{
+    Config, DigestMessage, Engine, Event, PortConfig, QUEUES_MAX, QueueConfig, Reloaded, Stats,
+};
+use heddle_packet::PortId;
 use heddle_ports::spec::{BareName, OpenOptions, PortSpec};
+use heddle_ports::{Port, PortDescription};
 use heddle_runtime::file;
 use heddle_runtime::learning::Agent;
 use heddle_state::State;
@@ -127,7 +130,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<Exit> {
     let reload = Arc::new(AtomicBool::new(false));
     signal_hook::flag::register(signal_hook::consts::SIGHUP, Arc::clone(&reload))
         .context("signals cannot be caught")?;
-    let ports = attach(&specs, &OpenOptions { queues: workers, busy_poll: options.busy_poll })?;
+    let ports = attach(&specs, &options.open_options())?;
     let config = Config {
         workers,
         pin: !options.no_pin && workers > 1,
@@ -136,16 +139,13 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<Exit> {
             queue: QueueConfig { depth_packets: options.queue_depth as usize, ..QueueConfig::default() },
             ..PortConfig::default()
         },
+        spare_ports: SPARE_PORTS,
         seed: seed(),
         ..Config::default()
     };
     let engine = Engine::start(config, executor, Arc::clone(&state), ports)?;
     for port in engine.ports() {
-        let queues = output::count(port.queues as u64, "queue");
-        eprintln!("port {}: {} {}, {queues}, MTU {}", port.id, port.kind, port.name, port.mtu_bytes);
-        for note in &port.notes {
-            eprintln!("  {note}");
-        }
+        describe(&port);
     }
     eprintln!(
         "running {} on {} and {}; Ctrl-C ends it",
@@ -154,10 +154,25 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<Exit> {
         output::count(workers as u64, "worker"),
     );
     drop(state);
-    Service { options, engine: &engine, agent }.run(&stop, &reload);
+    Service { options, engine: &engine, specs: &specs, agent, gone: Vec::new() }.run(&stop, &reload);
     let stats = engine.stop();
     eprint!("{}", summary("stopped", &stats));
     Ok(Exit::Success)
+}
+
+impl Options {
+    fn open_options(&self) -> OpenOptions {
+        OpenOptions { queues: usize::from(self.workers), busy_poll: self.busy_poll }
+    }
+}
+
+/// Says what attaching a port did.
+fn describe(port: &PortDescription) {
+    let queues = output::count(port.queues as u64, "queue");
+    eprintln!("port {}: {} {}, {queues}, MTU {}", port.id, port.kind, port.name, port.mtu_bytes);
+    for note in &port.notes {
+        eprintln!("  {note}");
+    }
 }
 
 fn specs(given: &[String]) -> anyhow::Result<Vec<PortSpec>> {
@@ -189,11 +204,24 @@ fn attach(specs: &[PortSpec], options: &OpenOptions) -> anyhow::Result<Vec<Box<d
     specs.iter().map(open).collect()
 }
 
+/// Ports that may be attached beside those that are there from the start.
+const SPARE_PORTS: usize = 64;
+
 /// The control side of a switch that runs.
 struct Service<'a> {
     options: &'a Options,
     engine: &'a Engine,
+    specs: &'a [PortSpec],
     agent: Option<Agent>,
+    /// Ports that are gone and will be attached again once their interfaces are back.
+    gone: Vec<Gone>,
+}
+
+/// A port that is gone.
+struct Gone {
+    port: PortId,
+    /// What attaching it again failed with last.
+    told: Option<String>,
 }
 
 impl Service<'_> {
@@ -208,6 +236,7 @@ impl Service<'_> {
             }
             select! {
                 recv(ticks) -> _ => {
+                    self.bring_back();
                     draining = draining && self.engine.is_draining();
                     if !draining && reload.swap(false, Ordering::Relaxed) {
                         draining = self.reload();
@@ -215,7 +244,7 @@ impl Service<'_> {
                 }
                 recv(self.engine.events()) -> event => {
                     if let Ok(event) = event {
-                        eprintln!("warning: {event}");
+                        self.note(&event);
                     }
                 }
                 recv(self.engine.digests()) -> digest => {
@@ -225,6 +254,49 @@ impl Service<'_> {
                 }
             }
         }
+    }
+
+    fn note(&mut self, event: &Event) {
+        match event {
+            Event::PortUp { .. } => eprintln!("{event}"),
+            Event::PortGone { port, .. } => {
+                eprintln!("warning: {event}");
+                if let Err(error) = self.engine.detach_port(*port) {
+                    tracing::warn!(%error, "what is left of a port stays");
+                }
+                self.gone.push(Gone { port: *port, told: None });
+            }
+            Event::NotPinned { .. } | Event::WorkerPanicked { .. } => eprintln!("warning: {event}"),
+        }
+    }
+
+    /// Attaches ports again whose interfaces are back.
+    fn bring_back(&mut self) {
+        let (engine, specs, options) = (self.engine, self.specs, self.options.open_options());
+        self.gone.retain_mut(|gone| {
+            let Some(spec) = specs.iter().find(|spec| spec.id == gone.port) else { return false };
+            if !spec.is_there() {
+                return true;
+            }
+            let attached = spec
+                .open(&options)
+                .map_err(anyhow::Error::from)
+                .and_then(|port| Ok(engine.attach_port(port)?));
+            match attached {
+                Ok(description) => {
+                    describe(&description);
+                    false
+                }
+                Err(error) => {
+                    let error = format!("{error:#}");
+                    if gone.told.as_ref() != Some(&error) {
+                        eprintln!("warning: port {} cannot be attached again yet: {error}", gone.port);
+                        gone.told = Some(error);
+                    }
+                    true
+                }
+            }
+        });
     }
 
     fn learn(&mut self, digest: &DigestMessage) {

@@ -450,7 +450,10 @@ impl Runner {
             while self.switch.digest().is_some() {}
             while let Some(event) = self.switch.event() {
                 match event {
-                    Event::PortGone { .. } | Event::NotPinned { .. } | Event::WorkerPanicked { .. } => {}
+                    Event::PortGone { .. }
+                    | Event::PortUp { .. }
+                    | Event::NotPinned { .. }
+                    | Event::WorkerPanicked { .. } => {}
                 }
             }
             match due_ns {

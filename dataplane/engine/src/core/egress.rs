@@ -86,9 +86,26 @@ impl Egress {
             Some(index) => Sink::Queue(index),
             None => Sink::Gone,
         };
+        // No program's number for a position that is vacant.
+        Self::idle(port.id().map_or(u32::MAX, |id| id.0), &port.config, sink)
+    }
+
+    /// Of a port that was attached while the switch runs. `listed`: as [`Egress::listed`] of the one before.
+    pub(super) fn attached(
+        number: u32,
+        config: &PortConfig,
+        queue: Option<usize>,
+        listed: Option<(bool, bool)>,
+    ) -> Self {
+        let (listed, unsent) = listed.unwrap_or_default();
+        let sink = queue.map_or(Sink::Gone, Sink::Queue);
+        Self { listed, unsent, ..Self::idle(number, config, sink) }
+    }
+
+    fn idle(number: u32, config: &PortConfig, sink: Sink) -> Self {
         Self {
-            number: port.id.0,
-            scheduler: Scheduler::new(&port.config),
+            number,
+            scheduler: Scheduler::new(config),
             fifo: VecDeque::new(),
             sink,
             unsettled: 0,
@@ -100,6 +117,22 @@ impl Egress {
             tx_bytes: 0,
             recent: Recent::default(),
         }
+    }
+
+    /// Whether it is in the list of ports with a backlog, and in that of ports with packets unsent.
+    pub(super) fn listed(&self) -> (bool, bool) {
+        (self.listed, self.unsent)
+    }
+
+    /// Forgets of a step that did not come to its end: what was taken out of the queues is gone. Returns whether it
+    /// has a backlog, and packets unsent.
+    pub(super) fn recover(&mut self) -> (bool, bool) {
+        self.scheduler.settle(None);
+        self.unsettled = 0;
+        self.blocked = false;
+        self.held_until_ns = 0;
+        (self.listed, self.unsent) = (!self.scheduler.is_empty(), !self.fifo.is_empty());
+        (self.listed, self.unsent)
     }
 
     pub(super) fn configure(&mut self, config: &PortConfig) {

@@ -16,8 +16,11 @@ use heddle_ports::memory::{MemoryOptions, MemoryPeer, pair};
 use heddle_ports::{Port, PortDescription, Queue, QueueError, QueueStats};
 use heddle_state::{CloneSession, MulticastGroup, Replica, State, Update};
 
-use crate::closures::{Closures, by_first_byte, closures, every_way, to_first_byte};
-use crate::{Config, ConfigureError, Controller, Engine, Event, PortConfig, Rate, Reason, ReplaceError};
+use crate::closures::{Closures, by_first_byte, clone_of, closures, every_way, to_first_byte};
+use crate::{
+    Config, ConfigureError, Controller, Engine, Event, PortChangeError, PortConfig, Rate, Reason,
+    ReplaceError,
+};
 
 const FAR_TOO_LONG: Duration = Duration::from_secs(60);
 
@@ -304,7 +307,7 @@ fn a_sleeping_worker_wakes_for_a_paced_packet() {
 }
 
 #[test]
-fn a_worker_that_panics_takes_no_other_with_it() {
+fn a_worker_that_panics_goes_on() {
     let executor = closures(
         false,
         |work, position, context| {
@@ -317,14 +320,129 @@ fn a_worker_that_panics_takes_no_other_with_it() {
     let engine = start(Config { workers: 2, ..Config::default() }, executor, ports);
     assert!(peers[0].inject(&[1, 0, 13], 0));
     let event = engine.events().recv_timeout(FAR_TOO_LONG).expect("it is told");
-    assert_eq!(event, Event::WorkerPanicked { worker: 0, message: "unlucky".to_owned() });
-    assert!(peers[1].inject(&[2, 0, 1], 0));
+    assert_eq!(event, Event::WorkerPanicked { worker: 0, message: "unlucky".to_owned(), lost: 1 });
+    // Both go on, the one that panicked too.
+    for (port, peer) in peers.iter_mut().enumerate() {
+        assert!(peer.inject(&[port as u8 + 1, 0, 1], 0));
+        let mut frames = Vec::new();
+        wait_for("the worker", || {
+            frames.extend(peer.collect_frames());
+            !frames.is_empty()
+        });
+    }
+    let stats = engine.stop();
+    assert_eq!((stats.received, stats.transmitted, stats.in_flight()), (3, 2, 0));
+    assert_eq!(stats.drops.iter().collect::<Vec<_>>(), [(Reason::WorkerPanicked, 1)]);
+}
+
+#[test]
+fn panics_anywhere_leave_the_books_balanced() {
+    let executor = closures(
+        true,
+        |work, position, context| {
+            assert!(!work.packet.bytes()[3].is_multiple_of(31), "ingress");
+            if work.packet.bytes()[3].is_multiple_of(7) {
+                clone_of(work, position, 1, heddle_ir::Origin::CloneOfReceived, context);
+            }
+            to_first_byte(work, position, context);
+        },
+        |work, _, _| {
+            assert!(!work.packet.bytes()[3].is_multiple_of(37), "egress");
+            work.verdict = Verdict::Transmit;
+        },
+    );
+    let state = Arc::new(State::new(&executor.program, 2).expect("a state"));
+    let replicas = vec![Replica { port: 2, instance: 1, backups: Vec::new() }];
+    let (packet_length_bytes, class_of_service) = (0, 0);
+    let session = CloneSession { id: 1, replicas, packet_length_bytes, class_of_service };
+    state.write(&[Update::CreateCloneSession(session)]).expect("a session");
+    let (ports, mut peers) = memory_ports(2, &MemoryOptions::default());
+    let engine =
+        Engine::start(Config { workers: 2, ..Config::default() }, executor, state, ports).expect("it starts");
+    let mut sent = 0u64;
+    let start = Instant::now();
+    while sent < 4_000 {
+        assert!(start.elapsed() < FAR_TOO_LONG);
+        for (from, peer) in peers.iter_mut().enumerate() {
+            sent += u64::from(peer.inject(&[2 - from as u8, 0, 0, (sent % 251) as u8], 0));
+            peer.collect_frames();
+        }
+    }
+    wait_for("all to be received", || engine.stats().received == sent);
+    let stats = engine.stop();
+    assert!(stats.drops.get(Reason::WorkerPanicked) > 0, "{stats:?}");
+    assert_eq!(stats.in_flight(), 0, "{stats:?}");
+}
+
+#[test]
+fn ports_come_and_go_while_the_switch_runs() {
+    let (ports, mut peers) = memory_ports(2, &MemoryOptions::default());
+    let config = Config { workers: 2, spare_ports: 1, ..Config::default() };
+    let engine = start(config, by_first_byte(), ports);
+    let (third, mut third_peer) = pair(PortId(3), &MemoryOptions::default());
+    engine.attach_port(Box::new(third)).expect("a spare port");
+    let told = |engine: &Engine| engine.events().recv_timeout(FAR_TOO_LONG).expect("it is told");
+    assert_eq!(told(&engine), Event::PortUp { port: PortId(3) });
+    let arrives = |from: &mut MemoryPeer, to: &mut MemoryPeer, frame: &[u8]| {
+        assert!(from.inject(frame, 0));
+        let mut frames = Vec::new();
+        wait_for("a packet", || {
+            frames.extend(to.collect_frames());
+            !frames.is_empty()
+        });
+        assert_eq!(frames, [frame]);
+    };
+    arrives(&mut peers[0], &mut third_peer, &[3, 1]);
+    arrives(&mut third_peer, &mut peers[1], &[2, 2]);
+
+    let (again, _) = pair(PortId(3), &MemoryOptions::default());
+    assert_eq!(engine.attach_port(Box::new(again)).err(), Some(PortChangeError::Attached(PortId(3))));
+    let (fourth, _) = pair(PortId(4), &MemoryOptions::default());
+    assert_eq!(engine.attach_port(Box::new(fourth)).err(), Some(PortChangeError::NoRoom(PortId(4))));
+    assert_eq!(engine.detach_port(PortId(4)), Err(PortChangeError::Unknown(PortId(4))));
+
+    engine.detach_port(PortId(3)).expect("it is there");
+    assert!(peers[0].inject(&[3, 3], 0));
+    wait_for("the packet to be lost", || engine.stats().drops.get(Reason::PortDown) == 1);
+    let [first, second] = &mut peers[..] else { panic!("two peers") };
+    arrives(first, second, &[2, 4]);
+
+    // With more queues than before, and more than workers.
+    let (again, mut third_peer) = pair(PortId(3), &MemoryOptions { queues: 3, ..MemoryOptions::default() });
+    assert_eq!(engine.attach_port(Box::new(again)).expect("it is free").queues, 3);
+    assert_eq!(told(&engine), Event::PortUp { port: PortId(3) });
+    arrives(&mut peers[1], &mut third_peer, &[3, 5]);
+    for queue in 0..3u8 {
+        assert!(third_peer.inject_on(usize::from(queue), &[1, 6, queue], 0));
+    }
     let mut frames = Vec::new();
-    wait_for("the other worker", || {
-        frames.extend(peers[1].collect_frames());
-        !frames.is_empty()
+    wait_for("a packet from each queue", || {
+        frames.extend(peers[0].collect_frames());
+        frames.len() == 3
     });
-    engine.stop();
+    let stats = engine.stop();
+    assert_eq!((stats.received, stats.transmitted, stats.in_flight()), (8, 7, 0));
+    assert_eq!(stats.port(PortId(3)).map(|port| port.tx_packets), Some(2));
+}
+
+#[test]
+fn a_port_that_is_gone_comes_back() {
+    let (ports, mut peers) = memory_ports(2, &MemoryOptions::default());
+    let engine = start(Config { workers: 1, ..Config::default() }, by_first_byte(), ports);
+    peers[1].unplug();
+    let event = engine.events().recv_timeout(FAR_TOO_LONG).expect("it is told");
+    assert!(matches!(event, Event::PortGone { port: PortId(2), .. }), "{event}");
+    assert!(peers[0].inject(&[2, 1], 0) && peers[0].inject(&[1, 1], 0));
+    wait_for("the other port", || peers[0].collect().is_some());
+    engine.detach_port(PortId(2)).expect("what is left of it");
+    let (again, mut peer) = pair(PortId(2), &MemoryOptions::default());
+    engine.attach_port(Box::new(again)).expect("it was there from the start");
+    let event = engine.events().recv_timeout(FAR_TOO_LONG).expect("it is told");
+    assert_eq!(event, Event::PortUp { port: PortId(2) });
+    assert!(peers[0].inject(&[2, 2], 0));
+    wait_for("a packet at the port that is back", || peer.collect().is_some());
+    let stats = engine.stop();
+    assert_eq!((stats.drops.get(Reason::PortDown), stats.drops.total()), (1, 1));
 }
 
 #[test]

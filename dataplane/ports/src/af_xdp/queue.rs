@@ -13,7 +13,7 @@ use heddle_packet::{Packet, Pool, PortId};
 
 use super::Attachment;
 use super::socket::{FRAMES_EACH_WAY, XdpSocket};
-use crate::device::mtu_bytes;
+use crate::device::{is_up, mtu_bytes};
 use crate::frame::{ETHERNET_BYTES, MTU_INTERVAL_NS, fits_mtu};
 use crate::partial::complete_partial;
 use crate::port::{Queue, QueueError, QueueStats};
@@ -23,6 +23,9 @@ const BUFFERS_MAX: usize = 18;
 
 /// How often an idle queue asks whether the interface is still there, and what the kernel lost.
 const LIVENESS_INTERVAL_NS: u64 = 1_000_000;
+
+/// How often it asks whether the interface is set up.
+const UP_INTERVAL_NS: u64 = 50_000_000;
 
 /// When frames that the kernel did not take at once are offered again.
 const KICK_INTERVAL_NS: u64 = 50_000;
@@ -43,6 +46,7 @@ pub(super) struct XdpQueue {
     mtu_bytes: usize,
     mtu_checked_ns: u64,
     checked_ns: u64,
+    up_checked_ns: u64,
     /// When the kernel is to be asked again to send what it has been given.
     kick_due_ns: Option<u64>,
     stats: QueueStats,
@@ -71,6 +75,7 @@ impl XdpQueue {
             mtu_bytes,
             mtu_checked_ns: 0,
             checked_ns: 0,
+            up_checked_ns: 0,
             kick_due_ns: None,
             stats: QueueStats::default(),
             missed: Cell::new(0),
@@ -227,10 +232,13 @@ impl XdpQueue {
         }
         self.checked_ns = now_ns;
         self.missed.set(self.socket.missed());
-        match self.socket.take_error() {
-            Some(error) => Err(self.failure("AF_XDP", error)),
-            None => Ok(()),
+        let mut error = self.socket.take_error();
+        // The socket is told of an interface that is removed, and not of one that is set down.
+        if error.is_none() && now_ns.saturating_sub(self.up_checked_ns) >= UP_INTERVAL_NS {
+            self.up_checked_ns = now_ns;
+            error = (!is_up(&self.attachment.name)).then(|| io::Error::from_raw_os_error(libc::ENETDOWN));
         }
+        error.map_or(Ok(()), |error| Err(self.failure("AF_XDP", error)))
     }
 }
 
