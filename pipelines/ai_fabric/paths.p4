@@ -6,6 +6,9 @@
 // two are the same nothing is under way, and the flow may take another path without any chance of overtaking
 // itself. A flow takes a slot only from one that has nothing under way, and then begins on its hash, by which it went
 // before; one that finds none stays on it. To change a job's policy while it sends may reorder once.
+//
+// A sender that goes back sends numbers again, and the first acknowledgement of them may be that of the originals. Such a
+// flow has nothing under way only when besides it has been silent for as long as a packet can stay in the fabric.
 
 #ifndef AI_FABRIC_PATHS_P4
 #define AI_FABRIC_PATHS_P4
@@ -65,12 +68,13 @@ control Routing(inout headers_t hdr, inout metadata_t meta, inout standard_metad
 control Paths(inout headers_t hdr, inout metadata_t meta, inout standard_metadata_t std_meta, out bool found) {
     // Ports of all groups, a weight of n standing there n times.
     register<port_t>(GROUP_MEMBERS) group_port;
-    // Cell 0: the hash's seed, which tiers must not share; cell 1: the pause in microseconds that ends a flowlet.
-    register<bit<32>>(2) path_config;
+    // Cell 0: the hash's seed, which tiers must not share; in microseconds, cell 1: the pause that ends a flowlet, cell 2:
+    // the longest that a packet can be on its way through all queues.
+    register<bit<32>>(3) path_config;
     register<flow_t>(FLOW_SLOTS) flow;
     register<bit<24>>(FLOW_SLOTS) flow_acknowledged;
-    // The slot's queue pair, and above it whether another one has been seen with the same ends and source port. Their
-    // acknowledgements could not be told apart, so neither moves.
+    // The slot's queue pair; bit 24: another one has been seen with the same ends and source port, whose
+    // acknowledgements could not be told apart, so neither moves; bit 25: it has gone back.
     register<bit<32>>(FLOW_SLOTS) flow_queue_pair;
     // Bytes of messages put on a port so far.
     register<bit<48>>(512) assigned_bytes;
@@ -151,6 +155,13 @@ control Paths(inout headers_t hdr, inout metadata_t meta, inout standard_metadat
         }
     }
 
+    // Leaves a choice that cannot be made for another one drawn by the flow, so that not all go to the next.
+    action search_again() {
+        bit<32> other = (bit<32>) meta.flow_hash[31:16];
+        meta.first_choice = (bit<8>) ((other * (bit<32>) meta.group_count) >> 16);
+        search(false, false);
+    }
+
     action take_turn() {
         bit<8> mine;
         turn.read(mine, (bit<32>) meta.remote);
@@ -160,6 +171,14 @@ control Paths(inout headers_t hdr, inout metadata_t meta, inout standard_metadat
         }
         turn.write((bit<32>) meta.remote, mine);
         meta.first_choice = mine;
+    }
+
+    action search_by_hash() {
+        bit<8> wanted = meta.first_choice;
+        search(false, false);
+        if (found && best != wanted) {
+            search_again();
+        }
     }
 
     // The first of the two hashes of a flow decides its slot and its owner's mark.
@@ -199,8 +218,11 @@ control Paths(inout headers_t hdr, inout metadata_t meta, inout standard_metadat
         flow.read(state, slot);
         flow_acknowledged.read(acknowledged, slot);
         flow_queue_pair.read(pair, slot);
-        bool is_idle = state.owner == 0 || state.sent == acknowledged;
         bit<16> now_us = std_meta.ingress_global_timestamp[15:0];
+        bit<32> longest_us;
+        path_config.read(longest_us, 2);
+        bool may_be_twice = pair[25:25] == 1 && (bit<32>) (now_us - state.seen_us) <= longest_us;
+        bool is_idle = state.owner == 0 || (state.sent == acknowledged && !may_be_twice);
         bool may_move = false;
         bool keeps = true;
         bit<24> psn = 0;
@@ -217,8 +239,19 @@ control Paths(inout headers_t hdr, inout metadata_t meta, inout standard_metadat
             path_config.read(pause_us, 1);
             may_move = !mine || (bit<32>) (now_us - state.seen_us) >= pause_us;
         } else {
-            if (mine && pair[23:0] != qp && pair[24:24] == 0) {
-                pair = pair | 32w0x100_0000;
+            bit<32> pair_was = pair;
+            if (mine && pair[23:0] != qp) {
+                pair[24:24] = 1;
+            }
+            if (mine && is_idle) {
+                pair[25:25] = 0;
+            }
+            bit<24> ahead = psn - state.sent;
+            if (mine && (ahead == 0 || ahead >= 24w0x80_0000)) {
+                pair[25:25] = 1;
+                is_idle = false;
+            }
+            if (pair != pair_was) {
                 flow_queue_pair.write(slot, pair);
             }
             mine = mine && pair[24:24] == 0;
@@ -246,12 +279,15 @@ control Paths(inout headers_t hdr, inout metadata_t meta, inout standard_metadat
                 // A member that died is left at once: what was on it is lost, so nothing is overtaken.
                 meta.first_choice = state.path;
                 search(false, false);
+                if (found && best != state.path) {
+                    search_again();
+                }
             }
             state.path = best;
             state.seen_us = now_us;
             flow.write(slot, state);
         } else {
-            search(false, false);
+            search_by_hash();
         }
         if (meta.policy == PATH_MESSAGE && meta.starts_message && hdr.reth.isValid() && found) {
             bit<48> assigned;
@@ -290,18 +326,20 @@ control Paths(inout headers_t hdr, inout metadata_t meta, inout standard_metadat
         if (meta.policy == PATH_SPRAY) {
             take_turn();
             search(false, false);
+            // The next turn is that of the next one that lives, not again of the one that stood in.
+            turn.write((bit<32>) meta.remote, best);
         } else if (meta.policy == PATH_ADAPTIVE) {
             take_turn();
             search(true, false);
         } else if (meta.policy == PATH_PINNED) {
             pinned.apply();
-            search(false, false);
+            search_by_hash();
         } else if (!meta.is_control
                    && (meta.policy == PATH_FLOWLET
                        || (hdr.bth.isValid() && (meta.policy == PATH_MESSAGE || meta.policy == PATH_IN_ORDER)))) {
             place_flow();
         } else {
-            search(false, false);
+            search_by_hash();
         }
         if (found) {
             std_meta.egress_spec = best_port;
