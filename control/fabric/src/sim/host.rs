@@ -3,7 +3,8 @@
 //! Two transports. RoCEv2's reliable connection takes packets in order only: cumulative acknowledgements, one NAK per
 //! gap, back to the first packet missing (InfiniBand Architecture Specification, volume 1, chapter 9); congestion
 //! notifications move its rate ([`super::dcqcn`]). The one like UET takes packets in any order, acknowledges them
-//! selectively and sends again what was trimmed, overtaken by far or timed out; marks move its window.
+//! selectively and sends again what was trimmed, timed out, or left behind by packets sent so much later that no difference
+//! between paths explains it (as RFC 8985 has it for TCP); marks move its window.
 //!
 //! Invariant: a message is reported once, when it and all before it on its connection are whole.
 
@@ -13,8 +14,8 @@ use super::dcqcn::Dcqcn;
 use super::frame::{Content, Frame, Received, udp_src_port};
 use super::policy::Transport;
 
-/// A packet is taken for lost when one so many after it has arrived: far more than spraying reorders.
-const OVERTAKEN_PACKETS: u64 = 512;
+/// A selective sender knows how late a packet can be, and waits for so many times that.
+const UET_TIMEOUT_REORDERS: u64 = 4;
 /// Share of a window that is given up for a window full of marks.
 const BACK_OFF: f64 = 0.5;
 
@@ -26,6 +27,9 @@ pub(crate) struct HostConfig {
     pub(crate) ack_every: u32,
     pub(crate) timeout_ns: u64,
     pub(crate) cnp_ns: u64,
+    /// How much longer one path may take than another: what was sent that much earlier than something that has arrived
+    /// is lost.
+    pub(crate) reorder_ns: u64,
 }
 
 /// Where a message of a connection belongs.
@@ -60,7 +64,7 @@ struct Message {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Fate {
-    UnderWay,
+    UnderWay { sent_ns: u64 },
     Acknowledged,
     Lost,
 }
@@ -84,6 +88,9 @@ struct Sender {
     again: VecDeque<u64>,
     window: f64,
     under_way: u64,
+    /// When the latest of all packets that have arrived was sent; and when to look again for those left behind.
+    arrived_sent_ns: u64,
+    look_ns: u64,
 }
 
 /// The other direction.
@@ -176,6 +183,8 @@ impl Host {
             again: VecDeque::new(),
             window: self.config.window_packets as f64,
             under_way: 0,
+            arrived_sent_ns: 0,
+            look_ns: 0,
             opening,
         });
         index
@@ -385,14 +394,18 @@ impl Receiver {
 
 impl Sender {
     fn offer(&mut self, now_ns: u64, config: &HostConfig, counts: &mut HostCounts) -> Next {
-        let due_ns = self.last_progress_ns + config.timeout_ns;
+        let timeout_ns = match self.opening.transport {
+            Transport::Roce => config.timeout_ns,
+            Transport::Uet => config.timeout_ns.min(UET_TIMEOUT_REORDERS * config.reorder_ns),
+        };
+        let due_ns = self.last_progress_ns + timeout_ns;
         if self.acknowledged < self.next && due_ns <= now_ns {
             self.last_progress_ns = now_ns;
             counts.timeouts += 1;
             self.give_up_all();
         }
         let timeout = match self.acknowledged < self.next {
-            true => Next::NotBefore(self.last_progress_ns + config.timeout_ns),
+            true => Next::NotBefore(self.last_progress_ns + timeout_ns),
             false => Next::Idle,
         };
         match self.opening.transport {
@@ -418,7 +431,7 @@ impl Sender {
                 }
                 while let Some(psn) = self.again.pop_front() {
                     if let Some(fate @ Fate::Lost) = self.fate(psn) {
-                        *fate = Fate::UnderWay;
+                        *fate = Fate::UnderWay { sent_ns: now_ns };
                         self.under_way += 1;
                         return Next::Frame(self.frame(psn, config, counts));
                     }
@@ -428,7 +441,7 @@ impl Sender {
                 }
                 let psn = self.next;
                 self.next += 1;
-                self.fates.push_back(Fate::UnderWay);
+                self.fates.push_back(Fate::UnderWay { sent_ns: now_ns });
                 self.under_way += 1;
                 Next::Frame(self.frame(psn, config, counts))
             }
@@ -445,7 +458,7 @@ impl Sender {
             Transport::Roce => self.next = self.acknowledged,
             Transport::Uet => {
                 for (psn, fate) in (self.acknowledged..).zip(&mut self.fates) {
-                    if *fate == Fate::UnderWay {
+                    if matches!(fate, Fate::UnderWay { .. }) {
                         *fate = Fate::Lost;
                         self.again.push_back(psn);
                     }
@@ -523,7 +536,7 @@ impl Sender {
             }
             Content::UetNack { psn } => {
                 let psn = self.acknowledged + u64::from(psn.wrapping_sub(self.acknowledged as u32));
-                if let Some(fate @ Fate::UnderWay) = self.fate(psn) {
+                if let Some(fate @ Fate::UnderWay { .. }) = self.fate(psn) {
                     *fate = Fate::Lost;
                     self.under_way = self.under_way.saturating_sub(1);
                     self.again.push_back(psn);
@@ -534,12 +547,10 @@ impl Sender {
             Content::UetAck { psn, base, bitmap, marked } => {
                 let base_ahead = base.wrapping_sub(self.acknowledged as u32) as i32;
                 let mut newly = 0u64;
-                let mut highest = 0;
                 for bit in 0..64 {
                     let Some(offset) = u64::try_from(i64::from(base_ahead) + bit).ok() else { continue };
                     if bitmap >> bit & 1 == 1 {
-                        highest = self.acknowledged + offset;
-                        newly += self.acknowledge_one(highest);
+                        newly += self.acknowledge_one(self.acknowledged + offset);
                     }
                 }
                 let ahead = psn.wrapping_sub(self.acknowledged as u32).wrapping_add(1);
@@ -554,7 +565,7 @@ impl Sender {
                     through += 1;
                 }
                 self.progress(through, now_ns);
-                self.overtaken(highest);
+                self.left_behind(now_ns, config.reorder_ns);
                 let share = newly as f64 / self.window;
                 if marked {
                     self.window = (self.window * (1.0 - BACK_OFF * share.min(1.0))).max(1.0);
@@ -569,31 +580,28 @@ impl Sender {
     fn acknowledge_one(&mut self, psn: u64) -> u64 {
         match self.fate(psn) {
             Some(fate) if *fate != Fate::Acknowledged => {
-                let was_under_way = *fate == Fate::UnderWay;
-                *fate = Fate::Acknowledged;
-                self.under_way = self.under_way.saturating_sub(u64::from(was_under_way));
+                if let Fate::UnderWay { sent_ns } = std::mem::replace(fate, Fate::Acknowledged) {
+                    self.under_way = self.under_way.saturating_sub(1);
+                    self.arrived_sent_ns = self.arrived_sent_ns.max(sent_ns);
+                }
                 1
             }
             Some(_) | None => 0,
         }
     }
 
-    /// What is far behind one that has arrived is lost.
-    fn overtaken(&mut self, highest: u64) {
-        while let Some(limit) = highest.checked_sub(OVERTAKEN_PACKETS)
-            && limit > self.acknowledged
-            && self.fates.front() == Some(&Fate::UnderWay)
-        {
-            let before = self.again.len();
-            for (psn, fate) in (self.acknowledged..limit).zip(&mut self.fates) {
-                if *fate == Fate::UnderWay {
-                    *fate = Fate::Lost;
-                    self.under_way = self.under_way.saturating_sub(1);
-                    self.again.push_back(psn);
-                }
-            }
-            if self.again.len() == before {
-                return;
+    /// What was sent long before something that has arrived is lost.
+    fn left_behind(&mut self, now_ns: u64, reorder_ns: u64) {
+        if now_ns < self.look_ns || self.fates.is_empty() {
+            return;
+        }
+        self.look_ns = now_ns + reorder_ns / 4;
+        let Some(before_ns) = self.arrived_sent_ns.checked_sub(reorder_ns) else { return };
+        for (psn, fate) in (self.acknowledged..).zip(&mut self.fates) {
+            if matches!(fate, Fate::UnderWay { sent_ns } if *sent_ns < before_ns) {
+                *fate = Fate::Lost;
+                self.under_way = self.under_way.saturating_sub(1);
+                self.again.push_back(psn);
             }
         }
     }
@@ -622,6 +630,7 @@ mod tests {
         ack_every: 4,
         timeout_ns: 1_000_000,
         cnp_ns: 50_000,
+        reorder_ns: 20_000,
     };
 
     fn pair(transport: Transport) -> (Host, Host, usize) {

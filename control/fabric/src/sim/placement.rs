@@ -19,22 +19,36 @@ pub(crate) struct Flow {
     pub(crate) bytes: u64,
 }
 
-/// The member for each flow.
-pub(crate) fn pin(topology: &Topology, flows: &[Flow]) -> Vec<usize> {
-    let mut distances: HashMap<NodeIndex, Vec<Option<u32>>> = HashMap::new();
+/// A member of the group that a flow may take: its number, its cable, and the one from there down to the flow's leaf.
+#[derive(Clone, Copy, Debug)]
+struct Choice {
+    member: usize,
+    up: usize,
+    down: Option<usize>,
+}
+
+/// The member for each flow, among those that are left while only some cables work.
+pub(crate) fn pin(topology: &Topology, flows: &[Flow], works: &dyn Fn(usize) -> bool) -> Vec<usize> {
+    let mut distances: HashMap<NodeIndex, [Vec<Option<u32>>; 2]> = HashMap::new();
     let leaf_of = |host: usize| topology.leaves[topology.places[host].0];
-    let mut choices: Vec<Vec<(usize, Option<usize>)>> = Vec::new();
+    let mut choices: Vec<Vec<Choice>> = Vec::new();
     for flow in flows {
         let (from, to) = (leaf_of(flow.src), leaf_of(flow.dst));
-        let built = distances.entry(to).or_insert_with(|| topology.distances(to, &|_| true));
-        let ports =
-            if from == to { Vec::new() } else { group(topology, from, built, built, &|_| true).ports };
-        let links = ports.iter().map(|&port| {
+        let [built, now] = distances
+            .entry(to)
+            .or_insert_with(|| [topology.distances(to, &|_| true), topology.distances(to, works)]);
+        if from == to {
+            choices.push(Vec::new());
+            continue;
+        }
+        let group = group(topology, from, built, now, works);
+        let living = group.ports.iter().enumerate().filter(|(member, _)| group.alive >> member & 1 == 1);
+        let links = living.map(|(member, &port)| {
             let (up, _) = topology.ports[from][port];
             let above = topology.peer(from, port).node;
-            let down =
-                topology.ports[above].iter().find(|(c, end)| topology.cables[*c].ends[1 - end].node == to);
-            (up, down.map(|(cable, _)| *cable))
+            let mut below = topology.ports[above].iter();
+            let down = below.find(|(c, end)| topology.cables[*c].ends[1 - end].node == to);
+            Choice { member, up, down: down.map(|(cable, _)| *cable) }
         });
         choices.push(links.collect());
     }
@@ -64,41 +78,41 @@ pub(crate) fn pin(topology: &Topology, flows: &[Flow]) -> Vec<usize> {
             loads.place(flow, flows[flow].bytes, &choices[flow]);
         }
     }
-    loads.member.into_iter().map(|member| member.unwrap_or(0)).collect()
+    let member = |(flow, choice): (usize, Option<usize>)| choice.map(|choice| choices[flow][choice].member);
+    loads.choice.into_iter().enumerate().map(|chosen| member(chosen).unwrap_or(0)).collect()
 }
 
-/// Loads by cable, up and down it, and the member of each flow that has been placed.
+/// Loads by cable, up and down it, and the choice of each flow that has been placed.
 struct Loads {
     up: Vec<u64>,
     down: Vec<u64>,
-    member: Vec<Option<usize>>,
+    choice: Vec<Option<usize>>,
 }
 
 impl Loads {
     fn new(cables: usize, flows: usize) -> Self {
-        Self { up: vec![0; cables], down: vec![0; cables], member: vec![None; flows] }
+        Self { up: vec![0; cables], down: vec![0; cables], choice: vec![None; flows] }
     }
 
     /// Moves a flow to where it adds least to the sum of the squares of all loads.
-    fn place(&mut self, flow: usize, bytes: u64, links: &[(usize, Option<usize>)]) {
+    fn place(&mut self, flow: usize, bytes: u64, links: &[Choice]) {
         if links.is_empty() {
             return;
         }
-        if let Some((up, down)) = self.member[flow].map(|member| links[member]) {
+        if let Some(Choice { up, down, .. }) = self.choice[flow].map(|choice| links[choice]) {
             self.up[up] = self.up[up].saturating_sub(bytes);
             if let Some(down) = down {
                 self.down[down] = self.down[down].saturating_sub(bytes);
             }
         }
-        let cost =
-            |&(up, down): &(usize, Option<usize>)| self.up[up] + down.map_or(0, |down| self.down[down]);
+        let cost = |&Choice { up, down, .. }: &Choice| self.up[up] + down.map_or(0, |down| self.down[down]);
         let turned = |i: usize| (i + flow) % links.len();
         let best = turned((0..links.len()).min_by_key(|&i| cost(&links[turned(i)])).unwrap_or(0));
-        let (up, down) = links[best];
+        let Choice { up, down, .. } = links[best];
         self.up[up] += bytes;
         if let Some(down) = down {
             self.down[down] += bytes;
         }
-        self.member[flow] = Some(best);
+        self.choice[flow] = Some(best);
     }
 }

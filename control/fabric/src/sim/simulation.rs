@@ -123,6 +123,7 @@ struct JobState {
 struct Simulation<'r> {
     run: &'r Run<'r>,
     placed: Vec<Vec<usize>>,
+    flows: Vec<Flow>,
     pins: Vec<Pin>,
     now_ns: u64,
     sequence: u64,
@@ -171,11 +172,13 @@ impl<'r> Simulation<'r> {
             ack_every: spec.ack_every,
             timeout_ns: spec.timeout_us * 1_000,
             cnp_ns: spec.cnp_us * 1_000,
+            reorder_ns: 10_000 + 2 * topology.queue_drain_ns(topology.switch.trims_or_holds_bytes()),
         };
         let jobs = run.jobs.jobs.len();
         let mut simulation = Simulation {
             run,
             placed,
+            flows: Vec::new(),
             pins: Vec::new(),
             now_ns: 0,
             sequence: 0,
@@ -297,10 +300,17 @@ impl<'r> Simulation<'r> {
             });
         }
         if self.run.policy == Policy::Pinned {
-            for (pin, member) in pins.iter_mut().zip(pin(topology, &flows)) {
-                pin.member = member;
-            }
             self.pins = pins;
+            self.flows = flows;
+            self.pin();
+        }
+    }
+
+    /// Puts every flow on a path among those that are left.
+    fn pin(&mut self) {
+        let members = pin(self.run.topology, &self.flows, &|cable| self.cable_works[cable]);
+        for (pin, member) in self.pins.iter_mut().zip(members) {
+            pin.member = member;
         }
     }
 
@@ -451,6 +461,7 @@ impl<'r> Simulation<'r> {
 
     fn reroute(&mut self) -> Result<(), RunError> {
         let topology = self.run.topology;
+        self.pin();
         let works = |cable: usize| self.cable_works[cable];
         for node in topology.hosts()..topology.ports.len() {
             let state = self.nodes[node - topology.hosts()].switch.state();

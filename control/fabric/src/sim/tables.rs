@@ -83,10 +83,15 @@ impl Plan<'_> {
         let range_bytes = (switch.ecn_high_kb.saturating_sub(switch.ecn_low_kb) * 1_000).max(1);
         // The chance grows to about a fifth where marking becomes certain.
         let shift = (range_bytes as f64 / 13_107.0).log2().max(0.0).round() as u64;
+        // A packet waits at most twice between leaves, and once more before its host, which is no matter of paths.
+        let cables_ns: u64 = self.topology.cables.iter().map(|cable| cable.delay_ns).max().unwrap_or(0);
+        let longest_us =
+            (2 * self.topology.queue_drain_ns(switch.queue_kb * 1_000) + 8 * cables_ns) / 1_000 + 10;
         let seed = (self.seed ^ (node as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15)) as u32;
         for (register, index, value) in [
             ("path_config", 0, u64::from(seed)),
             ("path_config", 1, u64::from(switch.flowlet_us)),
+            ("path_config", 2, longest_us),
             ("trim_above", 0, switch.trim_kb * 1_000),
             ("ecn", 0, switch.ecn_low_kb * 1_000),
             ("ecn", 1, switch.ecn_high_kb * 1_000),
@@ -104,7 +109,7 @@ impl Plan<'_> {
         file::parse(&file.to_string(), program)
     }
 
-    /// What changes when cables stop working: the routes by groups, as they then are.
+    /// What changes when cables stop working: the routes by groups and the pinned flows, as they then are.
     pub(crate) fn rerouted(
         &self,
         node: NodeIndex,
@@ -114,6 +119,9 @@ impl Plan<'_> {
         let mut entries = Vec::new();
         self.routes(node, works, &mut entries, None);
         entries.retain(|entry| entry["action_name"] == "to_group");
+        let ports = 0..self.topology.ports[node].len();
+        let others: Vec<NodeIndex> = ports.map(|port| self.topology.peer(node, port).node).collect();
+        self.pinned(&others, &mut entries);
         let file = json!({ "table_entries": entries });
         file::parse(&file.to_string(), program)
     }
@@ -236,8 +244,13 @@ impl Plan<'_> {
                 }));
             }
         }
+        self.pinned(&here, entries);
+    }
+
+    fn pinned(&self, here: &[NodeIndex], entries: &mut Vec<Value>) {
         if self.policy == Policy::Pinned {
             for pin in self.pins.iter().filter(|pin| here.contains(&pin.src)) {
+                let topology = self.topology;
                 entries.push(json!({
                     "table": "pinned", "priority": 1, "action_name": "set_path", "action_params": { "path": pin.member },
                     "match": {

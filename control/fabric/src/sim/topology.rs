@@ -61,6 +61,16 @@ pub struct SwitchSpec {
     pub flowlet_us: u32,
 }
 
+impl SwitchSpec {
+    /// Most that a queue of packets that may be trimmed holds.
+    pub(crate) fn trims_or_holds_bytes(&self) -> u64 {
+        match self.trim_kb {
+            0 => self.queue_kb * 1_000,
+            trim_kb => trim_kb.min(self.queue_kb) * 1_000,
+        }
+    }
+}
+
 impl Default for SwitchSpec {
     fn default() -> Self {
         Self { queue_kb: 4_096, ecn_low_kb: 200, ecn_high_kb: 800, trim_kb: 400, flowlet_us: 20 }
@@ -273,6 +283,14 @@ impl Topology {
 
     pub(crate) fn host_rate_bps(&self, host: usize) -> u64 {
         self.cables[self.ports[host][0].0].rate_bps
+    }
+
+    /// How long the slowest port between switches sends for so many bytes.
+    pub(crate) fn queue_drain_ns(&self, bytes: u64) -> u64 {
+        let hosts = self.hosts();
+        let between = self.cables.iter().filter(|cable| cable.ends.iter().all(|end| end.node >= hosts));
+        let slowest_bps = between.map(|cable| cable.rate_bps).min().unwrap_or(u64::MAX);
+        (u128::from(bytes) * 8_000_000_000 / u128::from(slowest_bps.max(1))).min(10_000_000_000) as u64
     }
 
     /// Hops from every switch to a leaf, over cables for which `works` says so.
