@@ -16,6 +16,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("heddle-ports", &["heddle-packet"]),
     ("heddle-engine", &["heddle-exec", "heddle-ir", "heddle-packet", "heddle-ports", "heddle-state"]),
     ("heddle-p4", &["heddle-ir"]),
+    ("heddle-bmv2", &["heddle-ir", "heddle-p4"]),
     (
         "heddle-runtime",
         &["heddle-engine", "heddle-exec", "heddle-ir", "heddle-packet", "heddle-ports", "heddle-state"],

@@ -1,4 +1,4 @@
-//! Loading a program, whatever form it comes in: P4 source, a compiled artifact, or IR text.
+//! Loading a program, whatever form it comes in: P4 source, a compiled artifact, BMv2's JSON, or IR text.
 
 use std::path::{Path, PathBuf};
 
@@ -111,11 +111,30 @@ pub(crate) fn print_diagnostics(compilation: &Compilation) {
     eprint!("{}", compilation.diagnostics.render(&compilation.source_map, style));
 }
 
-/// Loads a program from source, artifact or IR text.
+/// Loads BMv2's JSON, if that is what a file holds.
+pub(crate) fn load_bmv2(path: &Path) -> anyhow::Result<Option<Verified>> {
+    let name = path.display().to_string();
+    let bytes = std::fs::read(path).with_context(|| format!("{name}: cannot be read"))?;
+    match heddle_bmv2::is_bmv2(&bytes) {
+        true => bmv2(path, &bytes).map(Some),
+        false => Ok(None),
+    }
+}
+
+fn bmv2(path: &Path, bytes: &[u8]) -> anyhow::Result<Verified> {
+    let stem = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    let options = heddle_bmv2::Options { name: stem, ..heddle_bmv2::Options::default() };
+    heddle_bmv2::load(bytes, &options).with_context(|| format!("{}: BMv2's JSON", path.display()))
+}
+
+/// Loads a program from source, artifact, BMv2's JSON or IR text.
 pub(crate) fn load(path: &Path, options: &SourceOptions) -> anyhow::Result<Loaded> {
     let name = path.display().to_string();
     let bytes = std::fs::read(path).with_context(|| format!("{name}: cannot be read"))?;
     let first = bytes.iter().position(|b| !b.is_ascii_whitespace()).map_or(&[][..], |at| &bytes[at..]);
+    if heddle_bmv2::is_bmv2(&bytes) {
+        return Ok(Loaded { verified: bmv2(path, &bytes)? });
+    }
     if first.starts_with(b"{") {
         return load_artifact(&name, &bytes);
     }

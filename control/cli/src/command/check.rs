@@ -31,6 +31,18 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<Exit> {
     let mut exit = Exit::Success;
     let mut json = Vec::new();
     for path in &options.programs {
+        match program::load_bmv2(path) {
+            Ok(None) => {}
+            Ok(Some(_)) => {
+                eprintln!("{}: loads", path.display());
+                continue;
+            }
+            Err(error) => {
+                eprintln!("error: {error:#}");
+                exit = Exit::Failure;
+                continue;
+            }
+        }
         let compilation = program::check(path, &options.source)?;
         if options.json {
             match compilation.diagnostics.to_json(&compilation.source_map) {

@@ -43,6 +43,17 @@ enum Emit {
 }
 
 pub(crate) fn run(options: &Options) -> anyhow::Result<Exit> {
+    if let Some(verified) = program::load_bmv2(&options.program)? {
+        match options.emit {
+            Some(Emit::Ir) => print!("{}", heddle_ir::text::print(&verified)),
+            Some(Emit::Graph) => print!("{}", crate::graph::dot(&verified)),
+            None => anyhow::bail!(
+                "{}: BMv2's JSON is loadable as it is; what can be made of it is `--emit ir` or `--emit graph`",
+                options.program.display()
+            ),
+        }
+        return Ok(Exit::Success);
+    }
     let compilation = program::compile(&options.program, &options.source)?;
     let Some(output) = compilation.output else { return Ok(Exit::Failure) };
     match options.emit {

@@ -6,7 +6,7 @@ use heddle_ir::{BinaryOp, Bits, Expr, UnaryOp};
 use num_bigint::{BigInt, Sign};
 
 /// The two's complement of `value`, cut off to `width` bits.
-pub(crate) fn bits_of(value: &BigInt, width: u32) -> Bits {
+pub fn bits_of(value: &BigInt, width: u32) -> Bits {
     let (sign, bytes) = value.to_bytes_be();
     match sign {
         Sign::Minus => Bits::from_be_bytes(width, &bytes).neg(),
@@ -15,12 +15,12 @@ pub(crate) fn bits_of(value: &BigInt, width: u32) -> Bits {
 }
 
 /// A constant.
-pub(crate) fn konst(width: u32, value: u128) -> Expr {
+pub fn konst(width: u32, value: u128) -> Expr {
     Expr::Const(Bits::new(width, value))
 }
 
 /// The constant that an expression is.
-pub(crate) fn as_const(expr: &Expr) -> Option<&Bits> {
+pub fn as_const(expr: &Expr) -> Option<&Bits> {
     match expr {
         Expr::Const(bits) => Some(bits),
         _ => None,
@@ -28,7 +28,7 @@ pub(crate) fn as_const(expr: &Expr) -> Option<&Bits> {
 }
 
 /// One operand.
-pub(crate) fn unary(op: UnaryOp, of: Expr) -> Expr {
+pub fn unary(op: UnaryOp, of: Expr) -> Expr {
     if let Expr::Const(bits) = &of {
         return Expr::Const(match op {
             UnaryOp::Not => bits.not(),
@@ -49,7 +49,7 @@ pub(crate) fn unary(op: UnaryOp, of: Expr) -> Expr {
 }
 
 /// Two operands.
-pub(crate) fn binary(op: BinaryOp, left: Expr, right: Expr) -> Expr {
+pub fn binary(op: BinaryOp, left: Expr, right: Expr) -> Expr {
     if let (Expr::Const(a), Expr::Const(b)) = (&left, &right) {
         return Expr::Const(constant(op, a, b));
     }
@@ -112,22 +112,22 @@ fn constant(op: BinaryOp, a: &Bits, b: &Bits) -> Bits {
 }
 
 /// Logical not of one bit.
-pub(crate) fn not(of: Expr) -> Expr {
+pub fn not(of: Expr) -> Expr {
     unary(UnaryOp::Not, of)
 }
 
 /// Logical and of one bit.
-pub(crate) fn and(left: Expr, right: Expr) -> Expr {
+pub fn and(left: Expr, right: Expr) -> Expr {
     binary(BinaryOp::And, left, right)
 }
 
 /// Equality.
-pub(crate) fn eq(left: Expr, right: Expr) -> Expr {
+pub fn eq(left: Expr, right: Expr) -> Expr {
     binary(BinaryOp::Eq, left, right)
 }
 
 /// Several operands put together by an associative operator, in order, as a tree that is no deeper than need be.
-pub(crate) fn balanced(op: BinaryOp, mut operands: Vec<Expr>, none: Expr) -> Expr {
+pub fn balanced(op: BinaryOp, mut operands: Vec<Expr>, none: Expr) -> Expr {
     while operands.len() > 1 {
         let mut pairs = Vec::with_capacity(operands.len().div_ceil(2));
         let mut rest = operands.into_iter();
@@ -143,7 +143,7 @@ pub(crate) fn balanced(op: BinaryOp, mut operands: Vec<Expr>, none: Expr) -> Exp
 }
 
 /// Bits `high` to `low` of an operand of width `width`.
-pub(crate) fn slice(of: Expr, width: u32, high: u32, low: u32) -> Expr {
+pub fn slice(of: Expr, width: u32, high: u32, low: u32) -> Expr {
     if let Expr::Const(bits) = &of {
         return Expr::Const(bits.slice(high, low));
     }
@@ -157,7 +157,7 @@ pub(crate) fn slice(of: Expr, width: u32, high: u32, low: u32) -> Expr {
 }
 
 /// An operand of width `from` at another width.
-pub(crate) fn resize(of: Expr, from: u32, width: u32, signed: bool) -> Expr {
+pub fn resize(of: Expr, from: u32, width: u32, signed: bool) -> Expr {
     if from == width {
         return of;
     }
@@ -168,7 +168,7 @@ pub(crate) fn resize(of: Expr, from: u32, width: u32, signed: bool) -> Expr {
 }
 
 /// A choice.
-pub(crate) fn mux(cond: Expr, then: Expr, els: Expr) -> Expr {
+pub fn mux(cond: Expr, then: Expr, els: Expr) -> Expr {
     if let Expr::Const(bits) = &cond {
         return if bits.is_zero() { els } else { then };
     }

@@ -121,7 +121,7 @@ impl Slots {
 }
 
 /// Scalar slots that calling something can change, but for those of the tables and actions that it runs.
-pub(crate) fn written_vars(ir: &Program, callee: Callee) -> HashSet<VarId> {
+pub fn written_vars(ir: &Program, callee: Callee) -> HashSet<VarId> {
     let mut vars = HashSet::new();
     let mut seen = HashSet::new();
     let mut work = vec![callee];

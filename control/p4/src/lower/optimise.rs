@@ -24,7 +24,7 @@ const INLINE_MAX: usize = 4;
 const ROUNDS_MAX: usize = 16;
 
 /// Simplifies a program in place.
-pub(super) fn run(program: &mut Program) {
+pub fn run(program: &mut Program) {
     inline_bodies(program);
     drop_catches(program);
     for _ in 0..ROUNDS_MAX {

@@ -533,7 +533,7 @@ impl Lowerer<'_> {
 }
 
 /// Whether a block reads a register and writes it: something that other packets must not get between.
-fn updates_register(block: &[Stmt]) -> bool {
+pub fn updates_register(block: &[Stmt]) -> bool {
     fn collect(block: &[Stmt], read: &mut Vec<ir::RegisterId>, written: &mut Vec<ir::RegisterId>) {
         for stmt in block {
             match stmt {
