@@ -460,8 +460,8 @@ fn mark_to_drop(l: &mut Lowerer<'_>, call: &ExternCall<'_>) -> Lower<Value> {
         },
         None => standard,
     };
-    let values: [(&str, fn(u32) -> Expr); 2] =
-        [("egress_spec", drop_port), ("mcast_grp", |width| konst(width, 0))];
+    type ValueOf = fn(u32) -> Expr;
+    let values: [(&str, ValueOf); 2] = [("egress_spec", drop_port), ("mcast_grp", |width| konst(width, 0))];
     for (name, value) in values {
         let field = names.iter().position(|n| &**n == name).and_then(|i| l.field_of(&target, i));
         if let Some(Location::Scalar(place)) = field {
