@@ -39,7 +39,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<Exit> {
             }
             Err(error) => {
                 eprintln!("error: {error:#}");
-                exit = Exit::Failure;
+                exit = Exit::of_error(&error);
                 continue;
             }
         }
