@@ -17,6 +17,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("heddle-engine", &["heddle-exec", "heddle-ir", "heddle-packet", "heddle-ports", "heddle-state"]),
     ("heddle-p4", &["heddle-ir"]),
     ("heddle-bmv2", &["heddle-ir", "heddle-p4"]),
+    ("heddle-p4rt-proto", &[]),
+    ("heddle-p4rt", &["heddle-bmv2", "heddle-ir", "heddle-p4", "heddle-p4rt-proto", "heddle-state"]),
     (
         "heddle-runtime",
         &["heddle-engine", "heddle-exec", "heddle-ir", "heddle-packet", "heddle-ports", "heddle-state"],
