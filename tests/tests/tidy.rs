@@ -24,6 +24,18 @@ const ARROWS: &[(&str, &[&str])] = &[
         &["heddle-engine", "heddle-exec", "heddle-ir", "heddle-packet", "heddle-ports", "heddle-state"],
     ),
     (
+        "heddle-daemon",
+        &[
+            "heddle-engine",
+            "heddle-exec",
+            "heddle-ir",
+            "heddle-packet",
+            "heddle-ports",
+            "heddle-runtime",
+            "heddle-state",
+        ],
+    ),
+    (
         "heddle-fabric",
         &[
             "heddle-engine",

@@ -3,20 +3,15 @@
 use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use clap::Args;
-use crossbeam::channel::{self, select};
-use heddle_engine::{
-    Config, DigestMessage, Engine, Event, PortConfig, QUEUES_MAX, QueueConfig, Reloaded, Stats,
-};
-use heddle_packet::PortId;
+use heddle_daemon::{Daemon, Loader, Notice, Observer, Opener, Settings, Signals};
+use heddle_engine::{Config, PortConfig, QUEUES_MAX, QueueConfig, Stats};
+use heddle_exec::Executor;
 use heddle_ports::spec::{BareName, OpenOptions, PortSpec};
-use heddle_ports::{Port, PortDescription};
 use heddle_runtime::file;
-use heddle_runtime::learning::Agent;
 use heddle_state::State;
 
 use crate::executor::Engine as ExecutorKind;
@@ -44,7 +39,7 @@ registers that both programs have keep their contents. A program that cannot be 
 
 Ends on SIGINT and SIGTERM with a summary.";
 
-#[derive(Args, Debug)]
+#[derive(Args, Clone, Debug)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Options {
     /// P4 program, or compiled artifact
@@ -81,7 +76,7 @@ pub(crate) struct Options {
 }
 
 /// Tables given at start.
-#[derive(Args, Debug)]
+#[derive(Args, Clone, Debug)]
 pub(crate) struct Tables {
     /// Table entries, multicast groups and clone sessions: JSON as the P4 tutorials' s1-runtime.json
     #[arg(long = "tables", value_name = "FILE.json")]
@@ -108,70 +103,88 @@ impl Tables {
 
 pub(crate) fn run(options: &Options) -> anyhow::Result<Exit> {
     let specs = specs(&options.interfaces)?;
-    let loaded = program::load(&options.program, &options.source)?;
-    let executor = options.engine.executor(loaded.verified)?;
-    let workers = usize::from(options.workers);
-    let state = Arc::new(State::new(executor.program(), workers)?);
+    let ports = specs.len() as u64;
+    let executor = options.executor()?;
+    let state = Arc::new(State::new(executor.program(), usize::from(options.workers))?);
     options.tables.load(&state)?;
-    let agent = Agent::for_program(executor.program());
-    if let Some(agent) = &agent {
-        // A file that has a flood group of its own knows better.
-        let given = state.multicast_groups().iter().any(|g| g.id == heddle_runtime::learning::FLOOD_GROUP);
-        if !given {
-            state.write(&[agent.initial(specs.iter().map(|spec| spec.id.0))])?;
-        }
-    }
-
     // Before anything is attached, so that an early Ctrl-C still leaves the interfaces as they were.
-    let stop = Arc::new(AtomicBool::new(false));
-    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
-        signal_hook::flag::register(signal, Arc::clone(&stop)).context("signals cannot be caught")?;
-    }
-    let reload = Arc::new(AtomicBool::new(false));
-    signal_hook::flag::register(signal_hook::consts::SIGHUP, Arc::clone(&reload))
-        .context("signals cannot be caught")?;
-    let ports = attach(&specs, &options.open_options())?;
-    let config = Config {
-        workers,
-        pin: !options.no_pin && workers > 1,
-        port_default: PortConfig {
-            queues: usize::from(options.priority_queues),
-            queue: QueueConfig { depth_packets: options.queue_depth as usize, ..QueueConfig::default() },
-            ..PortConfig::default()
-        },
-        spare_ports: SPARE_PORTS,
-        seed: seed(),
-        ..Config::default()
+    let signals = catch_signals()?;
+    let settings = Settings {
+        engine: options.config(),
+        ports: specs,
+        opener: options.opener(),
+        loader: Some(options.loader()),
     };
-    let engine = Engine::start(config, executor, Arc::clone(&state), ports)?;
-    for port in engine.ports() {
-        describe(&port);
-    }
+    let mut daemon = Daemon::start(settings, executor, state, Box::new(Printer))?;
     eprintln!(
         "running {} on {} and {}; Ctrl-C ends it",
         options.program.display(),
-        output::count(specs.len() as u64, "port"),
-        output::count(workers as u64, "worker"),
+        output::count(ports, "port"),
+        output::count(u64::from(options.workers), "worker"),
     );
-    drop(state);
-    Service { options, engine: &engine, specs: &specs, agent, gone: Vec::new() }.run(&stop, &reload);
-    let stats = engine.stop();
+    daemon.serve(&signals, options.limit());
+    let stats = daemon.stop();
     eprint!("{}", summary("stopped", &stats));
     Ok(Exit::Success)
 }
 
 impl Options {
-    fn open_options(&self) -> OpenOptions {
-        OpenOptions { queues: usize::from(self.workers), busy_poll: self.busy_poll }
+    fn executor(&self) -> anyhow::Result<Arc<dyn Executor>> {
+        let loaded = program::load(&self.program, &self.source)?;
+        self.engine.executor(loaded.verified)
+    }
+
+    fn loader(&self) -> Loader {
+        let options = self.clone();
+        Box::new(move || options.executor().map_err(Into::into))
+    }
+
+    fn opener(&self) -> Opener {
+        let options = OpenOptions { queues: usize::from(self.workers), busy_poll: self.busy_poll };
+        Box::new(move |spec| spec.open(&options))
+    }
+
+    fn limit(&self) -> Option<Duration> {
+        // What is longer than can be told is for ever.
+        self.seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds.max(0.0)).ok())
+    }
+
+    fn config(&self) -> Config {
+        let workers = usize::from(self.workers);
+        Config {
+            workers,
+            pin: !self.no_pin && workers > 1,
+            port_default: PortConfig {
+                queues: usize::from(self.priority_queues),
+                queue: QueueConfig { depth_packets: self.queue_depth as usize, ..QueueConfig::default() },
+                ..PortConfig::default()
+            },
+            seed: seed(),
+            ..Config::default()
+        }
     }
 }
 
-/// Says what attaching a port did.
-fn describe(port: &PortDescription) {
-    let queues = output::count(port.queues as u64, "queue");
-    eprintln!("port {}: {} {}, {queues}, MTU {}", port.id, port.kind, port.name, port.mtu_bytes);
-    for note in &port.notes {
-        eprintln!("  {note}");
+/// SIGINT and SIGTERM end, SIGHUP reloads.
+pub(crate) fn catch_signals() -> anyhow::Result<Signals> {
+    let signals = Signals::default();
+    for (signal, flag) in [
+        (signal_hook::consts::SIGINT, &signals.stop),
+        (signal_hook::consts::SIGTERM, &signals.stop),
+        (signal_hook::consts::SIGHUP, &signals.reload),
+    ] {
+        signal_hook::flag::register(signal, Arc::clone(flag)).context("signals cannot be caught")?;
+    }
+    Ok(signals)
+}
+
+/// Tells a person on standard error.
+struct Printer;
+
+impl Observer for Printer {
+    fn notice(&mut self, notice: &Notice<'_>) {
+        let kind = if notice.is_warning() { "warning: " } else { "" };
+        eprintln!("{kind}{notice}");
     }
 }
 
@@ -192,152 +205,6 @@ fn specs(given: &[String]) -> anyhow::Result<Vec<PortSpec>> {
         specs.push(spec);
     }
     Ok(specs)
-}
-
-/// Attaches all ports, or none: those attached before one that fails are released again.
-fn attach(specs: &[PortSpec], options: &OpenOptions) -> anyhow::Result<Vec<Box<dyn Port>>> {
-    let open = |spec: &PortSpec| {
-        let port = spec.open(options).with_context(|| format!("port {}", spec.id))?;
-        tracing::info!(port = spec.id.0, name = spec.name, "attached");
-        Ok(port)
-    };
-    specs.iter().map(open).collect()
-}
-
-/// Ports that may be attached beside those that are there from the start.
-const SPARE_PORTS: usize = 64;
-
-/// The control side of a switch that runs.
-struct Service<'a> {
-    options: &'a Options,
-    engine: &'a Engine,
-    specs: &'a [PortSpec],
-    agent: Option<Agent>,
-    /// Ports that are gone and will be attached again once their interfaces are back.
-    gone: Vec<Gone>,
-}
-
-/// A port that is gone.
-struct Gone {
-    port: PortId,
-    /// What attaching it again failed with last.
-    told: Option<String>,
-}
-
-impl Service<'_> {
-    /// Answers the engine until it is time to stop.
-    fn run(&mut self, stop: &AtomicBool, reload: &AtomicBool) {
-        let started = Instant::now();
-        let ticks = channel::tick(Duration::from_millis(100));
-        let mut draining = false;
-        while !stop.load(Ordering::Relaxed) {
-            if self.options.seconds.is_some_and(|limit| started.elapsed().as_secs_f64() >= limit) {
-                return;
-            }
-            select! {
-                recv(ticks) -> _ => {
-                    self.bring_back();
-                    draining = draining && self.engine.is_draining();
-                    if !draining && reload.swap(false, Ordering::Relaxed) {
-                        draining = self.reload();
-                    }
-                }
-                recv(self.engine.events()) -> event => {
-                    if let Ok(event) = event {
-                        self.note(&event);
-                    }
-                }
-                recv(self.engine.digests()) -> digest => {
-                    if let Ok(digest) = digest {
-                        self.learn(&digest);
-                    }
-                }
-            }
-        }
-    }
-
-    fn note(&mut self, event: &Event) {
-        match event {
-            Event::PortUp { .. } => eprintln!("{event}"),
-            Event::PortGone { port, .. } => {
-                eprintln!("warning: {event}");
-                if let Err(error) = self.engine.detach_port(*port) {
-                    tracing::warn!(%error, "what is left of a port stays");
-                }
-                self.gone.push(Gone { port: *port, told: None });
-            }
-            Event::NotPinned { .. } | Event::WorkerPanicked { .. } => eprintln!("warning: {event}"),
-        }
-    }
-
-    /// Attaches ports again whose interfaces are back.
-    fn bring_back(&mut self) {
-        let (engine, specs, options) = (self.engine, self.specs, self.options.open_options());
-        self.gone.retain_mut(|gone| {
-            let Some(spec) = specs.iter().find(|spec| spec.id == gone.port) else { return false };
-            if !spec.is_there() {
-                return true;
-            }
-            let attached = spec
-                .open(&options)
-                .map_err(anyhow::Error::from)
-                .and_then(|port| Ok(engine.attach_port(port)?));
-            match attached {
-                Ok(description) => {
-                    describe(&description);
-                    false
-                }
-                Err(error) => {
-                    let error = format!("{error:#}");
-                    if gone.told.as_ref() != Some(&error) {
-                        eprintln!("warning: port {} cannot be attached again yet: {error}", gone.port);
-                        gone.told = Some(error);
-                    }
-                    true
-                }
-            }
-        });
-    }
-
-    fn learn(&mut self, digest: &DigestMessage) {
-        let Some(agent) = &mut self.agent else { return };
-        let updates = agent.learn(digest.digest, &digest.values);
-        tracing::debug!(updates = updates.len(), known = agent.len(), "digest");
-        if let Err(error) = self.engine.state().write(&updates) {
-            tracing::warn!(%error, "the learning agent's write was refused");
-        }
-    }
-
-    /// Reads the program again and has it take over. True if it did; whatever is wrong with it otherwise is said,
-    /// and the old one goes on.
-    fn reload(&mut self) -> bool {
-        let path = self.options.program.display();
-        match self.try_reload() {
-            Ok(reloaded) => {
-                eprintln!("reloaded {path}; table entries kept: {}", reloaded.kept.entries);
-                for left in &reloaded.kept.left {
-                    eprintln!("warning: {left}");
-                }
-                true
-            }
-            Err(error) => {
-                eprintln!("error: {path} is not reloaded, the program before goes on: {error:#}");
-                false
-            }
-        }
-    }
-
-    fn try_reload(&mut self) -> anyhow::Result<Reloaded> {
-        let loaded = program::load(&self.options.program, &self.options.source)?;
-        let executor = self.options.engine.executor(loaded.verified)?;
-        let mut agent = Agent::for_program(executor.program());
-        let reloaded = self.engine.reload(executor)?;
-        if let Some(agent) = &mut agent {
-            agent.recall(&reloaded.state);
-        }
-        self.agent = agent;
-        Ok(reloaded)
-    }
 }
 
 fn seed() -> u64 {
