@@ -15,6 +15,7 @@ mod offload;
 mod partial;
 pub mod pcap;
 mod port;
+pub mod recorder;
 mod ring;
 mod scratch;
 mod socket;
