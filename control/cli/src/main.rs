@@ -10,8 +10,10 @@ mod exit;
 mod graph;
 mod logging;
 mod output;
+mod packet_log;
 mod packet_trace;
 mod program;
+mod recording;
 
 use clap::Parser as _;
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use clap::Args;
 use heddle_daemon::{Daemon, Loader, Notice, Observer, Opener, Settings, Signals};
-use heddle_engine::{Config, PortConfig, QUEUES_MAX, QueueConfig, Stats};
+use heddle_engine::{Config, Engine, PortConfig, QUEUES_MAX, QueueConfig, Stats};
 use heddle_exec::Executor;
 use heddle_ports::spec::{BareName, OpenOptions, PortSpec};
 use heddle_runtime::file;
@@ -18,6 +18,7 @@ use crate::executor::Engine as ExecutorKind;
 use crate::exit::{Exit, UsageError};
 use crate::output;
 use crate::program::{self, SourceOptions};
+use crate::recording::{self, Recording};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -70,6 +71,8 @@ pub(crate) struct Options {
     /// Packets that a queue holds
     #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     queue_depth: u32,
+    #[command(flatten)]
+    recording: recording::Options,
     /// End by itself after so long
     #[arg(long, value_name = "SECONDS")]
     seconds: Option<f64>,
@@ -109,13 +112,15 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<Exit> {
     options.tables.load(&state)?;
     // Before anything is attached, so that an early Ctrl-C still leaves the interfaces as they were.
     let signals = catch_signals()?;
+    let recording = Recording::open(&options.recording, &specs)?;
     let settings = Settings {
         engine: options.config(),
         ports: specs,
-        opener: options.opener(),
+        opener: options.opener(&recording),
         loader: Some(options.loader()),
     };
-    let mut daemon = Daemon::start(settings, executor, state, Box::new(Printer))?;
+    let mut daemon =
+        Daemon::start(settings, executor, state, Box::new(Printer { recording: Arc::clone(&recording) }))?;
     eprintln!(
         "running {} on {} and {}; Ctrl-C ends it",
         options.program.display(),
@@ -124,6 +129,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<Exit> {
     );
     daemon.serve(&signals, options.limit());
     let stats = daemon.stop();
+    recording.finish();
     eprint!("{}", summary("stopped", &stats));
     Ok(Exit::Success)
 }
@@ -139,9 +145,10 @@ impl Options {
         Box::new(move || options.executor().map_err(Into::into))
     }
 
-    fn opener(&self) -> Opener {
+    fn opener(&self, recording: &Arc<Recording>) -> Opener {
         let options = OpenOptions { queues: usize::from(self.workers), busy_poll: self.busy_poll };
-        Box::new(move |spec| spec.open(&options))
+        let recording = Arc::clone(recording);
+        Box::new(move |spec| Ok(recording.wrap(spec.id, spec.open(&options)?)))
     }
 
     fn limit(&self) -> Option<Duration> {
@@ -179,12 +186,18 @@ pub(crate) fn catch_signals() -> anyhow::Result<Signals> {
 }
 
 /// Tells a person on standard error.
-struct Printer;
+struct Printer {
+    recording: Arc<Recording>,
+}
 
 impl Observer for Printer {
     fn notice(&mut self, notice: &Notice<'_>) {
         let kind = if notice.is_warning() { "warning: " } else { "" };
         eprintln!("{kind}{notice}");
+    }
+
+    fn program_runs(&mut self, engine: &Engine) {
+        self.recording.follow(engine);
     }
 }
 
