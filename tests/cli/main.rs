@@ -30,7 +30,18 @@ fn written(name: &str, text: &str) -> (tempfile::TempDir, String) {
 
 #[test]
 fn every_subcommand_has_help_with_examples() {
-    for command in ["check", "compile", "run", "replay", "stf", "bench", "demo", "explain", "completions"] {
+    for command in [
+        "check",
+        "compile",
+        "run",
+        "replay",
+        "stf",
+        "bench",
+        "demo",
+        "explain",
+        "completions",
+        "install-shims",
+    ] {
         let output = heddle(&[command, "--help"]);
         assert_eq!(output.status.code(), Some(0));
         let text = String::from_utf8_lossy(&output.stdout);
@@ -232,4 +243,114 @@ fn explain_and_completions() {
     for shell in ["bash", "zsh", "fish"] {
         assert!(heddle(&["completions", shell]).stdout.len() > 1_000);
     }
+}
+
+/// A folder with the shims, and what a shim does with a command line in another folder.
+fn shim(name: &str, folder: &Path, args: &[&str]) -> Output {
+    let shims = folder.join("shims");
+    if !shims.exists() {
+        let output = heddle(&["install-shims", &shims.to_string_lossy()]);
+        assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    }
+    Command::new(shims.join(name))
+        .args(args)
+        .current_dir(folder)
+        .env("NO_COLOR", "1")
+        .output()
+        .expect("the shim starts")
+}
+
+#[test]
+fn p4cs_command_lines_write_p4cs_files() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let at = folder.path();
+    let program = top().join("pipelines/l3_router.p4").to_string_lossy().into_owned();
+    let read =
+        |name: &str| std::fs::read_to_string(at.join(name)).unwrap_or_else(|error| panic!("{name}: {error}"));
+
+    // As the tutorials' Makefile has it.
+    let output = shim(
+        "p4c-bm2-ss",
+        at,
+        &[
+            "--p4v",
+            "16",
+            "--p4runtime-files",
+            "r.p4.p4info.txtpb,r.p4info.json,r.bin",
+            "-o",
+            "r.json",
+            &program,
+        ],
+    );
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert!(read("r.p4.p4info.txtpb").contains("ipv4_route"));
+    let info: serde_json::Value = serde_json::from_str(&read("r.p4info.json")).expect("JSON");
+    assert!(info["tables"].is_array(), "{info}");
+    assert!(std::fs::metadata(at.join("r.bin")).expect("it was written").len() > 100);
+    let artifact: serde_json::Value = serde_json::from_str(&read("r.json")).expect("clients load it as JSON");
+    assert!(artifact["heddle_artifact"].is_u64());
+
+    // As PTF scripts have it; then from what the driver's preprocessor wrote.
+    let output = shim("p4c", at, &["--target", "bmv2", "--arch", "v1model", "-o", "build", &program]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let output = shim("p4c", at, &["--std", "p4-16", "-o", "again", "build/l3_router.p4i"]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let script = top().join("pipelines/l3_router.stf").to_string_lossy().into_owned();
+    let again = at.join("again/l3_router.json").to_string_lossy().into_owned();
+    assert_eq!(heddle(&["stf", &again, &script]).status.code(), Some(0));
+
+    let output = shim("p4c-bm2-ss", at, &["-E", "-DX=1", &program]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(text.contains("control") && !text.contains("#include"), "{text}");
+    let output = shim("p4c-bm2-ss", at, &["--version"]);
+    assert!(stderr(&output).starts_with("Version 1.2"), "{}", stderr(&output));
+    let output = shim("p4c", at, &["--version"]);
+    assert!(output.stdout.starts_with(b"p4c 1.2"));
+}
+
+#[test]
+fn shims_end_with_one_and_say_what_to_use_instead() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    std::fs::write(folder.path().join("bad.p4"), "control C() { apply { x = 1; } }\n")
+        .expect("it is writable");
+    let cases: &[(&str, &[&str], &str)] = &[
+        ("p4c-bm2-ss", &["bad.p4", "-o", "bad.json"], "bad.p4:1:23"),
+        ("p4c-bm2-ss", &["--toJSON", "x", "bad.p4"], "--emit ir"),
+        ("p4c", &["--arch", "psa", "bad.p4"], "v1model"),
+        ("p4c", &["no.p4"], "no.p4: cannot be read"),
+        ("p4c", &["--nonsense"], "--nonsense"),
+        ("simple_switch", &["--packet-in", "ipc:///tmp/x", "x.json"], "veth"),
+        ("simple_switch", &["-i", "1@hdlnone0", "no.json"], "no.json: cannot be read"),
+        ("simple_switch", &["--nonsense"], "--nonsense"),
+        ("simple_switch_grpc", &["--restore-state", "f", "x.json"], "--state"),
+        ("simple_switch_grpc", &[], "--no-p4"),
+    ];
+    for (name, args, wanted) in cases {
+        let output = shim(name, folder.path(), args);
+        assert_eq!(output.status.code(), Some(1), "{name} {args:?}\n{}", stderr(&output));
+        assert!(stderr(&output).contains(wanted), "{name} {args:?}\n{}", stderr(&output));
+    }
+    assert!(!folder.path().join("bad.json").exists());
+    for name in ["simple_switch", "simple_switch_grpc"] {
+        let output = shim(name, folder.path(), &["--version"]);
+        assert!(output.stdout.starts_with(b"1.15"), "{name}");
+        assert_eq!(shim(name, folder.path(), &["--help"]).status.code(), Some(0));
+    }
+}
+
+#[test]
+fn shims_do_not_take_the_place_of_others() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let at = folder.path().to_string_lossy().into_owned();
+    assert_eq!(heddle(&["install-shims", &at]).status.code(), Some(0));
+    assert_eq!(heddle(&["install-shims", &at]).status.code(), Some(0), "a second time is no trouble");
+    let other = folder.path().join("p4c");
+    std::fs::remove_file(&other).expect("it is there");
+    std::fs::write(&other, "another compiler").expect("it is writable");
+    let output = heddle(&["install-shims", &at]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("--force"), "{}", stderr(&output));
+    assert_eq!(std::fs::read_to_string(&other).expect("it is there"), "another compiler");
+    assert_eq!(heddle(&["install-shims", "--force", &at]).status.code(), Some(0));
 }

@@ -2,6 +2,7 @@
 //!
 //! Needs root and the tools it names. Without them every test is reported as ignored, with the reason.
 
+mod bmv2;
 mod host;
 mod roce;
 mod switch;
@@ -31,6 +32,8 @@ const TESTS: &[(&str, Test)] = &[
     ("xdp_falls_back", xdp::falls_back),
     ("xdp_goes_with_a_killed_switch", xdp::goes_with_a_killed_switch),
     ("reloads_on_hangup", reloads_on_hangup),
+    ("simple_switch_by_its_own_command_line", bmv2::simple_switch),
+    ("queue_behind_a_slow_link", bmv2::queue_behind_a_slow_link),
     ("interface_disappears", interface_disappears),
     ("interface_comes_back", interface_comes_back),
     ("xdp_interface_comes_back", xdp::interface_comes_back),

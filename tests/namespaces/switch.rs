@@ -23,14 +23,16 @@ pub(crate) struct Switch {
 impl Switch {
     /// Starts it and waits until it says that it is running.
     pub(crate) fn start(program: &Path, options: &[&str]) -> Result<Switch, Failed> {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_heddle"))
-            .arg("run")
-            .arg(program)
-            .args(options)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()?;
+        Switch::spawn(Command::new(env!("CARGO_BIN_EXE_heddle")).arg("run").arg(program).args(options))
+    }
+
+    /// Likewise, under another name.
+    pub(crate) fn start_as(name: &Path, options: &[&str]) -> Result<Switch, Failed> {
+        Switch::spawn(Command::new(name).args(options))
+    }
+
+    fn spawn(command: &mut Command) -> Result<Switch, Failed> {
+        let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn()?;
         let stderr = child.stderr.take().ok_or("standard error is not piped")?;
         let mut switch = Switch { child, stderr: BufReader::new(stderr), log: String::new() };
         loop {

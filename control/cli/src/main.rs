@@ -14,24 +14,37 @@ mod packet_log;
 mod packet_trace;
 mod program;
 mod recording;
+mod shim;
 
 use clap::Parser as _;
 
 use crate::command::CommandLine;
+use crate::shim::Shim;
 
 fn main() -> std::process::ExitCode {
     // A reader that goes away (`heddle ... | head`) ends the program quietly, as other tools do.
     output::restore_sigpipe();
+    if let Some(shim) = std::env::args_os().next().and_then(|program| Shim::of_program(&program)) {
+        let arguments: Vec<String> =
+            std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect();
+        // Both of the tools have one status for whatever is wrong.
+        return match finish(shim.run(&arguments)) {
+            exit::Exit::Success => exit::Exit::Success.into(),
+            exit::Exit::Failure | exit::Exit::Usage | exit::Exit::System => exit::Exit::Failure.into(),
+        };
+    }
     let line = CommandLine::parse();
     if let Err(error) = logging::start(&line.log) {
         eprintln!("error: {error:#}");
         return exit::Exit::Usage.into();
     }
-    match line.command.run() {
-        Ok(exit) => exit.into(),
-        Err(error) => {
-            eprintln!("error: {error:#}");
-            exit::Exit::of_error(&error).into()
-        }
-    }
+    finish(line.command.run()).into()
+}
+
+/// Says what went wrong, if anything did.
+fn finish(outcome: anyhow::Result<exit::Exit>) -> exit::Exit {
+    outcome.unwrap_or_else(|error| {
+        eprintln!("error: {error:#}");
+        exit::Exit::of_error(&error)
+    })
 }

@@ -18,19 +18,19 @@ use crate::output;
 pub(crate) struct SourceOptions {
     /// Look here for `#include` files (may be repeated)
     #[arg(short = 'I', long = "include", value_name = "DIR")]
-    include: Vec<PathBuf>,
+    pub(crate) include: Vec<PathBuf>,
     /// Define a preprocessor macro (may be repeated)
     #[arg(short = 'D', long = "define", value_name = "NAME[=VALUE]")]
-    define: Vec<String>,
+    pub(crate) define: Vec<String>,
     /// Undefine a preprocessor macro (may be repeated)
     #[arg(short = 'U', long = "undefine", value_name = "NAME")]
-    undefine: Vec<String>,
+    pub(crate) undefine: Vec<String>,
     /// Silence warnings of this kind, by code or name (may be repeated)
     #[arg(short = 'A', long = "allow", value_name = "WARNING")]
-    allow: Vec<String>,
+    pub(crate) allow: Vec<String>,
     /// Treat warnings as errors
     #[arg(long)]
-    deny_warnings: bool,
+    pub(crate) deny_warnings: bool,
 }
 
 impl SourceOptions {

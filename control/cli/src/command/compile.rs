@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use clap::{Args, ValueEnum};
+use heddle_p4::Output;
+use heddle_p4::p4info::P4Info;
 
 use crate::exit::Exit;
 use crate::program::{self, ARTIFACT_VERSION, Artifact, SourceOptions};
@@ -42,6 +44,38 @@ enum Emit {
     Graph,
 }
 
+/// How P4Info is written, as p4c names it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum InfoFormat {
+    /// Protobuf text.
+    Text,
+    /// Protobuf's JSON.
+    Json,
+    /// Protobuf bytes.
+    #[default]
+    Binary,
+}
+
+impl InfoFormat {
+    /// The one that a file's name asks for.
+    pub(crate) fn of_file(path: &Path) -> Option<InfoFormat> {
+        match path.extension().and_then(|extension| extension.to_str()) {
+            Some("json") => Some(InfoFormat::Json),
+            Some("bin") => Some(InfoFormat::Binary),
+            Some("txt" | "txtpb") => Some(InfoFormat::Text),
+            Some(_) | None => None,
+        }
+    }
+
+    pub(crate) fn bytes(self, p4info: &P4Info) -> anyhow::Result<Vec<u8>> {
+        Ok(match self {
+            InfoFormat::Text => p4info.to_text().into_bytes(),
+            InfoFormat::Json => serde_json::to_vec_pretty(&p4info.to_json())?,
+            InfoFormat::Binary => p4info.to_bytes(),
+        })
+    }
+}
+
 pub(crate) fn run(options: &Options) -> anyhow::Result<Exit> {
     if let Some(verified) = program::load_bmv2(&options.program)? {
         match options.emit {
@@ -62,27 +96,28 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<Exit> {
         None => {}
     }
     if let Some(path) = &options.p4info {
-        let bytes = match path.extension().and_then(|e| e.to_str()) {
-            Some("json") => serde_json::to_string_pretty(&output.p4info.to_json())?.into_bytes(),
-            Some("bin") => output.p4info.to_bytes(),
-            Some(_) | None => output.p4info.to_text().into_bytes(),
-        };
-        write(path, &bytes)?;
+        let format = InfoFormat::of_file(path).unwrap_or(InfoFormat::Text);
+        write(path, &format.bytes(&output.p4info)?)?;
     }
     if let Some(path) = &options.output {
-        let artifact = Artifact {
-            heddle_artifact: ARTIFACT_VERSION,
-            compiler: format!("heddle {}", env!("CARGO_PKG_VERSION")),
-            program: heddle_ir::text::print(&output.verified),
-            p4info: output.p4info.to_json(),
-        };
-        write(path, serde_json::to_string(&artifact)?.as_bytes())?;
+        write(path, &artifact(&output)?)?;
     }
     Ok(Exit::Success)
 }
 
+/// The loadable artifact of a program that compiled.
+pub(crate) fn artifact(output: &Output) -> anyhow::Result<Vec<u8>> {
+    let artifact = Artifact {
+        heddle_artifact: ARTIFACT_VERSION,
+        compiler: format!("heddle {}", env!("CARGO_PKG_VERSION")),
+        program: heddle_ir::text::print(&output.verified),
+        p4info: output.p4info.to_json(),
+    };
+    Ok(serde_json::to_vec(&artifact)?)
+}
+
 /// Writes a file as a whole or not at all.
-fn write(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
+pub(crate) fn write(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
     if path == Path::new("-") {
         let mut out = std::io::stdout().lock();
         out.write_all(bytes)?;

@@ -2,11 +2,12 @@
 
 mod bench;
 mod check;
-mod compile;
+pub(crate) mod compile;
 mod completions;
 mod demo;
 mod explain;
 mod fabric;
+mod install_shims;
 mod replay;
 mod run;
 mod stf;
@@ -56,6 +57,8 @@ pub(crate) enum Command {
     Fabric(fabric::Command),
     /// Explain a diagnostic's code
     Explain(explain::Options),
+    /// Link this binary under the names of BMv2's switches and of p4c
+    InstallShims(install_shims::Options),
     /// Print shell completions
     Completions(completions::Options),
 }
@@ -72,6 +75,7 @@ impl Command {
             Command::Demo(options) => demo::run(&options),
             Command::Fabric(command) => fabric::run(&command),
             Command::Explain(options) => explain::run(&options),
+            Command::InstallShims(options) => install_shims::run(&options),
             Command::Completions(options) => completions::run(&options),
         }
     }
