@@ -249,9 +249,8 @@ def load_balance(net):
 
 
 def multicast(net):
-    pings(net, ("h1", "h2"), ("h1", "h3"), ("h2", "h3"))
-    received, seen = ping(net, "h1", "h4")
-    expect(received == 0, "h4 is reached, which is not in the group", seen)
+    # The solution has h4 in the group as well, which the exercise adds last.
+    pings(net, ("h1", "h2"), ("h1", "h3"), ("h2", "h3"), ("h1", "h4"), ("h4", "h2"))
 
 
 def firewall(net):
@@ -353,7 +352,13 @@ def main():
     options.python = os.path.abspath(options.python)
     failed = 0
     with tempfile.TemporaryDirectory(prefix="heddle-shims-") as shims:
-        subprocess.run([os.path.abspath(options.heddle), "install-shims", shims], check=True, stdout=subprocess.DEVNULL)
+        install = [os.path.abspath(options.heddle), "install-shims", shims]
+        # What the exercises wrap a program in comes with the build of BMv2, and with no package.
+        if subprocess.run([options.python, "-c", "import p4.tmp.p4config_pb2"], capture_output=True).returncode != 0:
+            where = "import os, p4; print(os.path.dirname(os.path.dirname(p4.__file__)))"
+            packages = subprocess.run([options.python, "-c", where], check=True, capture_output=True, text=True)
+            install += ["--python", packages.stdout.strip()]
+        subprocess.run(install, check=True, stdout=subprocess.DEVNULL)
         for name in options.exercises or EXERCISES:
             started = time.monotonic()
             failure = run(name, options, shims)

@@ -2,6 +2,7 @@
 //!
 //! General options stand before `--`, the target's own after it. Long ones may be shortened, as boost allows.
 
+use std::net::{SocketAddr, ToSocketAddrs as _};
 use std::path::PathBuf;
 
 use anyhow::bail;
@@ -398,6 +399,20 @@ fn translate_general(general: &General, out: &mut Translation) -> anyhow::Result
     Ok(())
 }
 
+/// An address by name or number; of several the first of IPv4, which clients of `localhost` try.
+fn resolve(address: &str) -> anyhow::Result<SocketAddr> {
+    let found: Vec<SocketAddr> = address
+        .to_socket_addrs()
+        .map_err(|error| {
+            UsageError(format!(
+                "--grpc-server-addr {address}: {error}; give ADDRESS:PORT, such as 0.0.0.0:9559"
+            ))
+        })?
+        .collect();
+    let first = found.iter().find(|found| found.is_ipv4()).or(found.first());
+    first.copied().ok_or_else(|| UsageError(format!("--grpc-server-addr {address}: names no address")).into())
+}
+
 fn translate_grpc(grpc: &Grpc, general: &General, out: &mut Translation) -> anyhow::Result<()> {
     if grpc.dp_grpc_server_addr.is_some() {
         bail!(Unsupported {
@@ -405,7 +420,7 @@ fn translate_grpc(grpc: &Grpc, general: &General, out: &mut Translation) -> anyh
             instead: "packets come and go by interfaces; attach some by -i (a veth pair or `-i 1@tap:NAME`)",
         });
     }
-    out.push_with("--p4runtime", &grpc.grpc_server_addr);
+    out.push_with("--p4runtime", resolve(&grpc.grpc_server_addr)?);
     out.push_with("--device-id", general.device_id);
     if let Some(port) = grpc.cpu_port {
         out.push_with("--cpu-port", port);

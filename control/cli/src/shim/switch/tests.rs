@@ -101,7 +101,7 @@ fn every_flag_of_the_targets() {
     for (given, wanted) in [
         ("--disable-swap", "--p4runtime 0.0.0.0:9559 --device-id 0 --priority-queues 1"),
         ("--grpc-server-addr [::]:1", "--p4runtime [::]:1 --device-id 0 --priority-queues 1"),
-        ("--grpc-server-addr=h:1", "--p4runtime h:1 --device-id 0 --priority-queues 1"),
+        ("--grpc-server-addr=localhost:1", "--p4runtime 127.0.0.1:1 --device-id 0 --priority-queues 1"),
         ("--cpu-port 255", "--p4runtime 0.0.0.0:9559 --device-id 0 --cpu-port 255 --priority-queues 1"),
         ("--drop-port 511", "--p4runtime 0.0.0.0:9559 --device-id 0 --priority-queues 1"),
         ("--priority-queues 8", "--p4runtime 0.0.0.0:9559 --device-id 0 --priority-queues 8"),
@@ -141,6 +141,7 @@ fn what_is_not_there_says_what_to_use_instead() {
         ("x.json --packet-in ipc:///tmp/x", "--packet-in", "veth"),
         ("x.json --restore-state f", "--restore-state", "--state DIR"),
         ("x.json -- --dp-grpc-server-addr a:1", "--dp-grpc-server-addr", "-i"),
+        ("x.json -- --grpc-server-addr 9559", "--grpc-server-addr", "ADDRESS:PORT"),
         ("x.json -- --drop-port 510", "--drop-port", "more bits"),
         ("x.json --pcap /no/such/dir", "--pcap", "no such directory"),
         ("x.json --log-console --log-file f", "--log-console", "exclude"),
