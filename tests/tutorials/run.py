@@ -159,7 +159,7 @@ def basic_tunnel(net):
 
 
 def p4runtime(net):
-    controller = net.controller("python3", "-u", "solution/mycontroller.py")
+    controller = net.controller("python3", "-u", "./mycontroller.py")
     try:
         net.wait_for("controller.out", "Reading tunnel counters")
         pings(net, ("h1", "h2"))
@@ -174,7 +174,7 @@ def p4runtime(net):
 
 
 def flowcache(net):
-    controller = net.controller("python3", "-u", "solution/mycontroller.py")
+    controller = net.controller("python3", "-u", "./mycontroller.py")
     try:
         net.wait_for("controller.out", "Installed P4 Program", 3)
         pings(net, ("h1", "h2"), ("h1", "h3"), ("h2", "h3"))
@@ -290,14 +290,23 @@ EXERCISES = {
 }
 
 
+def ptf(exercise, environment, namespace):
+    """`make test`: an exercise's own PTF tests. In a process namespace, since its script ends switches by name."""
+    words = ["ip", "netns", "exec", namespace, "unshare", "--pid", "--fork", "--mount-proc", "make", "test"]
+    done = subprocess.run(words, cwd=exercise, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, text=True, errors="replace", timeout=2 * PATIENCE_S)
+    expect(re.search(r"^OK$|ATTENTION.*0 failed", done.stdout, re.MULTILINE), "the PTF tests do not pass", done.stdout)
+
+
 def copy(checkout, name, folder):
     """A copy of the utilities and of one exercise, its solution in the starter's place."""
-    shutil.copytree(os.path.join(checkout, "utils"), os.path.join(folder, "utils"))
+    for shared in ("utils", "bin"):
+        shutil.copytree(os.path.join(checkout, shared), os.path.join(folder, shared))
     exercise = os.path.join(folder, "exercises", name)
     shutil.copytree(os.path.join(checkout, "exercises", name), exercise)
     solution = os.path.join(exercise, "solution")
     for file in os.listdir(solution):
-        if file.endswith(".p4"):
+        if file.endswith((".p4", ".py")):
             shutil.copy(os.path.join(solution, file), exercise)
         elif file.endswith(".json") and name == "multicast":
             shutil.copy(os.path.join(solution, file), os.path.join(exercise, "sig-topo"))
@@ -315,7 +324,10 @@ def run(name, options, shims):
                    "PROTOCOL_BUFFERS_PYTHON_IMPLEMENTATION": "python", "LANG": "C.UTF-8"}
     net = None
     try:
-        net = Mininet(copy(options.tutorials, name, folder), environment, namespace)
+        exercise = copy(options.tutorials, name, folder)
+        if os.path.isdir(os.path.join(exercise, "ptf")):
+            ptf(exercise, environment, namespace)
+        net = Mininet(exercise, environment, namespace)
         expect("did not start correctly" not in net.started, "a switch did not start", net.started)
         for trouble in ("ERROR!", "Traceback", "gRPC Error"):
             expect(trouble not in net.started, f"{trouble} while starting", net.started)

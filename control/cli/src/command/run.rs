@@ -19,6 +19,7 @@ use crate::exit::{Exit, UsageError};
 use crate::output;
 use crate::program::{self, SourceOptions};
 use crate::recording::{self, Recording};
+use crate::shim;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -73,6 +74,9 @@ pub(crate) struct Options {
     queue_depth: u32,
     #[command(flatten)]
     recording: recording::Options,
+    /// Keep this port open for scripts that take it for a sign that BMv2 runs
+    #[arg(long, value_name = "PORT", hide = true)]
+    thrift_port: Option<u16>,
     /// End by itself after so long
     #[arg(long, value_name = "SECONDS")]
     seconds: Option<f64>,
@@ -121,6 +125,9 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<Exit> {
     };
     let mut daemon =
         Daemon::start(settings, executor, state, Box::new(Printer { recording: Arc::clone(&recording) }))?;
+    if let Some(port) = options.thrift_port {
+        shim::thrift::listen(port);
+    }
     eprintln!(
         "running {} on {} and {}; Ctrl-C ends it",
         options.program.display(),

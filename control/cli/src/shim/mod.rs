@@ -6,7 +6,7 @@
 mod compiler;
 mod driver;
 mod switch;
-mod thrift;
+pub(crate) mod thrift;
 
 use std::ffi::OsStr;
 use std::path::Path;

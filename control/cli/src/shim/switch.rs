@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use anyhow::bail;
 use clap::Parser;
 
-use super::{Unsupported, read, thrift};
+use super::{Unsupported, read};
 use crate::command::CommandLine;
 use crate::exit::{Exit, UsageError};
 use crate::logging;
@@ -206,8 +206,6 @@ struct Grpc {
 struct Translation {
     /// The command line of `heddle` that does it.
     heddle: Vec<String>,
-    /// The port that is kept open.
-    thrift_port: Option<u16>,
     /// What is passed over.
     notes: Vec<&'static str>,
 }
@@ -244,9 +242,6 @@ pub(crate) fn run(kind: Kind, arguments: &[String]) -> anyhow::Result<Exit> {
         eprintln!("note: {note}");
     }
     eprintln!("as: heddle {}", translation.heddle.join(" "));
-    if let Some(port) = translation.thrift_port {
-        thrift::listen(port);
-    }
     let words = std::iter::once("heddle".to_owned()).chain(translation.heddle);
     let line = CommandLine::parse_from(words);
     logging::start(&line.log)?;
@@ -263,7 +258,7 @@ fn split(arguments: &[String]) -> Result<(General, Vec<String>), Exit> {
 
 /// The command line of `heddle run` that does what is asked for.
 fn translate(kind: Kind, general: &General, target: &[String]) -> anyhow::Result<Result<Translation, Exit>> {
-    let mut out = Translation { thrift_port: general.thrift_port, ..Translation::default() };
+    let mut out = Translation::default();
     out.push("run");
     // BMv2 takes the program from the first word that is no option, on either side of `--`.
     let mut target: Vec<String> = target.to_vec();
@@ -320,6 +315,9 @@ fn translate(kind: Kind, general: &General, target: &[String]) -> anyhow::Result
         });
     }
     out.push_with("--priority-queues", common.priority_queues);
+    if let Some(port) = general.thrift_port {
+        out.push_with("--thrift-port", port);
+    }
     Ok(Ok(out))
 }
 

@@ -2,7 +2,7 @@
 
 use std::net::{Ipv4Addr, TcpListener};
 
-/// Opens the port on the loopback interface. Whoever connects is hung up on at once, and told where to turn, the first
+/// Opens the port on the loopback interface, once the switch runs: scripts take it for a sign of that. Whoever connects is hung up on at once, and told where to turn, the first
 /// time, on standard error. A port that is taken is a warning: nothing that Heddle does depends on it.
 pub(crate) fn listen(port: u16) {
     let listener = match TcpListener::bind((Ipv4Addr::LOCALHOST, port)) {

@@ -30,9 +30,9 @@ fn the_tutorials_command_line() {
     assert_eq!(
         translation.heddle.join(" "),
         "run build/basic.json -i 1@s1-eth1 -i 2@s1-eth2 --pcap /tmp --packet-log=- --packet-log-style bmv2 \
-         --packet-log-events all --p4runtime 0.0.0.0:50051 --device-id 0 --cpu-port 510 --priority-queues 1"
+         --packet-log-events all --p4runtime 0.0.0.0:50051 --device-id 0 --cpu-port 510 --priority-queues 1 \
+         --thrift-port 9090"
     );
-    assert_eq!(translation.thrift_port, Some(9090));
     assert_eq!(translation.notes.len(), 1, "{:?}", translation.notes);
     assert!(translation.notes[0].contains("--nanolog"));
 }
@@ -57,7 +57,7 @@ fn every_general_flag() {
         ("-i3@eth0 x.json", format!("run x.json -i 3@eth0 {tail}")),
         ("--pcap -i 1@a x.json", format!("run x.json -i 1@a --pcap . {tail}")),
         ("--pcap=/tmp x.json", format!("run x.json --pcap /tmp {tail}")),
-        ("--thrift-port 1234 x.json", format!("run x.json {tail}")),
+        ("--thrift-port 1234 x.json", format!("run x.json {tail} --thrift-port 1234")),
         (
             "--device-id 7 x.json",
             "run x.json --p4runtime 0.0.0.0:9559 --device-id 7 --priority-queues 1".to_owned(),
