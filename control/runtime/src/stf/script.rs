@@ -272,9 +272,40 @@ pub struct ScriptError {
     pub message: String,
 }
 
-const COMMANDS: &str = "packet, expect, add, setdefault, remove all, check_counter, check_register, \
-    mirroring_add, mirroring_add_mc, mc_mgrp_create, mc_node_create, mc_node_associate, register_write, \
-    register_reset, counter_write, meter_set_rates, meter_array_set_rates, wait";
+const COMMANDS: &[&str] = &[
+    "packet",
+    "expect",
+    "no_packet",
+    "add",
+    "setdefault",
+    "remove",
+    "check_counter",
+    "check_register",
+    "mirroring_add",
+    "mirroring_add_mc",
+    "mirroring_delete",
+    "mirroring_get",
+    "mc_mgrp_create",
+    "mc_node_create",
+    "mc_node_update",
+    "mc_node_associate",
+    "counter_read",
+    "counter_write",
+    "register_read",
+    "register_write",
+    "register_reset",
+    "meter_get_rates",
+    "meter_set_rates",
+    "meter_array_set_rates",
+    "wait",
+];
+
+/// How long a command that goes on over several lines may be, in bytes.
+const COMMAND_LENGTH_MAX: usize = 16 * 1024;
+
+fn begins_with_a_command(line: &str) -> bool {
+    COMMANDS.iter().any(|command| split_word(line).0.eq_ignore_ascii_case(command))
+}
 
 impl Script {
     /// Reads a script.
@@ -282,14 +313,27 @@ impl Script {
     /// # Errors
     /// [`ScriptError`] for the first line that is no command.
     pub fn parse(text: &str) -> Result<Script, ScriptError> {
+        let written = text.lines().enumerate().map(|(index, line)| (index + 1, without_comment(line)));
+        let mut written = written.filter(|(_, line)| !line.is_empty()).peekable();
         let mut lines = Vec::new();
-        for (index, line) in text.lines().enumerate() {
-            let line = line.split('#').next().unwrap_or_default().trim();
-            if line.is_empty() {
-                continue;
+        while let Some((number, first)) = written.next() {
+            let mut command = parse_line(first);
+            // A command that is not whole goes on in the lines below, up to the next one that begins a command.
+            let mut whole = first.to_owned();
+            let mut below = written.clone();
+            while command.is_err()
+                && whole.len() < COMMAND_LENGTH_MAX
+                && begins_with_a_command(first)
+                && let Some((_, line)) = below.next_if(|(_, line)| !begins_with_a_command(line))
+            {
+                whole.push(' ');
+                whole.push_str(line);
+                if let Ok(parsed) = parse_line(&whole) {
+                    command = Ok(parsed);
+                    written = below.clone();
+                }
             }
-            let number = index + 1;
-            let command = parse_line(line).map_err(|message| ScriptError { line: number, message })?;
+            let command = command.map_err(|message| ScriptError { line: number, message })?;
             lines.push(Line { number, command });
         }
         Ok(Script { lines })
@@ -313,7 +357,9 @@ impl Script {
 
 fn parse_line(line: &str) -> Result<Command, String> {
     let (word, rest) = split_word(line);
-    let words: Vec<&str> = rest.split_whitespace().collect();
+    // Rates may have spaces around their colon; nothing else that is read by words has a colon.
+    let spaced = rest.replace(" :", ":").replace(": ", ":");
+    let words: Vec<&str> = spaced.split_whitespace().collect();
     let usage = |form: &str| format!("`{}` is written `{form}`", word.to_ascii_lowercase());
     Ok(match word.to_ascii_lowercase().as_str() {
         "packet" => {
@@ -330,12 +376,13 @@ fn parse_line(line: &str) -> Result<Command, String> {
         "no_packet" => Command::NoPacket,
         "add" => add(rest)?,
         "setdefault" => {
-            let (table, rest) = split_word(rest);
-            let (action, after) = action(rest)?;
-            if table.is_empty() || !after.trim().is_empty() {
+            let mut cursor = Cursor(rest);
+            let table = cursor.name();
+            let action = cursor.action()?;
+            if table.is_empty() || !cursor.rest().is_empty() {
                 return Err(usage("setdefault TABLE ACTION(ARG:VALUE, ...)"));
             }
-            Command::SetDefault { table: unquote(table), action }
+            Command::SetDefault { table, action }
         }
         "remove" if words.first().is_some_and(|w| w.eq_ignore_ascii_case("all")) => Command::RemoveAll,
         "check_counter" => check_counter(rest)
@@ -429,8 +476,18 @@ fn parse_line(line: &str) -> Result<Command, String> {
             _ => return Err(usage("meter_array_set_rates NAME RATE:BURST RATE:BURST")),
         },
         "wait" => Command::Wait,
-        _ => return Err(format!("`{word}` is no command; there are {COMMANDS}")),
+        _ => return Err(format!("`{word}` is no command; there are {}", COMMANDS.join(", "))),
     })
+}
+
+/// The line up to a `#` that is not in a quoted name.
+fn without_comment(line: &str) -> &str {
+    let mut quoted = false;
+    let end = line.find(|c| {
+        quoted ^= c == '"';
+        c == '#' && !quoted
+    });
+    line[..end.unwrap_or(line.len())].trim()
 }
 
 fn split_word(text: &str) -> (&str, &str) {
@@ -519,64 +576,144 @@ const ADD_USAGE: &str =
     "`add` is written `add TABLE [PRIORITY] KEY:VALUE... ACTION(ARG:VALUE, ...)... [= ID]`";
 
 fn add(text: &str) -> Result<Command, String> {
-    let (table, mut rest) = split_word(text);
-    let mut priority = None;
-    let mut keys = Vec::new();
-    if let (word, after) = split_word(rest)
-        && !word.contains(':')
-        && let Some(number) = number(word)
-    {
-        (priority, rest) = (Some(number), after);
-    }
-    // Keys come before the action, whose name is followed by a parenthesis; a key's name may hold one too
-    // (`hdr.isValid():1`), but then a colon follows it.
-    loop {
-        let (word, after) = split_word(rest);
-        match word.split_once(':') {
-            Some((key, value)) if !key.contains('(') || key.ends_with("()") => {
-                keys.push((unquote(key), value.to_owned()));
-                rest = after;
-            }
-            _ => break,
-        }
-    }
-    let mut actions = Vec::new();
-    let id = loop {
-        let (action, after) = action(rest)?;
-        actions.push(action);
-        rest = after.trim();
-        match rest.strip_prefix('=') {
-            Some(id) if !id.trim().is_empty() => break Some(id.trim().trim_start_matches('$').to_owned()),
-            Some(_) => return Err(ADD_USAGE.to_owned()),
-            None if rest.is_empty() => break None,
-            None => {}
-        }
-    };
+    let mut cursor = Cursor(text);
+    let table = cursor.name();
     if table.is_empty() {
         return Err(ADD_USAGE.to_owned());
     }
-    Ok(Command::Add { table: unquote(table), priority, keys, actions, id })
+    let mut priority = None;
+    let mut ahead = cursor;
+    if let Some(number) = number(&ahead.name())
+        && !ahead.0.trim_start().starts_with(':')
+    {
+        (priority, cursor) = (Some(number), ahead);
+    }
+    // Keys come before the action, whose name is followed by a parenthesis; a key's name may hold one too
+    // (`hdr.isValid():1`), but then a colon follows it.
+    let mut keys = Vec::new();
+    loop {
+        let mut ahead = cursor;
+        let mut key = ahead.name();
+        if ahead.eat("()") {
+            key.push_str("()");
+        }
+        if !ahead.eat(":") {
+            break;
+        }
+        keys.push((key, ahead.match_value()));
+        cursor = ahead;
+    }
+    let mut actions = Vec::new();
+    let id = loop {
+        actions.push(cursor.action()?);
+        if cursor.eat("=") {
+            let id = cursor.rest().trim_start_matches('$');
+            if id.is_empty() || id.contains(char::is_whitespace) {
+                return Err(ADD_USAGE.to_owned());
+            }
+            break Some(id.to_owned());
+        }
+        if cursor.rest().is_empty() {
+            break None;
+        }
+    };
+    Ok(Command::Add { table, priority, keys, actions, id })
 }
 
-/// `name(arg:value, ...)` and what follows.
-fn action(text: &str) -> Result<(ActionText, &str), String> {
-    let wanted = || format!("an action with its arguments in parentheses is wanted, not `{text}`");
-    let open = text.find('(').ok_or_else(wanted)?;
-    let close = text[open..].find(')').map(|at| open + at).ok_or_else(wanted)?;
-    let mut args = Vec::new();
-    for arg in text[open + 1..close].split(',').map(str::trim).filter(|a| !a.is_empty()) {
-        args.push(match arg.split_once(':') {
-            Some((name, value)) if !name.starts_with(|c: char| c.is_ascii_digit()) => {
-                (Some(name.trim().to_owned()), value.trim().to_owned())
+/// What is left of a command. Spaces between its parts count for nothing, as in p4c's own reader.
+#[derive(Clone, Copy)]
+struct Cursor<'t>(&'t str);
+
+impl<'t> Cursor<'t> {
+    fn rest(&self) -> &'t str {
+        self.0.trim()
+    }
+
+    fn eat(&mut self, token: &str) -> bool {
+        match self.0.trim_start().strip_prefix(token) {
+            Some(rest) => {
+                self.0 = rest;
+                true
             }
-            Some(_) | None => (None, arg.to_owned()),
+            None => false,
+        }
+    }
+
+    /// The text up to where `ends` says; nothing if it ends at once.
+    fn take_until(&mut self, mut ends: impl FnMut(char) -> bool) -> &'t str {
+        let text = self.0.trim_start();
+        let (taken, rest) = text.split_at(text.find(|c| ends(c)).unwrap_or(text.len()));
+        self.0 = rest;
+        taken
+    }
+
+    /// A name, quoted or not: whatever a quoted one holds, brackets with what is between them (`h.f[7:4]`).
+    fn name(&mut self) -> String {
+        let text = self.0.trim_start();
+        if let Some((quoted, rest)) = text.strip_prefix('"').and_then(|text| text.split_once('"')) {
+            self.0 = rest;
+            return quoted.to_owned();
+        }
+        let mut depth = 0_usize;
+        let name = self.take_until(|c| match c {
+            '[' => {
+                depth += 1;
+                false
+            }
+            ']' => {
+                depth = depth.saturating_sub(1);
+                false
+            }
+            ':' | '(' | ')' | ',' | '=' => depth == 0,
+            c => depth == 0 && c.is_whitespace(),
         });
+        name.to_owned()
     }
-    let name = unquote(text[..open].trim());
-    if name.is_empty() || name.contains(char::is_whitespace) {
-        return Err(wanted());
+
+    /// A key's value: `v`, `v/n`, `v&&&m`, `l..h` or `l->h`, also with spaces around the operator.
+    fn match_value(&mut self) -> String {
+        let mut value = self.take_until(char::is_whitespace).to_owned();
+        for operator in ["/", "&&&", "..", "->"] {
+            if value.ends_with(operator) || self.eat(operator) {
+                if !value.ends_with(operator) {
+                    value.push_str(operator);
+                }
+                value.push_str(self.take_until(char::is_whitespace));
+            }
+        }
+        value
     }
-    Ok((ActionText { name, args }, &text[close + 1..]))
+
+    /// `name(arg:value, ...)`.
+    fn action(&mut self) -> Result<ActionText, String> {
+        let text = self.rest();
+        let wanted = || format!("an action with its arguments in parentheses is wanted, not `{text}`");
+        let name = self.name();
+        if name.is_empty() || !self.eat("(") {
+            return Err(wanted());
+        }
+        let mut args = Vec::new();
+        while !self.eat(")") {
+            if self.rest().is_empty() {
+                return Err(wanted());
+            }
+            args.push(self.argument());
+            self.eat(",");
+        }
+        Ok(ActionText { name, args })
+    }
+
+    fn argument(&mut self) -> (Option<String>, String) {
+        let ends = |c: char| matches!(c, ',' | ')') || c.is_whitespace();
+        let mut ahead = *self;
+        let name = ahead.name();
+        // An address without a name holds colons as well, and begins with a digit.
+        if !name.starts_with(|c: char| c.is_ascii_digit()) && ahead.eat(":") {
+            *self = ahead;
+            return (Some(name), self.take_until(ends).to_owned());
+        }
+        (None, self.take_until(ends).to_owned())
+    }
 }
 
 /// `NAME(INDEX)` and what follows.
@@ -664,6 +801,32 @@ mod tests {
         assert_eq!(actions[1].name, "b");
         assert!(matches!(one("add c.t e:0 c.a()"), Command::Add { priority: None, .. }));
         assert!(Script::parse("add t").is_err());
+    }
+
+    #[test]
+    fn spaces_and_line_ends_within_an_entry() {
+        let entry = |text| {
+            let script = Script::parse(text).unwrap();
+            assert_eq!(script.lines.len(), 2, "{text}");
+            script.lines[0].command.clone()
+        };
+        let plain = entry("add c.t 3 h.f[7:4]:1&&&3 h.isValid():1 x:1/8 r:2..5 c.a(p:2, q:0x1) = A\nwait");
+        for text in [
+            "add c.t 3 h.f[7:4] : 1 &&& 3 h.isValid() : 1 x : 1 / 8 r: 2 .. 5 c.a ( p : 2 , q : 0x1 ) =A\nwait",
+            "add \"c.t\" 3 \"h.f[7:4]\":1&&&3 \"h.isValid()\":1 x:1/8 r:2..5 \"c.a\"(\"p\":2 q:0x1) = $A\nwait",
+            "add c.t 3 h.f[7:4]:1&&&3 # two keys\n\n  h.isValid():1 x:1/8 r:2..5\n  c.a(p:2,\n q:0x1) = A\nwait",
+        ] {
+            assert_eq!(entry(text), plain, "{text}");
+        }
+        assert_eq!(
+            one("setdefault t\n a(x : 1)"),
+            Command::SetDefault {
+                table: "t".into(),
+                action: ActionText { name: "a".into(), args: vec![(Some("x".into()), "1".into())] },
+            }
+        );
+        // What no line below completes is reported where it begins.
+        assert_eq!(Script::parse("wait\nadd t k:1\n\npakcet 1 00").unwrap_err().line, 2);
     }
 
     #[test]
