@@ -61,7 +61,8 @@ diagnostic_codes! {
          beside the file that includes it, then where `-I` says, then among the built-in files; `#include <x>` \
          leaves out the first. Built in are `core.p4` and the architectures.";
     UNKNOWN_DIRECTIVE = "E0102", "unknown-directive",
-        "A line begins with `#` and a word that is no directive of the preprocessor, such as `#inlcude`.";
+        "A line begins with `#` and a word that is no directive of the preprocessor, but nearly one, such as \
+         `#inlcude`. Lines with any other word are passed over (W0105).";
     MALFORMED_DIRECTIVE = "E0103", "malformed-directive",
         "A directive of the preprocessor lacks a part or has one too many, such as `#ifdef` without a name or \
          `#define f(x` without its closing parenthesis.";
@@ -79,8 +80,6 @@ diagnostic_codes! {
     MACRO_CALL = "E0108", "invalid-macro-call",
         "A macro with parameters is called with too few or too many arguments, or the closing parenthesis of the \
          call is missing.";
-    INVALID_PASTE = "E0109", "invalid-paste",
-        "`##` joins two tokens of a macro into something that is not one token, such as `+ ## x`.";
     EXPANSION_TOO_LARGE = "E0110", "expansion-too-large",
         "The macros of the program expand to more tokens than the compiler is ready to take, or nest too deeply. \
          A handful of macros that each use the next one twice is enough for that.";
@@ -129,6 +128,9 @@ diagnostic_codes! {
     NOT_UTF_8 = "W0103", "not-utf-8",
         "A file is not UTF-8. Bytes that are not are taken for an unknown character, which is harmless in \
          comments and an error outside of comments and strings.";
+    IGNORED_LINE = "W0105", "ignored-line",
+        "A line begins with `#` and a word that is no directive of the preprocessor, as in `# TODO: counters`. \
+         It is passed over, as other compilers do. Comments begin with `//`.";
     TRAILING_TOKENS = "W0104", "trailing-tokens",
         "A directive of the preprocessor is followed by text that means nothing there, as in `#endif FOO`. Put \
          it into a comment.";

@@ -75,15 +75,22 @@ impl Preprocessor<'_> {
                 self.line_directive(hash, word, &tokens);
             }
             _ => {
-                let mut diagnostic = Diagnostic::error(
-                    UNKNOWN_DIRECTIVE,
-                    word.span,
-                    format!("there is no directive `#{name}`"),
-                );
-                if let Some(near) = nearest(&name) {
-                    diagnostic =
-                        diagnostic.suggest(format!("`#{near}` is spelled similarly"), word.span, near);
-                }
+                let message = format!("there is no directive `#{name}`");
+                // p4c passes over whatever it does not know, so lines like `# TODO` are about.
+                let diagnostic = match nearest(&name) {
+                    Some(near) if !word.is_spaced() => Diagnostic::error(
+                        UNKNOWN_DIRECTIVE,
+                        word.span,
+                        message,
+                    )
+                    .suggest(format!("`#{near}` is spelled similarly"), word.span, near),
+                    _ => Diagnostic::warning(
+                        IGNORED_LINE,
+                        hash.span.to(word.span),
+                        format!("{message}, so this line is passed over"),
+                    )
+                    .suggest("comments begin with `//`", hash.span, "//"),
+                };
                 self.emit(diagnostic);
                 self.skip_rest_of_line();
             }
@@ -421,10 +428,10 @@ pub(super) fn unquote(text: &str) -> &str {
     text.strip_suffix('"').unwrap_or(text)
 }
 
-/// The directive that is meant, if one is near: at most two letters differ.
+/// The directive that is meant, if one is near: one letter in three differs, and at most two.
 fn nearest(name: &str) -> Option<&'static str> {
     let near = DIRECTIVES.iter().map(|known| (distance(name, known), *known)).min()?;
-    (near.0 <= 2 && near.0 < name.len()).then_some(near.1)
+    (near.0 <= 2 && 3 * near.0 <= name.len()).then_some(near.1)
 }
 
 /// How many letters have to be inserted, removed or replaced.
