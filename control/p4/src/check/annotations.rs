@@ -60,6 +60,9 @@ impl Checker<'_> {
     fn annotation_body(&mut self, annotation: &ast::Annotation) -> AnnotationBody {
         match &annotation.body {
             ast::AnnotationBody::Empty => AnnotationBody::Empty,
+            ast::AnnotationBody::Unstructured(tokens) if &*annotation.name.name == "field_list" => {
+                AnnotationBody::Unstructured(self.field_lists(tokens))
+            }
             ast::AnnotationBody::Unstructured(tokens) => AnnotationBody::Unstructured(tokens.clone()),
             ast::AnnotationBody::Expressions(values) => {
                 AnnotationBody::Expressions(values.iter().map(|value| self.annotation_value(value)).collect())
@@ -85,6 +88,45 @@ impl Checker<'_> {
                 AnnotationBody::Pairs(checked)
             }
         }
+    }
+
+    /// The body of v1model's `@field_list(...)`, with its constants and members of enumerations as the numbers they are.
+    fn field_lists(&mut self, tokens: &[AnnotationToken]) -> Vec<AnnotationToken> {
+        let mut evaluated = Vec::with_capacity(tokens.len());
+        for item in tokens.split_inclusive(|token| &*token.text == ",") {
+            let (path, comma) = match item.split_last() {
+                Some((comma, path)) if &*comma.text == "," => (path, Some(comma)),
+                _ => (item, None),
+            };
+            match self.constant_path(path) {
+                Some(value) => evaluated.push(value),
+                None => evaluated.extend_from_slice(path),
+            }
+            evaluated.extend(comma.cloned());
+        }
+        evaluated
+    }
+
+    /// The number that `name` or `name.member` stands for; none if the tokens have another form.
+    fn constant_path(&mut self, tokens: &[AnnotationToken]) -> Option<AnnotationToken> {
+        let (first, members) = tokens.split_first()?;
+        let ident = |token: &AnnotationToken| ast::Ident { name: token.text.clone(), span: token.span };
+        if first.kind != AnnotationTokenKind::Word {
+            return None;
+        }
+        let name = ast::ExprKind::Name { dotted: false, name: ident(first) };
+        let mut path = ast::Expr { kind: name, span: first.span };
+        for pair in members.chunks(2) {
+            let [dot, member] = pair else { return None };
+            if &*dot.text != "." || member.kind != AnnotationTokenKind::Word {
+                return None;
+            }
+            let span = first.span.to(member.span);
+            path = ast::Expr { kind: ast::ExprKind::Member(Box::new(path), ident(member)), span };
+        }
+        let value = self.local_constant(&path, "the number of a field list")?;
+        let text = value.to_string().into();
+        Some(AnnotationToken { text, kind: AnnotationTokenKind::Integer(value), span: path.span })
     }
 
     /// A value in a structured annotation: a constant string, `int` or `bool`.
