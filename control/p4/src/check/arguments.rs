@@ -248,7 +248,12 @@ impl Checker<'_> {
         }
         let settle = |ty: &Ty| firm(&give_up(&inference.resolve(ty)));
         let mut checked = Vec::with_capacity(values.len());
-        for ((param, ty), value) in signature.params.iter().zip(&types).zip(values) {
+        // Those left out have default values and are evaluated last: they have no effects.
+        let place = |bound: &Option<&Argument>| {
+            let written = bound.and_then(|bound| arguments.iter().position(|a| std::ptr::eq(a, bound)));
+            written.unwrap_or(arguments.len())
+        };
+        for (((param, ty), value), bound) in signature.params.iter().zip(&types).zip(values).zip(&bound) {
             let ty = settle(ty);
             let expr = value.map(|value| match param.is_out() {
                 true => value,
@@ -257,7 +262,7 @@ impl Checker<'_> {
                     self.coerce(value, &ty, &Wanted { what: &what, declared: param.span })
                 }
             });
-            checked.push(Arg { expr, direction: param.direction });
+            checked.push(Arg { expr, direction: param.direction, place: place(bound) });
         }
         Some(CheckedCall {
             args: checked,

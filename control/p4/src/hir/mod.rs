@@ -695,6 +695,17 @@ pub struct Arg {
     pub expr: Option<Expr>,
     /// The parameter's direction.
     pub direction: Direction,
+    /// Its place among the arguments as written, which is where it is evaluated: named ones may be in another order
+    /// than the parameters.
+    pub place: usize,
+}
+
+/// The positions of arguments in the order in which they are evaluated and copied out (P4-16, calling convention:
+/// from left to right as they appear in the call).
+pub fn evaluation_order(args: &[Arg]) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..args.len()).collect();
+    order.sort_by_key(|&i| args[i].place);
+    order
 }
 
 /// Whom a call calls.

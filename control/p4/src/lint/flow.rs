@@ -582,7 +582,7 @@ impl<'p> Flow<'p, '_> {
             | Callee::PushFront(..)
             | Callee::PopFront(..) => {}
         }
-        for Arg { expr, direction } in &call.args {
+        for Arg { expr, direction, .. } in &call.args {
             if let (Some(expr), Direction::Out | Direction::InOut) = (expr, direction) {
                 self.write(expr, None, facts);
                 // What a method of the packet takes out of it is there.

@@ -28,7 +28,7 @@ impl Lowerer<'_> {
                 .iter()
                 .map(|a| match a {
                     Actual::Const(value) => BindKey::Const(value.clone()),
-                    Actual::In(..) | Actual::Ref(_) | Actual::Absent => BindKey::Own,
+                    Actual::In(..) | Actual::Ref(_) | Actual::Saved(..) | Actual::Absent => BindKey::Own,
                 })
                 .collect()
         };
@@ -45,7 +45,7 @@ impl Lowerer<'_> {
                 Actual::Const(value) => BindKey::Const(value.clone()),
                 Actual::In(_, Some(location)) => BindKey::Bound(location.clone()),
                 Actual::Ref(LValue::Whole(location)) => BindKey::Bound(location.clone()),
-                Actual::In(_, None) | Actual::Ref(_) | Actual::Absent => BindKey::Own,
+                Actual::In(_, None) | Actual::Ref(_) | Actual::Saved(..) | Actual::Absent => BindKey::Own,
             })
             .collect();
         // What each argument touches; none for compile-time values.
@@ -55,15 +55,16 @@ impl Lowerer<'_> {
                 let mut slots = Slots::default();
                 match a {
                     Actual::In(_, Some(location)) => slots.add_written(location, &self.ir),
-                    Actual::Ref(lvalue) => slots.add_lvalue(lvalue, &self.ir),
+                    Actual::Ref(lvalue) | Actual::Saved(lvalue, _) => slots.add_lvalue(lvalue, &self.ir),
                     Actual::In(_, None) | Actual::Const(_) | Actual::Absent => return None,
                 }
                 Some(slots)
             })
             .collect();
         let is_written = |i: usize| matches!(args[i].direction, Direction::Out | Direction::InOut);
-        for j in 0..keys.len() {
-            for i in 0..j {
+        let order = hir::evaluation_order(args);
+        for (at, &j) in order.iter().enumerate() {
+            for &i in &order[..at] {
                 let (Some(a), Some(b)) = (&slots[i], &slots[j]) else { continue };
                 if !(is_written(i) || is_written(j)) || !a.overlaps(b) {
                     continue;

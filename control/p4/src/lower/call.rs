@@ -51,6 +51,8 @@ pub(crate) enum Actual {
     In(Value, Option<Location>),
     /// An l-value, for `inout` and `out`.
     Ref(LValue),
+    /// An l-value for `inout`, and the value that it had before later arguments could change it.
+    Saved(LValue, Value),
     /// None: `_`, or left out.
     Absent,
 }
@@ -190,17 +192,21 @@ impl Lowerer<'_> {
 
     /// The arguments of a call, evaluated in order.
     pub(crate) fn actuals(&mut self, args: &[Arg]) -> Lower<Vec<Actual>> {
-        let mut actuals = Vec::with_capacity(args.len());
-        for (i, arg) in args.iter().enumerate() {
-            let disturbed = args[i + 1..].iter().filter_map(|a| a.expr.as_ref()).any(has_effects);
-            let Some(expr) = &arg.expr else {
-                actuals.push(Actual::Absent);
-                continue;
-            };
-            actuals.push(match arg.direction {
+        let mut actuals = vec![Actual::Absent; args.len()];
+        for i in hir::evaluation_order(args) {
+            let arg = &args[i];
+            let later = args.iter().filter(|a| a.place > arg.place);
+            let disturbed = later.filter_map(|a| a.expr.as_ref()).any(has_effects);
+            let Some(expr) = &arg.expr else { continue };
+            actuals[i] = match arg.direction {
+                Direction::InOut if disturbed => {
+                    let lvalue = self.lvalue(expr, true)?;
+                    let value = self.read_lvalue(&lvalue, expr.span)?;
+                    Actual::Saved(lvalue, self.pin(value))
+                }
                 Direction::InOut | Direction::Out => Actual::Ref(self.lvalue(expr, true)?),
                 Direction::In | Direction::None => self.actual_in(expr, disturbed)?,
-            });
+            };
         }
         Ok(actuals)
     }
@@ -247,12 +253,13 @@ impl Lowerer<'_> {
         let spec = self.specialise(&target, base, &params, keys, span)?;
 
         let mut copy_out = Vec::new();
-        for ((param, arg), (key, actual)) in params.iter().zip(args).zip(spec.keys.iter().zip(&actuals)) {
-            if *key != BindKey::Own {
+        for i in hir::evaluation_order(args) {
+            let (param, arg) = (params[i], &args[i]);
+            if spec.keys[i] != BindKey::Own {
                 continue;
             }
-            let own = self.storage_in(spec.act, *param)?;
-            match actual {
+            let own = self.storage_in(spec.act, param)?;
+            match &actuals[i] {
                 Actual::In(value, _) => self.store(&own, value.clone(), span)?,
                 Actual::Ref(lvalue) => {
                     if arg.direction == Direction::InOut {
@@ -262,8 +269,13 @@ impl Lowerer<'_> {
                     let (block, ()) = self.in_block(|l| l.write_back(lvalue, &own, span))?;
                     copy_out.extend(block);
                 }
+                Actual::Saved(lvalue, value) => {
+                    self.store(&own, value.clone(), span)?;
+                    let (block, ()) = self.in_block(|l| l.write_back(lvalue, &own, span))?;
+                    copy_out.extend(block);
+                }
                 Actual::Absent if arg.direction != Direction::Out => {
-                    let ty = self.hir.variables[*param].ty.clone();
+                    let ty = self.hir.variables[param].ty.clone();
                     let act = spec.act;
                     let value = self.in_act(act, |l| l.default_value(&ty, span))?;
                     self.store(&own, value, span)?;
@@ -512,7 +524,7 @@ impl Lowerer<'_> {
     /// The value of an argument that is only read.
     pub(crate) fn in_arg(&mut self, actual: Option<&Actual>, span: Span) -> Lower<Value> {
         match actual {
-            Some(Actual::In(value, _)) => Ok(value.clone()),
+            Some(Actual::In(value, _) | Actual::Saved(_, value)) => Ok(value.clone()),
             Some(Actual::Const(value)) => Ok(Value::Const(value.clone())),
             Some(Actual::Ref(lvalue)) => {
                 let lvalue = lvalue.clone();
@@ -531,7 +543,7 @@ impl Lowerer<'_> {
     /// Stores what a call gives to an `out` argument.
     pub(crate) fn store_out(&mut self, actual: Option<&Actual>, value: Value, span: Span) -> Lower<()> {
         match actual {
-            Some(Actual::Ref(lvalue)) => {
+            Some(Actual::Ref(lvalue) | Actual::Saved(lvalue, _)) => {
                 let lvalue = lvalue.clone();
                 self.store_lvalue(&lvalue, value, span)
             }
