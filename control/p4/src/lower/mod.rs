@@ -32,6 +32,8 @@ mod tests;
 mod value;
 mod walk;
 
+use std::ops::Range;
+
 use cranelift_entity::{PrimaryMap, entity_impl};
 use hashbrown::{HashMap, HashSet};
 use heddle_ir as ir;
@@ -262,7 +264,7 @@ pub(crate) struct Lowerer<'a> {
     /// How tables run IR actions.
     action_acts: HashMap<ir::ActionId, ActId>,
     /// Actions by the name that the control plane knows.
-    action_names: HashMap<String, ir::ActionId>,
+    action_names: HashMap<String, (ir::ActionId, Range<usize>)>,
     /// The slot that parsers report their error in.
     pub(crate) parser_error: Option<ir::VarId>,
     /// Where IR actions come from.

@@ -3,6 +3,10 @@
 //! Invariant: a table's keys look at the slots of the one activation that its control has; position `i` of
 //! [`ir::Table::actions`] is the `i`th action of the table as declared.
 
+use std::ops::Range;
+
+use cranelift_entity::EntityRef;
+use hashbrown::HashMap;
 use heddle_ir as ir;
 use heddle_ir::{Bits, Expr as IrExpr, KeyMatch, MatchKind, Place, Stmt, VarId};
 use num_traits::ToPrimitive;
@@ -16,7 +20,8 @@ use super::{
     annotation_string, bits_of, codes,
 };
 use crate::hir::{
-    ActionId, ActionUse, Direction, Entry, Expr, ExprKind, Keyset, KeysetKind, TableId, Ty, VariableKind,
+    self, ActionId, ActionUse, Direction, Entry, Expr, ExprKind, Keyset, KeysetKind, TableId, Ty,
+    VariableKind,
 };
 use crate::source::Span;
 
@@ -240,9 +245,10 @@ impl Lowerer<'_> {
         let action_act = self.action_acts.get(&action).copied();
         let mut copy_in = properties.before_action.clone();
         let mut copy_out = Vec::new();
-        for (param, arg) in decl.params.iter().zip(&used.args) {
+        for i in hir::evaluation_order(&used.args) {
+            let arg = &used.args[i];
             let (Some(expr), Some(action_act)) = (&arg.expr, action_act) else { continue };
-            let own = self.storage_in(action_act, *param)?;
+            let own = self.storage_in(action_act, decl.params[i])?;
             match arg.direction {
                 Direction::In | Direction::None => {
                     let (block, ()) = self.in_block(|l| {
@@ -285,13 +291,14 @@ impl Lowerer<'_> {
         let prefix = parent.and_then(|p| self.acts[p].inst).map_or("", |i| self.insts[i].name.as_str());
         let name = qualified(prefix, &decl.decl);
         let base = self.base(BaseKey::Action(parent, action));
+        let slots_before = self.ir.vars.len();
         let act = self.new_act(Activation {
             parent,
             base,
             name: name.clone(),
             inst: None,
-            types: hashbrown::HashMap::new(),
-            bindings: hashbrown::HashMap::new(),
+            types: HashMap::new(),
+            bindings: HashMap::new(),
             ret: None,
             in_parser: false,
         });
@@ -319,7 +326,10 @@ impl Lowerer<'_> {
         };
         let hidden = is_hidden(&decl.decl.annotations);
         let control = ir::ControlName { name, id: 0, hidden };
-        let id = self.same_action_or_new(ir::Action { control, params, body }, span)?;
+        let id = {
+            let own = slots_before..self.ir.vars.len();
+            self.same_action_or_new(ir::Action { control, params, body }, action, own)?
+        };
         self.actions.insert((parent, action), id);
         self.action_acts.entry(id).or_insert(act);
         self.action_origins.entry(id).or_insert(action);
@@ -327,41 +337,71 @@ impl Lowerer<'_> {
     }
 
     /// The control plane knows an action by its name. Actions that do the same may share one, as `NoAction` does that
-    /// every control declares for itself; others may not.
-    fn same_action_or_new(&mut self, mut new: ir::Action, span: Span) -> Lower<ir::ActionId> {
-        let Some(&id) = self.action_names.get(&new.control.name) else {
+    /// every control declares for itself, or the copies for each table that other compilers make; others may not.
+    /// `own` are the slots that were made for the action.
+    fn same_action_or_new(
+        &mut self,
+        new: ir::Action,
+        origin: ActionId,
+        own: Range<usize>,
+    ) -> Lower<ir::ActionId> {
+        let Some((id, old_own)) = self.action_names.get(&new.control.name).cloned() else {
             let name = new.control.name.clone();
             let id = self.ir.actions.push(new);
-            self.action_names.insert(name, id);
+            self.action_names.insert(name, (id, own));
             return Ok(id);
         };
-        let (old, vars) = (self.ir.actions[id].clone(), &self.ir.vars);
-        // Slots of the one that are called as slots of the other stand for these.
-        let own = format!("{}.", new.control.name);
-        let twin = |var: VarId| {
-            let name = &vars[var].name;
-            let params = old.params.iter().map(|p| p.var);
-            params
-                .into_iter()
-                .find(|p| name.starts_with(&own) && vars[*p].name == *name && vars[*p].ty == vars[var].ty)
+        // Tables give directed parameters values of their own, by the declaration that they name.
+        let is_all_data = |action: ActionId| {
+            let mut params = self.hir.actions[action].params.iter();
+            params.all(|p| self.hir.variables[*p].kind == VariableKind::Param(Direction::None))
         };
-        for param in &mut new.params {
-            param.var = twin(param.var).unwrap_or(param.var);
+        let old_origin = self.action_origins.get(&id).copied();
+        if is_all_data(origin)
+            && old_origin.is_some_and(is_all_data)
+            && self.with_slots_by_rank(&self.ir.actions[id], &old_own) == self.with_slots_by_rank(&new, &own)
+        {
+            return Ok(id);
         }
-        walk::stmts(&mut new.body, &mut |stmt| {
+        let span = self.hir.actions[origin].decl.span;
+        let message = format!("the control plane would know two different actions as `{}`", new.control.name);
+        self.error(codes::INVALID_ANNOTATION, span, message)
+    }
+
+    /// An action with its parameters and own slots numbered in the order in which they are mentioned, and the types of
+    /// these slots. Two actions that give the same do the same.
+    fn with_slots_by_rank(&self, action: &ir::Action, own: &Range<usize>) -> (ir::Action, Vec<ir::Ty>) {
+        let mut action = action.clone();
+        let mut ranks: HashMap<VarId, VarId> = HashMap::new();
+        let mut types = Vec::new();
+        let mut rank = |var: &mut VarId, is_own: bool| {
+            if let Some(&known) = ranks.get(var) {
+                *var = known;
+            } else if is_own || own.contains(&var.index()) {
+                let ranked = VarId::new(self.ir.vars.len() + types.len());
+                types.push(self.ir.vars[*var].ty);
+                ranks.insert(*var, ranked);
+                *var = ranked;
+            }
+        };
+        for param in &mut action.params {
+            rank(&mut param.var, true);
+        }
+        walk::stmts(&mut action.body, &mut |stmt| {
             walk::stmt_exprs(stmt, &mut |expr| {
                 walk::sub_exprs(expr, &mut |e| {
                     if let IrExpr::Read(Place::Var(var)) = e {
-                        *var = twin(*var).unwrap_or(*var);
+                        rank(var, false);
                     }
                 });
             });
+            walk::parts(stmt, &mut |part| {
+                if let walk::Part::Def(var) | walk::Part::DefSlice(var) = part {
+                    rank(var, false);
+                }
+            });
         });
-        if new == old {
-            return Ok(id);
-        }
-        let message = format!("the control plane would know two different actions as `{}`", new.control.name);
-        self.error(codes::INVALID_ANNOTATION, span, message)
+        (action, types)
     }
 
     /// The slots of a parameter that the control plane gives; a struct is given field by field.
