@@ -640,9 +640,9 @@ impl<'t> Cursor<'t> {
     }
 
     /// The text up to where `ends` says; nothing if it ends at once.
-    fn take_until(&mut self, mut ends: impl FnMut(char) -> bool) -> &'t str {
+    fn take_until(&mut self, ends: impl FnMut(char) -> bool) -> &'t str {
         let text = self.0.trim_start();
-        let (taken, rest) = text.split_at(text.find(|c| ends(c)).unwrap_or(text.len()));
+        let (taken, rest) = text.split_at(text.find(ends).unwrap_or(text.len()));
         self.0 = rest;
         taken
     }
