@@ -117,13 +117,15 @@ impl Default for Controller {
     }
 }
 
-/// The scheduler of a port: strict priority, the queue with the highest number first.
+/// The scheduler of a port: strict priority, the queue with the highest number first, but for those that have weights.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PortConfig {
     /// Queues, 1 to [`QUEUES_MAX`]. Fixed at start.
     pub queues: usize,
     /// What every queue may hold and send.
     pub queue: QueueConfig,
+    /// Which queues share instead of going before each other.
+    pub weights: Weights,
     /// How fast the port sends; `None`: as fast as it takes packets.
     pub rate: Option<Rate>,
     /// Bytes that a packet takes on the wire beyond its own (preamble, check sequence and gap of Ethernet: 24),
@@ -133,7 +135,13 @@ pub struct PortConfig {
 
 impl Default for PortConfig {
     fn default() -> Self {
-        Self { queues: 1, queue: QueueConfig::default(), rate: None, overhead_bytes: 0 }
+        Self {
+            queues: 1,
+            queue: QueueConfig::default(),
+            weights: Weights::default(),
+            rate: None,
+            overhead_bytes: 0,
+        }
     }
 }
 
@@ -141,6 +149,35 @@ impl PortConfig {
     /// Whether several workers can send for the port without being told apart from one.
     pub(crate) fn is_plain(&self) -> bool {
         self.queues == 1 && self.rate.is_none() && self.queue.rate.is_none()
+    }
+}
+
+/// Weights of a port's queues, by number; 0, which all have at first, is strict priority.
+///
+/// Queues with weights have one rank together, that of the highest of them, and divide what the queues above leave in
+/// proportion to their weights, by bytes. What one does not use is the others'.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Weights([u8; QUEUES_MAX]);
+
+impl Default for Weights {
+    fn default() -> Self {
+        Self([0; QUEUES_MAX])
+    }
+}
+
+impl Weights {
+    /// The weights of the lowest queues; what is beyond the last queue that there can be is left out.
+    pub fn lowest(weights: &[u8]) -> Self {
+        let mut all = Self::default();
+        for (to, &weight) in all.0.iter_mut().zip(weights) {
+            *to = weight;
+        }
+        all
+    }
+
+    /// The weight of a queue.
+    pub fn of(&self, queue: usize) -> u8 {
+        self.0.get(queue).copied().unwrap_or(0)
     }
 }
 

@@ -41,6 +41,7 @@ use crate::event::{Command, DigestMessage, Event, Injection, PacketIn};
 use crate::job::{Facts, Job};
 use crate::pipeline::{Pipeline, Published};
 use crate::port_map::PortMap;
+use crate::probe::Held;
 use crate::reason::Reason;
 use crate::ring::{RingIn, RingOut};
 use crate::stats::{PortCells, WorkerCells};
@@ -150,6 +151,8 @@ pub(crate) struct Core {
     backlog: Vec<usize>,
     /// Ports with packets on their way to the kernel.
     unsent: Vec<usize>,
+    /// What waits, by where it came from; kept while a program asks for it.
+    waiting: Held,
     /// When the program was last told what links have sent.
     refreshed_ns: u64,
     /// What is left of [`STEP_BUDGET`].
@@ -253,6 +256,7 @@ impl Core {
             revisit: VecDeque::new(),
             backlog: Vec::with_capacity(ports),
             unsent: Vec::with_capacity(ports),
+            waiting: Held::default(),
             refreshed_ns: 0,
             budget: 0,
             moved: 0,
@@ -394,7 +398,8 @@ impl Core {
         let fallback = self.shared.ports.ports().len();
         let mut lost = vec![0u64; fallback + 1];
         for (position, egress) in self.egress.iter_mut().enumerate() {
-            lost[position] += egress.as_mut().map_or(0, |egress| egress.discard() as u64);
+            let waiting = &mut self.waiting;
+            lost[position] += egress.as_mut().map_or(0, |egress| egress.discard(waiting) as u64);
         }
         let waiting = self.injected.drain(..).chain(self.incoming.drain(..));
         let looping = self.loops.drain(..).map(|job| job.work.packet);
@@ -532,7 +537,7 @@ impl Core {
             of.queue = None;
         }
         if let Some(Some(egress)) = self.egress.get_mut(position) {
-            let lost = egress.detach();
+            let lost = egress.detach(&mut self.waiting);
             let cells = self.port_cells(position);
             cells.drops[Reason::PortDown.index()].add(lost as u64);
             for queue in &cells.queues {

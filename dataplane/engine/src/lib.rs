@@ -88,7 +88,7 @@ mod worker_loop;
 
 pub use self::core::Step;
 pub use assembly::{ConfigureError, EngineError, PortChangeError, ReloadError, Reloaded, ReplaceError};
-pub use config::{CONTROLLER_PORT, Config, Controller, PortConfig, QUEUES_MAX, QueueConfig, Rate};
+pub use config::{CONTROLLER_PORT, Config, Controller, PortConfig, QUEUES_MAX, QueueConfig, Rate, Weights};
 pub use engine::{Engine, InjectError};
 pub use event::{DigestMessage, Event, PacketIn};
 pub use reason::Reason;

@@ -38,10 +38,11 @@ impl Pipeline {
         Self { executor, state, may_batch, probes }
     }
 
-    /// Tells a program that asks how much waits for a port.
-    pub(crate) fn tell_depth(&self, port: u32, scheduler: &Scheduler) {
+    /// Tells a program that asks how much waits for a port, and in the queue that has changed.
+    pub(crate) fn tell_depth(&self, port: u32, scheduler: &Scheduler, queue: usize) {
         if self.probes.any() {
             self.probes.set_depth(&self.state, port, scheduler.bytes());
+            self.probes.set_queue(&self.state, port, queue, scheduler.depth(queue).1);
         }
     }
 

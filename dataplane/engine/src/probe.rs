@@ -3,7 +3,7 @@
 //! Invariant: at the beginning of a packet's pass the registers say what its own step's earlier packets left, and
 //! what was sent is not older than [`REFRESH_NS`].
 
-use heddle_ir::{PROBE_PORTS, Probe, Program, RegisterId};
+use heddle_ir::{PROBE_PORTS, PROBE_QUEUES, Probe, Program, RegisterId};
 use heddle_state::State;
 
 /// How old what is said of links may get while packets move.
@@ -13,17 +13,58 @@ pub(crate) const REFRESH_NS: u64 = 1_024;
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Probes {
     depth: Option<RegisterId>,
+    queue: Option<RegisterId>,
+    held: Option<RegisterId>,
     recent: Option<RegisterId>,
+    hold: Option<RegisterId>,
+}
+
+/// A queue that a program wants held.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Hold {
+    pub(crate) port: u32,
+    pub(crate) queue: u32,
+    /// How long from now; 0: no more.
+    pub(crate) ns: u32,
 }
 
 impl Probes {
     pub(crate) fn of(program: &Program) -> Self {
-        Self { depth: Probe::QueueDepthBytes.of(program), recent: Probe::LinkRecentBytes.of(program) }
+        Self {
+            depth: Probe::QueueDepthBytes.of(program),
+            queue: Probe::QueueBytes.of(program),
+            held: Probe::HeldBytes.of(program),
+            recent: Probe::LinkRecentBytes.of(program),
+            hold: Probe::Hold.of(program),
+        }
     }
 
-    /// Whether it asks for anything that changes with packets.
+    /// Whether it asks for anything that changes with packets, or for anything to be done at once.
     pub(crate) fn any(&self) -> bool {
-        self.depth.is_some() || self.recent.is_some()
+        [self.depth, self.queue, self.held, self.recent, self.hold].iter().any(Option::is_some)
+    }
+
+    /// Whether it asks for what came by which port.
+    pub(crate) fn held(&self) -> bool {
+        self.held.is_some()
+    }
+
+    /// What the program has asked to be held since it was looked at last.
+    pub(crate) fn take_holds(&self, state: &State) -> impl Iterator<Item = Hold> + use<> {
+        let mut holds = [None; PROBE_QUEUES as usize];
+        if let Some(register) = self.hold
+            && state.register(register, PROBE_QUEUES) != 0
+        {
+            state.set_register(register, PROBE_QUEUES, 0);
+            for (queue, hold) in (0..).zip(&mut holds) {
+                let cell = state.register(register, u64::from(queue));
+                if cell != 0 {
+                    state.set_register(register, u64::from(queue), 0);
+                    *hold = Some(Hold { port: (cell >> 32 & 0x1ff) as u32, queue, ns: cell as u32 });
+                }
+            }
+        }
+        holds.into_iter().flatten()
     }
 
     /// Whether it asks for what links have sent.
@@ -34,6 +75,16 @@ impl Probes {
     /// Tells how much waits for a port.
     pub(crate) fn set_depth(&self, state: &State, port: u32, bytes: u64) {
         set(state, self.depth, port, bytes);
+    }
+
+    /// Tells how much waits in a queue of a port.
+    pub(crate) fn set_queue(&self, state: &State, port: u32, queue: usize, bytes: u64) {
+        set_of_queue(state, self.queue, port, queue, bytes);
+    }
+
+    /// Tells how much of what came by a port waits in queues of a number.
+    pub(crate) fn set_held(&self, state: &State, port: u32, queue: usize, bytes: u64) {
+        set_of_queue(state, self.held, port, queue, bytes);
     }
 
     /// Tells what a port has sent lately.
@@ -47,6 +98,46 @@ fn set(state: &State, register: Option<RegisterId>, port: u32, bytes: u64) {
         && u64::from(port) < PROBE_PORTS
     {
         state.set_register(register, u64::from(port), bytes.min(u64::from(u32::MAX)));
+    }
+}
+
+fn set_of_queue(state: &State, register: Option<RegisterId>, port: u32, queue: usize, bytes: u64) {
+    if let Some(register) = register
+        && u64::from(port) < PROBE_PORTS
+        && (queue as u64) < PROBE_QUEUES
+    {
+        let cell = u64::from(port) * PROBE_QUEUES + queue as u64;
+        state.set_register(register, cell, bytes.min(u64::from(u32::MAX)));
+    }
+}
+
+/// Bytes that wait, by the port that they came by and the number of their queue; of the ports that probes know.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Held(Vec<u64>);
+
+impl Held {
+    /// Adds what begins to wait; what there is then. Not `None` only for what probes know of.
+    pub(crate) fn add(&mut self, port: u32, queue: usize, bytes: u64) -> Option<u64> {
+        let cell = self.cell(port, queue)?;
+        *cell = cell.saturating_add(bytes);
+        Some(*cell)
+    }
+
+    /// Takes away what waits no more; what there is then.
+    pub(crate) fn remove(&mut self, port: u32, queue: usize, bytes: u64) -> Option<u64> {
+        let cell = self.cell(port, queue)?;
+        *cell = cell.saturating_sub(bytes);
+        Some(*cell)
+    }
+
+    fn cell(&mut self, port: u32, queue: usize) -> Option<&mut u64> {
+        if u64::from(port) >= PROBE_PORTS || queue as u64 >= PROBE_QUEUES {
+            return None;
+        }
+        if self.0.is_empty() {
+            self.0 = vec![0; (PROBE_PORTS * PROBE_QUEUES) as usize];
+        }
+        self.0.get_mut(port as usize * PROBE_QUEUES as usize + queue)
     }
 }
 

@@ -1,4 +1,8 @@
-//! A port's queues: admission, strict priority, pacing.
+//! A port's queues: admission, strict priority and shares by weight, pacing.
+//!
+//! Queues with weights are served by start-time fair queueing (Goyal, Vin and Cheng, SIGCOMM 1996): each has a tag that
+//! grows with what it was served over its weight, the smallest goes next, and one that was empty begins where the
+//! others are, so that it can save nothing up.
 //!
 //! Invariant: a queue never holds more packets or bytes than it is configured for (or than it held when that
 //! was lowered), packets of one queue leave in the order in which they came, and which packet leaves next
@@ -19,8 +23,14 @@ pub(crate) struct Scheduler {
     /// Bit `q` is one while queue `q` holds a packet.
     occupied: u64,
     pacer: Option<Pacer>,
-    /// Whether the port or any queue has a rate.
+    /// Whether the port or any queue has a rate, or a queue is held, so that time decides what may leave.
     paced: bool,
+    /// Whether the port or any queue has a rate.
+    rated: bool,
+    /// Bit `q` is one if queue `q` has a weight.
+    weighted: u64,
+    /// The tag at which the weighted queue that was served last stood then.
+    virtual_bytes: u64,
     /// With a rate: the packet taken out and not yet settled, by when it began and its queue.
     serving: Option<(u64, usize)>,
 }
@@ -33,7 +43,18 @@ struct PriorityQueue {
     depth_packets: usize,
     depth_bytes: u64,
     pacer: Option<Pacer>,
+    /// Nothing begins before; and whether nobody has let it go on since.
+    held_until_ns: u64,
+    is_held: bool,
+    weight: u64,
+    /// Bytes that it has been served over its weight, in units of [`TAG_UNITS`]ths.
+    tag: u64,
 }
+
+/// Parts of a byte in a tag, so that a weight divides hardly any away.
+const TAG_UNITS: u64 = 256;
+/// Where tags begin anew, long before they overflow.
+const TAG_MAX: u64 = 1 << 48;
 
 /// What a scheduler would send next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,7 +75,7 @@ pub(crate) enum Next {
 }
 
 /// What a packet takes of a queue: a truncated one no more than will be sent of it.
-fn waiting_bytes(work: &Work) -> u64 {
+pub(crate) fn waiting_bytes(work: &Work) -> u64 {
     let limit = work.truncate_bytes.map_or(u64::MAX, u64::from);
     (work.packet.wire_len as u64).min(limit)
 }
@@ -68,9 +89,21 @@ impl Scheduler {
             depth_packets: 0,
             depth_bytes: 0,
             pacer: None,
+            held_until_ns: 0,
+            is_held: false,
+            weight: 0,
+            tag: 0,
         });
-        let mut scheduler =
-            Self { queues: queues.collect(), occupied: 0, pacer: None, paced: false, serving: None };
+        let mut scheduler = Self {
+            queues: queues.collect(),
+            occupied: 0,
+            pacer: None,
+            paced: false,
+            rated: false,
+            weighted: 0,
+            virtual_bytes: 0,
+            serving: None,
+        };
         scheduler.configure(config);
         scheduler
     }
@@ -79,13 +112,32 @@ impl Scheduler {
     pub(crate) fn configure(&mut self, config: &PortConfig) {
         let pacer = |rate| Pacer::new(rate, config.overhead_bytes);
         self.pacer = config.rate.map(pacer);
-        for queue in &mut self.queues {
+        self.weighted = 0;
+        for (number, queue) in self.queues.iter_mut().enumerate() {
+            queue.weight = u64::from(config.weights.of(number));
+            if queue.weight > 0 {
+                self.weighted |= 1 << number;
+            }
             queue.depth_packets = config.queue.depth_packets;
             queue.depth_bytes = config.queue.depth_bytes.unwrap_or(u64::MAX);
             queue.pacer = config.queue.rate.map(pacer);
         }
-        self.paced = config.rate.is_some() || config.queue.rate.is_some();
+        self.rated = config.rate.is_some() || config.queue.rate.is_some();
+        self.paced = self.rated || self.is_holding();
         self.serving = None;
+    }
+
+    /// Lets nothing begin in a queue before a time. What waited does not begin before now, though there may have been
+    /// nothing else to send.
+    pub(crate) fn hold(&mut self, now_ns: u64, queue: usize, until_ns: u64) {
+        let held = &mut self.queues[queue];
+        held.is_held = until_ns > now_ns;
+        held.held_until_ns = until_ns.max(now_ns);
+        self.paced = self.rated || self.is_holding();
+    }
+
+    fn is_holding(&self) -> bool {
+        self.queues.iter().any(|queue| queue.is_held)
     }
 
     /// Whether no packet waits.
@@ -93,7 +145,7 @@ impl Scheduler {
         self.occupied == 0
     }
 
-    /// Whether the port or a queue has a rate.
+    /// Whether the port or a queue has a rate, or is held.
     pub(crate) fn is_paced(&self) -> bool {
         self.paced
     }
@@ -148,6 +200,7 @@ impl Scheduler {
         }
         if !self.paced {
             let queue = 63 - self.occupied.leading_zeros() as usize;
+            let queue = self.turn(queue, self.occupied);
             return Next::Head { queue, start_ns: now_ns };
         }
         if self.serving.is_some() {
@@ -161,8 +214,39 @@ impl Scheduler {
         if begin_ns > now_ns {
             return Next::NotBefore(begin_ns);
         }
-        let highest = self.occupied_queues().find(|&queue| self.queues[queue].due_ns() <= begin_ns);
-        highest.map_or(Next::Empty, |queue| Next::Head { queue, start_ns: begin_ns })
+        let is_due = |queue: &usize| self.queues[*queue].due_ns() <= begin_ns;
+        let Some(highest) = self.occupied_queues().find(is_due) else { return Next::Empty };
+        let queue = match self.weighted {
+            0 => highest,
+            _ => self
+                .turn(highest, self.occupied_queues().filter(is_due).fold(0, |all, queue| all | 1 << queue)),
+        };
+        Next::Head { queue, start_ns: begin_ns }
+    }
+
+    /// Who goes next, where `highest` is the highest of the `due` queues: it, or a weighted one.
+    fn turn(&self, highest: usize, due: u64) -> usize {
+        let sharing = due & self.weighted;
+        if sharing == 0 || highest as u32 + self.weighted.leading_zeros() > 63 {
+            return highest;
+        }
+        let tag = |queue: &usize| self.queues[*queue].tag.max(self.virtual_bytes);
+        let sharing = (0..self.queues.len()).rev().filter(|queue| sharing >> queue & 1 == 1);
+        sharing.min_by_key(tag).unwrap_or(highest)
+    }
+
+    /// Charges a weighted queue for a packet that it was served.
+    fn charge(&mut self, queue: usize, bytes: u64) {
+        let served = &mut self.queues[queue];
+        let start = served.tag.max(self.virtual_bytes);
+        self.virtual_bytes = start;
+        served.tag = start + bytes.max(1) * TAG_UNITS / served.weight.max(1);
+        if start > TAG_MAX {
+            self.virtual_bytes = 0;
+            for queue in &mut self.queues {
+                queue.tag = queue.tag.saturating_sub(start);
+            }
+        }
     }
 
     /// The generation of a queue's head.
@@ -174,10 +258,14 @@ impl Scheduler {
     pub(crate) fn dequeue(&mut self, queue: usize, start_ns: u64) -> Option<Job> {
         let waiting = &mut self.queues[queue];
         let mut job = waiting.jobs.pop_front()?;
-        waiting.bytes = waiting.bytes.saturating_sub(waiting_bytes(&job.work));
+        let bytes = waiting_bytes(&job.work);
+        waiting.bytes = waiting.bytes.saturating_sub(bytes);
         job.work.intrinsics.dequeue_depth = waiting.jobs.len() as u32;
         if waiting.jobs.is_empty() {
             self.occupied &= !(1 << queue);
+        }
+        if self.weighted >> queue & 1 == 1 {
+            self.charge(queue, bytes);
         }
         if self.paced {
             self.serving = Some((start_ns, queue));
@@ -194,12 +282,12 @@ impl Scheduler {
         }
     }
 
-    /// Empties every queue, highest first.
-    pub(crate) fn drain(&mut self) -> impl Iterator<Item = Job> + '_ {
+    /// Empties every queue, highest first; each packet with the number of its queue.
+    pub(crate) fn drain(&mut self) -> impl Iterator<Item = (usize, Job)> + '_ {
         self.occupied = 0;
-        self.queues.iter_mut().rev().flat_map(|queue| {
+        self.queues.iter_mut().enumerate().rev().flat_map(|(number, queue)| {
             queue.bytes = 0;
-            queue.jobs.drain(..)
+            queue.jobs.drain(..).map(move |job| (number, job))
         })
     }
 
@@ -233,7 +321,8 @@ impl PriorityQueue {
     /// When its head may begin; never, if it is empty.
     fn due_ns(&self) -> u64 {
         self.jobs.front().map_or(u64::MAX, |job| {
-            job.work.intrinsics.enqueue_time_ns.max(self.pacer.as_ref().map_or(0, Pacer::free_ns))
+            let free_ns = self.pacer.as_ref().map_or(0, Pacer::free_ns).max(self.held_until_ns);
+            job.work.intrinsics.enqueue_time_ns.max(free_ns)
         })
     }
 }
@@ -245,7 +334,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::config::{QueueConfig, Rate};
+    use crate::config::{QueueConfig, Rate, Weights};
     use crate::job::Facts;
 
     fn job(tag: u8, len: usize) -> Job {
@@ -330,16 +419,101 @@ mod tests {
         assert_eq!(take_due(&mut scheduler, 1_000), [(1_000, 2), (1_000, 4)]);
     }
 
+    #[test]
+    fn a_held_queue_waits_and_others_do_not() {
+        let mut scheduler = Scheduler::new(&PortConfig { queues: 2, ..PortConfig::default() });
+        scheduler.hold(0, 1, 500);
+        for (tag, queue) in [(1, 1), (2, 0)] {
+            scheduler.enqueue(10, queue, job(tag, 60));
+        }
+        assert_eq!(take_due(&mut scheduler, 100), [(10, 2)]);
+        assert_eq!(scheduler.next(100), Next::NotBefore(500));
+        assert_eq!(take_due(&mut scheduler, 600), [(500, 1)]);
+        scheduler.hold(600, 1, 9_000);
+        scheduler.enqueue(700, 1, job(3, 60));
+        assert_eq!(scheduler.next(800), Next::NotBefore(9_000));
+        scheduler.hold(800, 1, 0);
+        assert!(!scheduler.is_paced());
+        assert_eq!(take_due(&mut scheduler, 800).len(), 1);
+    }
+
+    #[test]
+    fn what_was_held_does_not_catch_up() {
+        let rate = Rate::bits_per_second(8_000_000_000);
+        let mut scheduler = Scheduler::new(&PortConfig { rate, ..PortConfig::default() });
+        scheduler.hold(0, 0, 90_000);
+        for tag in 0..3 {
+            scheduler.enqueue(10, 0, job(tag, 100));
+        }
+        scheduler.hold(5_000, 0, 0);
+        assert_eq!(take_due(&mut scheduler, 6_000), [(5_000, 0), (5_100, 1), (5_200, 2)]);
+    }
+
+    /// Bytes that each of four queues sends in a time, all of them full.
+    fn served(weights: &[u8], packet_bytes: [usize; 4], through_ns: u64) -> [u64; 4] {
+        let rate = Rate::bits_per_second(8_000_000_000);
+        let queue = QueueConfig { depth_packets: 10_000, ..QueueConfig::default() };
+        let weights = Weights::lowest(weights);
+        let mut scheduler =
+            Scheduler::new(&PortConfig { queues: 4, queue, rate, weights, ..PortConfig::default() });
+        for (queue, bytes) in packet_bytes.into_iter().enumerate().filter(|(_, bytes)| *bytes > 0) {
+            for _ in 0..2_000 {
+                scheduler.enqueue(0, queue, job(queue as u8, bytes));
+            }
+        }
+        let mut served = [0; 4];
+        for (_, queue) in take_due(&mut scheduler, through_ns) {
+            served[usize::from(queue)] += packet_bytes[usize::from(queue)] as u64;
+        }
+        served
+    }
+
+    #[test]
+    fn weights_divide_bytes_whatever_the_packets_are() {
+        let [a, b, c, d] = served(&[1, 2, 5], [1_500, 100, 700, 0], 100_000);
+        assert_eq!(d, 0);
+        for (share, of) in [(a, 12_500), (b, 25_000), (c, 62_500)] {
+            assert!(share.abs_diff(of) <= 1_500, "{a} {b} {c}");
+        }
+        // What one leaves is the others', and a queue above all with weights goes first.
+        assert!(served(&[1, 0, 3], [1_000, 0, 0, 0], 100_000)[0] >= 100_000);
+        assert_eq!(served(&[1, 2, 5], [100, 100, 100, 100], 100_000)[..3], [0, 0, 0]);
+        // One without a weight that is below the highest with one waits for all of them.
+        assert_eq!(served(&[1, 0, 3], [100, 100, 100, 0], 100_000)[1], 0);
+    }
+
+    #[test]
+    fn a_queue_that_was_empty_has_saved_nothing_up() {
+        let rate = Rate::bits_per_second(8_000_000_000);
+        let queue = QueueConfig { depth_packets: 10_000, ..QueueConfig::default() };
+        let weights = Weights::lowest(&[1, 1]);
+        let mut scheduler =
+            Scheduler::new(&PortConfig { queues: 2, queue, rate, weights, ..PortConfig::default() });
+        for _ in 0..200 {
+            scheduler.enqueue(0, 0, job(0, 100));
+        }
+        take_due(&mut scheduler, 9_999);
+        for _ in 0..100 {
+            scheduler.enqueue(10_000, 1, job(1, 100));
+        }
+        let taken = take_due(&mut scheduler, 14_999);
+        let late = taken.iter().filter(|(_, tag)| *tag == 1).count();
+        assert_eq!(taken.len(), 50);
+        assert!((24..=26).contains(&late), "{late} of 50");
+    }
+
     proptest! {
         /// Looking late, or often, changes neither order nor begin of any packet.
         #[test]
         fn the_schedule_does_not_depend_on_when_it_is_asked(
             arrivals in prop::collection::vec((0u64..2_000, 0usize..4, 60usize..1_500), 1..40),
             extra in prop::collection::vec(0u64..30_000, 0..40),
+            weights in prop::collection::vec(0u8..4, 4),
         ) {
             let rate = Rate::bits_per_second(10_000_000_000);
             let queue = QueueConfig { depth_packets: 100, ..QueueConfig::default() };
-            let config = PortConfig { queues: 4, rate, queue, ..PortConfig::default() };
+            let weights = Weights::lowest(&weights);
+            let config = PortConfig { queues: 4, rate, queue, weights, ..PortConfig::default() };
             let run = |looks: &[u64]| {
                 let mut scheduler = Scheduler::new(&config);
                 let mut now_ns = 0;

@@ -34,6 +34,6 @@ pub use bits::{Bits, BitsParseError};
 pub use body::*;
 pub use builder::{ParserBuilder, ProgramBuilder, TableBuilder};
 pub use entities::*;
-pub use probe::{PROBE_PORTS, Probe};
+pub use probe::{PROBE_PORTS, PROBE_QUEUES, Probe};
 pub use program::*;
 pub use verify::{Rule, TypeError, Verified, Violation, verify, width_of};

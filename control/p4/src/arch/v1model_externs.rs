@@ -80,25 +80,51 @@ pub(super) static FUNCTIONS: &[Function] = &[
     Function { name: "queue_depth_bytes", params: 1, lower: probe },
     Function { name: "link_recent_bytes", params: 1, lower: probe },
     Function { name: "port_is_up", params: 1, lower: probe },
+    Function { name: "queue_bytes", params: 2, lower: probe },
+    Function { name: "held_bytes", params: 2, lower: probe },
+    Function { name: "hold_queue", params: 3, lower: hold_queue },
 ];
 
-/// What the engine tells about its ports stands in registers that it writes, one cell a port.
+/// What the engine tells about its ports stands in registers that it writes, one cell a port or a queue of one.
 fn probe(l: &mut Lowerer<'_>, call: &ExternCall<'_>) -> Lower<Value> {
     let actuals = l.actuals(call.args)?;
-    let index = l.scalar_arg(actuals.first(), call.span)?;
+    let index = actuals.iter().map(|actual| l.scalar_arg(Some(actual), call.span));
+    let index = index.collect::<Lower<Vec<_>>>()?;
+    let index = fold::balanced(BinaryOp::Concat, index, Expr::Const(Bits::zero(0)));
     let probe = match &*call.decl.decl.name {
         "queue_depth_bytes" => ir::Probe::QueueDepthBytes,
+        "queue_bytes" => ir::Probe::QueueBytes,
+        "held_bytes" => ir::Probe::HeldBytes,
         "link_recent_bytes" => ir::Probe::LinkRecentBytes,
         _ => ir::Probe::PortIsUp,
     };
-    let known = l.ir.registers.iter().find(|(_, register)| register.control.name == probe.name());
-    let register = match known.map(|(id, _)| id) {
-        Some(register) => register,
-        None => l.ir.registers.push(probe.register()),
-    };
+    let register = probe_register(l, probe);
     let dst = l.temp(probe.width());
     l.emit(Stmt::RegisterRead { register, index, dst });
     Ok(Value::Scalar(Expr::Read(Place::Var(dst))))
+}
+
+/// What a program asks of the engine goes the other way, by a register that the engine clears.
+fn hold_queue(l: &mut Lowerer<'_>, call: &ExternCall<'_>) -> Lower<Value> {
+    let actuals = l.actuals(call.args)?;
+    let port = l.scalar_arg(actuals.first(), call.span)?;
+    let index = l.scalar_arg(actuals.get(1), call.span)?;
+    let ns = l.scalar_arg(actuals.get(2), call.span)?;
+    let register = probe_register(l, ir::Probe::Hold);
+    let value = fold::balanced(BinaryOp::Concat, vec![konst(1, 1), port, ns], Expr::Const(Bits::zero(0)));
+    l.emit(Stmt::RegisterWrite { register, index, value });
+    let any = konst(ir::Probe::Hold.width(), 1);
+    l.emit(Stmt::RegisterWrite { register, index: konst(4, u128::from(ir::PROBE_QUEUES)), value: any });
+    Ok(Value::Void)
+}
+
+/// The register of a probe, which every call of a program shares.
+fn probe_register(l: &mut Lowerer<'_>, probe: ir::Probe) -> ir::RegisterId {
+    let known = l.ir.registers.iter().find(|(_, register)| register.control.name == probe.name());
+    match known.map(|(id, _)| id) {
+        Some(register) => register,
+        None => l.ir.registers.push(probe.register()),
+    }
 }
 
 fn stateless(_: &mut Lowerer<'_>, _: InstId) -> Lower<ExternObject> {

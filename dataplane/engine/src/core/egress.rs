@@ -15,9 +15,9 @@ use super::{Core, Route, Run};
 use crate::config::PortConfig;
 use crate::job::{Facts, Job, Spare, Transfer};
 use crate::port_map::MappedPort;
-use crate::probe::{REFRESH_NS, Recent};
+use crate::probe::{Held, Hold, REFRESH_NS, Recent};
 use crate::reason::Reason;
-use crate::scheduler::{Next, Scheduler};
+use crate::scheduler::{Next, Scheduler, waiting_bytes};
 
 /// Packets that go through egress together.
 const EGRESS_BATCH: usize = 64;
@@ -162,17 +162,28 @@ impl Egress {
     }
 
     /// Throws away all that waits; how many.
-    pub(super) fn discard(&mut self) -> usize {
+    pub(super) fn discard(&mut self, waiting: &mut Held) -> usize {
         self.held_until_ns = 0;
-        let waiting = self.fifo.len() + self.scheduler.drain().count();
+        let mut lost = self.fifo.len();
+        for (queue, job) in self.scheduler.drain() {
+            waiting.remove(job.work.packet.ingress_port.0, queue, waiting_bytes(&job.work));
+            lost += 1;
+        }
         self.fifo.clear();
-        waiting
+        lost
     }
 
     /// Sends nothing any more and throws away what waits; how many.
-    pub(super) fn detach(&mut self) -> usize {
+    pub(super) fn detach(&mut self, waiting: &mut Held) -> usize {
         self.sink = Sink::Gone;
-        self.discard()
+        self.discard(waiting)
+    }
+
+    /// Holds a queue for so long, or lets it go on.
+    fn hold(&mut self, now_ns: u64, queue: u32, ns: u32) {
+        let queue = self.scheduler.queue(queue);
+        self.scheduler.hold(now_ns, queue, now_ns.saturating_add(u64::from(ns)));
+        self.held_until_ns = 0;
     }
 
     fn has_room(&self, transmit_packets: usize) -> bool {
@@ -292,9 +303,15 @@ impl Core {
             egress.scheduler.pass(run.now_ns, queue, &mut job.work);
             self.take_out(run, position, job);
         } else {
+            if run.current.pipeline.probes.held() {
+                let (from, bytes) = (job.work.packet.ingress_port.0, waiting_bytes(&job.work));
+                if let Some(bytes) = self.waiting.add(from, queue, bytes) {
+                    run.current.pipeline.probes.set_held(&run.current.pipeline.state, from, queue, bytes);
+                }
+            }
             egress.scheduler.enqueue(run.now_ns, queue, job);
             let (packets, bytes) = egress.scheduler.depth(queue);
-            run.current.pipeline.tell_depth(egress.number, &egress.scheduler);
+            run.current.pipeline.tell_depth(egress.number, &egress.scheduler, queue);
             cells.depth_packets.set(packets as u64);
             cells.depth_bytes.set(bytes);
             cells.high_water_packets.raise(packets as u64);
@@ -331,6 +348,19 @@ impl Core {
         intrinsics.egress_port = egress.number;
         self.shared.cells[self.worker].ports[position].queues[queue].high_water_packets.raise(1);
         Passed::Yes
+    }
+
+    /// Does what the program asked for: holds queues of this worker's ports, and lets those go on that are held no more.
+    pub(super) fn hold_queues(&mut self, run: &Run<'_, '_>) {
+        let pipeline = run.current.pipeline;
+        for Hold { port, queue, ns } in pipeline.probes.take_holds(&pipeline.state) {
+            let Some(position) = self.shared.ports.position(port) else { continue };
+            let Some(egress) = self.egress[position].as_mut() else { continue };
+            egress.hold(run.now_ns, queue, ns);
+            if ns == 0 && !egress.scheduler.is_empty() {
+                self.serve(run, position);
+            }
+        }
     }
 
     /// Tells a program that asks what links have sent lately, ports that send nothing included.
@@ -425,8 +455,19 @@ impl Core {
                         return Pumped::Unsettled;
                     }
                     let Some(job) = egress.scheduler.dequeue(queue, start_ns) else { return Pumped::Empty };
+                    if run.current.pipeline.probes.held() {
+                        let (from, bytes) = (job.work.packet.ingress_port.0, waiting_bytes(&job.work));
+                        if let Some(bytes) = self.waiting.remove(from, queue, bytes) {
+                            run.current.pipeline.probes.set_held(
+                                &run.current.pipeline.state,
+                                from,
+                                queue,
+                                bytes,
+                            );
+                        }
+                    }
                     let (packets, bytes) = egress.scheduler.depth(queue);
-                    run.current.pipeline.tell_depth(egress.number, &egress.scheduler);
+                    run.current.pipeline.tell_depth(egress.number, &egress.scheduler, queue);
                     let cells = &self.shared.cells[self.worker].ports[position].queues[queue];
                     cells.depth_packets.set(packets as u64);
                     cells.depth_bytes.set(bytes);

@@ -139,6 +139,7 @@ impl Core {
         let mut clones = std::mem::take(&mut self.batch_clones);
         self.cells().ingress_passes.add(works.len() as u64);
         let ran = self.execute(run, Entry::Ingress, generation, &mut works, &mut clones);
+        self.hold_queues(run);
         if ran && clones.is_empty() {
             self.go_straight(run, generation, &mut works, &mut facts);
         }

@@ -39,7 +39,8 @@ fn run_plan(
     wire: usize,
 ) -> (Vec<Outputs>, Stats) {
     let queue = QueueConfig { depth_packets: 4, ..QueueConfig::default() };
-    let paced = PortConfig { queues: 2, queue, rate: Rate::bits_per_second(rate_bps), overhead_bytes: 24 };
+    let rate = Rate::bits_per_second(rate_bps);
+    let paced = PortConfig { queues: 2, queue, rate, overhead_bytes: 24, ..PortConfig::default() };
     let config = Config {
         batch_packets,
         transmit_packets: 5,
