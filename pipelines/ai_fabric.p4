@@ -3,8 +3,9 @@
 //   who        tenant and job, by queue pair, UET job, VNI or endpoints           ai_fabric/classification.p4
 //   whose      no packet crosses tenants or jobs; what tries is counted           ai_fabric/isolation.p4
 //   where      routes to ports or groups, members chosen by the job's policy      ai_fabric/paths.p4
-//   when       control first, ECN marks, trimming                                 ai_fabric/queues.p4
-//   how much   traffic and messages by job                                        ai_fabric/telemetry.p4
+//   when       control first, jobs by weight, ECN marks, trimming                 ai_fabric/queues.p4
+//   not now    priority flow control and its watchdog                             ai_fabric/pause.p4
+//   how much   traffic and messages by job; figures in packets                    ai_fabric/telemetry.p4, int.p4
 //
 // A leaf has routes to its hosts and a group of uplinks for the rest; a spine has a port or a group for each leaf.
 
@@ -25,14 +26,17 @@ const bit<32> CHECKSUM     = 2;
 const bit<32> EXPIRED      = 3;
 const bit<32> NO_ROUTE     = 4;
 const bit<32> NO_PATH      = 5;    // no member of the group lives
+const bit<32> NO_BUFFER    = 6;    // too much waits that came by the port, though it was told to pause
 
 control FabricIngress(inout headers_t hdr, inout metadata_t meta, inout standard_metadata_t std_meta) {
-    counter(6, CounterType.packets) refused;
+    counter(7, CounterType.packets) refused;
     Classification() classification;
     Isolation() isolation;
     Routing() routing;
     Paths() paths;
     Queues() queues;
+    Pauses() pauses;
+    PauseSender() pause_sender;
     Telemetry() telemetry;
 
     action refuse(bit<32> why) {
@@ -43,6 +47,11 @@ control FabricIngress(inout headers_t hdr, inout metadata_t meta, inout standard
 
     apply {
         if (!(hdr.ipv4.isValid() || hdr.ipv6.isValid())) {
+            if (hdr.pause.isValid()) {
+                pauses.apply(hdr, meta, std_meta);
+                mark_to_drop(std_meta);
+                exit;
+            }
             refuse(NOT_IP);
         }
         if (std_meta.checksum_error == 1) {
@@ -81,6 +90,12 @@ control FabricIngress(inout headers_t hdr, inout metadata_t meta, inout standard
             refuse(NO_PATH);
         }
         queues.apply(hdr, meta, std_meta);
+        pauses.apply(hdr, meta, std_meta);
+        bool overflows;
+        pause_sender.apply(hdr, meta, std_meta, overflows);
+        if (overflows) {
+            refuse(NO_BUFFER);
+        }
         telemetry.apply(hdr, meta);
     }
 }

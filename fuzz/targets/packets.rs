@@ -10,7 +10,7 @@ use heddle_packet::PortId;
 use heddle_runtime::stf::{Command, Runner, Script};
 use libfuzzer_sys::fuzz_target;
 
-const PROGRAMS: [&str; 4] = ["l2_switch", "l3_router", "ai_leaf", "ai_spine"];
+const PROGRAMS: [&str; 5] = ["l2_switch", "l3_router", "ai_leaf", "ai_spine", "ai_fabric"];
 
 fn runner(name: &str) -> Runner {
     let path = format!("{}/../pipelines/{name}", env!("CARGO_MANIFEST_DIR"));

@@ -13,6 +13,8 @@ const bit<16> TYPE_VLAN = 0x8100;
 const bit<16> TYPE_QINQ = 0x88a8;
 const bit<16> TYPE_IPV4 = 0x0800;
 const bit<16> TYPE_IPV6 = 0x86dd;
+const bit<16> TYPE_MAC_CONTROL = 0x8808;
+const bit<16> PAUSE_OPCODE = 0x0101;
 
 const bit<8>  PROTO_TCP = 6;
 const bit<8>  PROTO_UDP = 17;
@@ -20,6 +22,8 @@ const bit<8>  PROTO_UDP = 17;
 const bit<16> UDP_ROCEV2 = 4791;
 const bit<16> UDP_UET    = 4793;
 const bit<16> UDP_VXLAN  = 4789;
+// INT's specification leaves its port to be assigned; this one is reserved. Change it to that of your sources and sinks.
+const bit<16> UDP_INT    = 49151;
 
 // BTH opcodes that the fabric looks at (InfiniBand Architecture Specification, volume 1, section 9.2.1).
 const bit<8> RC_SEND_FIRST      = 0x00;
@@ -186,14 +190,72 @@ header ses_h {
     bit<24> job;
 }
 
+// INT over UDP (In-band Network Telemetry 2.1, sections 5.6 and 5.7): what follows UDP, and what every hop is asked for.
+header int_shim_h {
+    bit<4>  type;
+    bit<2>  next_kind;
+    bit<2>  reserved;
+    bit<8>  words;           // of all that follows this header
+    bit<16> next;
+}
+
+header int_md_h {
+    bit<4>  version;
+    bit<1>  discard;
+    bit<1>  exceeded;
+    bit<1>  too_long;
+    bit<12> reserved;
+    bit<5>  hop_words;
+    bit<8>  hops_left;
+    bit<16> instructions;    // the most significant bit is instruction 0
+    bit<16> domain;
+    bit<16> domain_instructions;
+    bit<16> domain_flags;
+}
+
+header int_node_h        { bit<32> id; }
+header int_ports_h       { bit<16> ingress; bit<16> egress; }
+header int_latency_h     { bit<32> ns; }
+header int_queue_h       { bit<8> id; bit<24> bytes; }
+header int_time_h        { bit<64> ns; }
+header int_interfaces_h  { bit<32> ingress; bit<32> egress; }
+header int_utilisation_h { bit<32> recent_bytes; }
+header int_buffer_h      { bit<8> id; bit<24> bytes; }
+
+// Priority flow control (IEEE 802.1Q, clause 36): bit i of `classes` says that `time`i counts, in quanta of 512 bits.
+header pause_h {
+    bit<16> opcode;
+    bit<16> classes;
+    bit<16> time0;
+    bit<16> time1;
+    bit<16> time2;
+    bit<16> time3;
+    bit<16> time4;
+    bit<16> time5;
+    bit<16> time6;
+    bit<16> time7;
+}
+
 struct headers_t {
     ethernet_h  ethernet;
+    pause_h     pause;
     vlan_h      outer_vlan;
     vlan_h      vlan;
     ipv4_h      ipv4;
     ipv6_h      ipv6;
     tcp_ports_h tcp;
     udp_h       udp;
+    int_shim_h  int_shim;
+    int_md_h    int_md;
+    int_node_h  int_node;
+    int_ports_h int_ports;
+    int_latency_h     int_latency;
+    int_queue_h       int_queue;
+    int_time_h        int_ingress_time;
+    int_time_h        int_egress_time;
+    int_interfaces_h  int_interfaces;
+    int_utilisation_h int_utilisation;
+    int_buffer_h      int_buffer;
     vxlan_h     vxlan;
     ethernet_h  inner_ethernet;
     ipv4_h      inner_ipv4;
@@ -218,18 +280,28 @@ const bit<4> PATH_ADAPTIVE = 5;   // every packet to the least loaded
 const bit<4> PATH_SPRAY    = 6;   // every packet to the next in turn
 const bit<4> PATH_IN_ORDER = 7;   // anew when all that was sent has been acknowledged
 
+// Fields that a copy keeps to become a pause frame: `@field_list(1)`.
+const bit<8> FIELDS_PAUSE = 1;
+
 struct metadata_t {
-    ipv6_t  src;             // of the innermost IP header that RoCE or UET rides on; IPv4 in the low 32 bits
+    ipv6_t  src;             // of the outer IP header; IPv4 in the low 32 bits
     ipv6_t  dst;
     bit<8>  protocol;
-    bit<16> src_port;
+    bit<16> src_port;        // of the UDP header that RoCE or UET rides on
     bit<16> dst_port;
     bit<16> job;             // 0: traffic of no known job
     bit<16> tenant;
     bool    is_control;      // acknowledgements, CNPs, trimmed headers
     bool    starts_message;
     bool    may_trim;
+    bit<3>  queue;           // of the job's data
+    // What a copy that becomes a pause frame says.
+    @field_list(1)
+    bit<8>  pause_classes;
+    @field_list(1)
+    bit<16> pause_time;
     // Routing
+    bool    to_host;
     bit<1>  grouped;         // the way goes by one of several ports
     bit<16> group_base;      // where its members begin in `group_port`
     bit<8>  group_count;

@@ -3,11 +3,17 @@
 #ifndef AI_FABRIC_ISOLATION_P4
 #define AI_FABRIC_ISOLATION_P4
 
+const bit<2> METER_RED = 2;
+
 control Isolation(inout headers_t hdr, inout metadata_t meta, inout standard_metadata_t std_meta,
                   out bool violates) {
     counter(512, CounterType.packets_and_bytes) violations_by_port;
     counter(65536, CounterType.packets_and_bytes) violations_by_job;
+    // What a tenant may send into the fabric by this switch: what a meter of its number calls red is refused.
+    meter(4096, MeterType.bytes) tenant_limit;
+    counter(4096, CounterType.packets_and_bytes) refused_by_limit;   // by tenant
     bool member = false;
+    bool is_limited = false;
     bit<16> port_tenant = 0;
 
     // Which tenant is behind a port; ports to other switches have none.
@@ -15,9 +21,14 @@ control Isolation(inout headers_t hdr, inout metadata_t meta, inout standard_met
         port_tenant = tenant;
     }
 
+    action set_limited_tenant(bit<16> tenant) {
+        port_tenant = tenant;
+        is_limited = true;
+    }
+
     table tenant_by_port {
         key = { std_meta.ingress_port : exact @name("port"); }
-        actions = { set_tenant; NoAction; }
+        actions = { set_tenant; set_limited_tenant; NoAction; }
         const default_action = NoAction();
         size = 512;
     }
@@ -40,12 +51,22 @@ control Isolation(inout headers_t hdr, inout metadata_t meta, inout standard_met
     apply {
         violates = false;
         // Only where traffic enters the fabric: beyond, it has been looked at.
-        if (tenant_by_port.apply().hit && meta.job != 0) {
-            job_member.apply();
-            if (port_tenant != meta.tenant || !member) {
-                violates = true;
-                violations_by_port.count((bit<32>) std_meta.ingress_port);
-                violations_by_job.count((bit<32>) meta.job);
+        if (tenant_by_port.apply().hit) {
+            if (meta.job != 0) {
+                job_member.apply();
+                if (port_tenant != meta.tenant || !member) {
+                    violates = true;
+                    violations_by_port.count((bit<32>) std_meta.ingress_port);
+                    violations_by_job.count((bit<32>) meta.job);
+                }
+            }
+            if (is_limited && !violates) {
+                bit<2> color;
+                tenant_limit.execute_meter((bit<32>) port_tenant, color);
+                if (color == METER_RED) {
+                    violates = true;
+                    refused_by_limit.count((bit<32>) port_tenant);
+                }
             }
         }
     }

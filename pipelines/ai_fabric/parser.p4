@@ -15,8 +15,21 @@ parser FabricParser(packet_in packet, out headers_t hdr, inout metadata_t meta,
             TYPE_VLAN: parse_vlan;
             TYPE_IPV4: parse_ipv4;
             TYPE_IPV6: parse_ipv6;
+            TYPE_MAC_CONTROL: parse_pause;
             default:   accept;
         }
+    }
+
+    state parse_pause {
+        transition select(packet.lookahead<bit<16>>()) {
+            PAUSE_OPCODE: parse_priority_pause;
+            default:      accept;
+        }
+    }
+
+    state parse_priority_pause {
+        packet.extract(hdr.pause);
+        transition accept;
     }
 
     state parse_outer_vlan {
@@ -78,8 +91,16 @@ parser FabricParser(packet_in packet, out headers_t hdr, inout metadata_t meta,
             UDP_ROCEV2: parse_bth;
             UDP_UET:    parse_pds;
             UDP_VXLAN:  parse_vxlan;
+            UDP_INT:    parse_int;
             default:    accept;
         }
+    }
+
+    // What hops before this one have put in stays where it is, and so what follows is not looked at.
+    state parse_int {
+        packet.extract(hdr.int_shim);
+        packet.extract(hdr.int_md);
+        transition accept;
     }
 
     state parse_vxlan {
@@ -110,6 +131,8 @@ parser FabricParser(packet_in packet, out headers_t hdr, inout metadata_t meta,
 
     state parse_inner_udp {
         packet.extract(hdr.inner_udp);
+        // The outer one differs by direction; a queue pair's is the same both ways.
+        meta.src_port = hdr.inner_udp.src_port;
         transition select(hdr.inner_udp.dst_port) {
             UDP_ROCEV2: parse_bth;
             UDP_UET:    parse_pds;

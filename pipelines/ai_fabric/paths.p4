@@ -28,6 +28,7 @@ control Routing(inout headers_t hdr, inout metadata_t meta, inout standard_metad
     action to_host(port_t port, mac_t mac) {
         std_meta.egress_spec = port;
         hdr.ethernet.dst = mac;
+        meta.to_host = true;
     }
 
     action to_port(port_t port) {
@@ -76,8 +77,8 @@ control Paths(inout headers_t hdr, inout metadata_t meta, inout standard_metadat
     // The slot's queue pair; bit 24: another one has been seen with the same ends and source port, whose
     // acknowledgements could not be told apart, so neither moves; bit 25: it has gone back.
     register<bit<32>>(FLOW_SLOTS) flow_queue_pair;
-    // Bytes of messages put on a port so far.
-    register<bit<48>>(512) assigned_bytes;
+    // Bytes of messages put on a group's member so far.
+    register<bit<48>>(GROUP_MEMBERS) assigned_bytes;
     // Likewise by the leaf that they go to and the member of the group: a link down to a leaf carries what all leaves
     // send there, so each spreads its own part evenly.
     register<bit<48>>(REMOTE_MEMBERS) assigned_to_bytes;
@@ -86,14 +87,16 @@ control Paths(inout headers_t hdr, inout metadata_t meta, inout standard_metadat
     counter(8, CounterType.packets) chosen_by_policy;
     counter(1, CounterType.packets) reroutes;
 
-    action set_policy(bit<4> policy) {
+    // How the job's packets choose their path, and the queue that they wait in.
+    action set_policy(bit<4> policy, bit<3> queue) {
         meta.policy = policy;
+        meta.queue = queue;
     }
 
     table job_policy {
         key = { meta.job : exact @name("job"); }
         actions = { set_policy; }
-        default_action = set_policy(PATH_ECMP);
+        default_action = set_policy(PATH_ECMP, 0);
         size = 65536;
     }
 
@@ -134,7 +137,7 @@ control Paths(inout headers_t hdr, inout metadata_t meta, inout standard_metadat
                     cost = (bit<48>) (queue_depth_bytes(port) ++ 4w0) + (bit<48>) link_recent_bytes(port);
                 } else if (by_assigned) {
                     bit<48> there;
-                    assigned_bytes.read(cost, (bit<32>) port);
+                    assigned_bytes.read(cost, (bit<32>) (meta.group_base + (bit<16>) member));
                     assigned_to_bytes.read(there, 14w0 ++ meta.remote ++ member[5:0]);
                     cost = cost + (there << 1);
                 }
@@ -181,11 +184,15 @@ control Paths(inout headers_t hdr, inout metadata_t meta, inout standard_metadat
         }
     }
 
+    // Both ends, folded to what an IPv4 address has: a hash over less is cheaper.
+    bit<32> src = 0;
+    bit<32> dst = 0;
+
     // The first of the two hashes of a flow decides its slot and its owner's mark.
     bit<32> slot = 0;
     bit<16> owner = 0;
 
-    action find_slot(ipv6_t here, ipv6_t there) {
+    action find_slot(bit<32> here, bit<32> there) {
         bit<32> slot_hash;
         hash(slot_hash, HashAlgorithm.crc32, 32w0, { 8w0x5a, here, there, meta.src_port }, 33w0x1_0000_0000);
         slot = slot_hash & (FLOW_SLOTS - 1);
@@ -194,7 +201,7 @@ control Paths(inout headers_t hdr, inout metadata_t meta, inout standard_metadat
 
     // An acknowledgement on its way back to a host of this leaf tells what is no longer under way.
     action note_acknowledgement() {
-        find_slot(meta.dst, meta.src);
+        find_slot(dst, src);
         flow_t state;
         flow.read(state, slot);
         if (state.owner == owner) {
@@ -211,7 +218,7 @@ control Paths(inout headers_t hdr, inout metadata_t meta, inout standard_metadat
     }
 
     action place_flow() {
-        find_slot(meta.src, meta.dst);
+        find_slot(src, dst);
         flow_t state;
         bit<24> acknowledged;
         bit<32> pair;
@@ -291,8 +298,9 @@ control Paths(inout headers_t hdr, inout metadata_t meta, inout standard_metadat
         }
         if (meta.policy == PATH_MESSAGE && meta.starts_message && hdr.reth.isValid() && found) {
             bit<48> assigned;
-            assigned_bytes.read(assigned, (bit<32>) best_port);
-            assigned_bytes.write((bit<32>) best_port, assigned + (bit<48>) hdr.reth.dma_length);
+            bit<32> here = (bit<32>) (meta.group_base + (bit<16>) best);
+            assigned_bytes.read(assigned, here);
+            assigned_bytes.write(here, assigned + (bit<48>) hdr.reth.dma_length);
             bit<32> there = 14w0 ++ meta.remote ++ best[5:0];
             assigned_to_bytes.read(assigned, there);
             assigned_to_bytes.write(there, assigned + (bit<48>) hdr.reth.dma_length);
@@ -302,6 +310,8 @@ control Paths(inout headers_t hdr, inout metadata_t meta, inout standard_metadat
     apply {
         found = false;
         job_policy.apply();
+        src = meta.src[127:96] ^ meta.src[95:64] ^ meta.src[63:32] ^ meta.src[31:0];
+        dst = meta.dst[127:96] ^ meta.dst[95:64] ^ meta.dst[63:32] ^ meta.dst[31:0];
         if (meta.grouped == 0) {
             found = true;
             if (hdr.aeth.isValid() && hdr.bth.opcode == RC_ACKNOWLEDGE
@@ -317,7 +327,7 @@ control Paths(inout headers_t hdr, inout metadata_t meta, inout standard_metadat
             qp = hdr.bth.dest_qp;
         }
         hash(meta.flow_hash, HashAlgorithm.crc32, 32w0,
-             { seed, meta.src, meta.dst, meta.protocol, meta.src_port, meta.dst_port, qp }, 33w0x1_0000_0000);
+             { seed, src, dst, meta.protocol, meta.src_port, meta.dst_port, qp }, 33w0x1_0000_0000);
         // Both halves: the low bits of a CRC of almost the same bytes are alike.
         bit<32> mixed = (meta.flow_hash ^ (meta.flow_hash >> 16)) & 0xffff;
         meta.first_choice = (bit<8>) ((mixed * (bit<32>) meta.group_count) >> 16);

@@ -3,8 +3,8 @@
 #ifndef AI_FABRIC_QUEUES_P4
 #define AI_FABRIC_QUEUES_P4
 
-// Queues of a port: the higher, the sooner served.
-const bit<3> QUEUE_DATA    = 0;
+// Queues of a port: the higher, the sooner served; those below QUEUE_TRIMMED are the jobs' (`job_policy`) and may share by
+// weight instead.
 const bit<3> QUEUE_TRIMMED = 6;
 const bit<3> QUEUE_CONTROL = 7;
 
@@ -12,21 +12,41 @@ const bit<6>  DSCP_TRIMMED  = 5;
 // Bytes that are left of a trimmed packet: all headers up to UET's, under VXLAN too.
 const bit<32> TRIMMED_BYTES = 128;
 
+#include "pause.p4"
+#include "int.p4"
+
 control Queues(inout headers_t hdr, inout metadata_t meta, inout standard_metadata_t std_meta) {
     // Cell 0: bytes waiting for a port from which on a packet is trimmed. 0: never.
     register<bit<32>>(1) trim_above;
     counter(65536, CounterType.packets) trimmed;      // by job
 
+    // What is under VXLAN has lengths of its own, and the inner IPv4 header a checksum over them (RFC 1624, eqn. 3).
+    action trim_inside(bit<16> cut) {
+        hdr.inner_udp.length = hdr.inner_udp.length - cut;
+        hdr.inner_udp.checksum = 0;
+        if (hdr.inner_ipv4.isValid()) {
+            bit<32> sum = (bit<32>) ~hdr.inner_ipv4.checksum + (bit<32>) ~hdr.inner_ipv4.total_len;
+            hdr.inner_ipv4.total_len = hdr.inner_ipv4.total_len - cut;
+            sum = sum + (bit<32>) hdr.inner_ipv4.total_len;
+            sum = (sum & 0xffff) + (sum >> 16);
+            sum = (sum & 0xffff) + (sum >> 16);
+            hdr.inner_ipv4.checksum = ~sum[15:0];
+        } else if (hdr.inner_ipv6.isValid()) {
+            hdr.inner_ipv6.payload_len = hdr.inner_ipv6.payload_len - cut;
+        }
+    }
+
     apply {
-        std_meta.priority = QUEUE_DATA;
+        std_meta.priority = meta.queue;
         if (meta.is_control) {
             std_meta.priority = QUEUE_CONTROL;
         } else if (meta.may_trim) {
             bit<32> limit;
             trim_above.read(limit, 0);
-            if (hdr.ipv4.isValid() && hdr.ipv4.dscp == DSCP_TRIMMED) {
+            if ((hdr.ipv4.isValid() && hdr.ipv4.dscp == DSCP_TRIMMED)
+                || (hdr.ipv6.isValid() && hdr.ipv6.dscp == DSCP_TRIMMED)) {
                 std_meta.priority = QUEUE_TRIMMED;      // trimmed by a switch before this one
-            } else if (limit != 0 && queue_depth_bytes(std_meta.egress_spec) > limit
+            } else if (limit != 0 && queue_bytes(std_meta.egress_spec, meta.queue) > limit
                        && std_meta.packet_length > TRIMMED_BYTES) {
                 std_meta.priority = QUEUE_TRIMMED;
                 truncate(TRIMMED_BYTES);
@@ -42,8 +62,7 @@ control Queues(inout headers_t hdr, inout metadata_t meta, inout standard_metada
                 hdr.udp.length = hdr.udp.length - cut;
                 hdr.udp.checksum = 0;
                 if (hdr.inner_udp.isValid()) {
-                    hdr.inner_udp.length = hdr.inner_udp.length - cut;
-                    hdr.inner_udp.checksum = 0;
+                    trim_inside(cut);
                 }
                 trimmed.count((bit<32>) meta.job);
             }
@@ -60,11 +79,23 @@ control FabricEgress(inout headers_t hdr, inout metadata_t meta, inout standard_
     // right to give the chance in 65536ths.
     register<bit<32>>(3) ecn;
 
+    PauseRelease() pause_release;
+    PauseFrame() pause_frame;
+    IntTransit() int_transit;
+
     apply {
+        if (std_meta.instance_type != 0) {
+            pause_frame.apply(hdr, meta);
+            return;
+        }
+        pause_release.apply(meta, std_meta);
+        if (hdr.int_md.isValid()) {
+            int_transit.apply(hdr, std_meta);
+        }
         bit<32> low;
         ecn.read(low, 0);
         if (low != 0) {
-            bit<32> depth = queue_depth_bytes(std_meta.egress_port);
+            bit<32> depth = queue_bytes(std_meta.egress_port, std_meta.priority);
             if (depth > low) {
                 bit<32> high;
                 bit<32> shift;

@@ -1,4 +1,5 @@
-//! Every `.stf` script under `tests/cases/stf`, `pipelines` and `benches/programs`, against the program beside it.
+//! Every `.stf` script under `tests/cases/stf`, `pipelines` and `benches/programs`, against the program beside it; those under
+//! `tests/cases/fabric` against the fabric's.
 //!
 //! Each case also shows that the runner can tell right from wrong: with one expected digit changed, it has to
 //! fail.
@@ -12,8 +13,15 @@ use heddle_p4::{CompileOptions, DiskFiles};
 use heddle_runtime::stf::{Command, Script, run};
 
 fn case(stf: &Path) -> datatest_stable::Result<()> {
+    holds(stf, &stf.with_extension("p4"))
+}
+
+fn fabric_case(stf: &Path) -> datatest_stable::Result<()> {
+    holds(stf, &Path::new(env!("CARGO_MANIFEST_DIR")).join("../pipelines/ai_fabric.p4"))
+}
+
+fn holds(stf: &Path, p4: &Path) -> datatest_stable::Result<()> {
     let script = Script::parse(&std::fs::read_to_string(stf)?)?;
-    let p4 = stf.with_extension("p4");
     let compilation = heddle_p4::compile(&DiskFiles, &p4.to_string_lossy(), &CompileOptions::default());
     let Some(output) = compilation.output else {
         return Err(compilation
@@ -53,6 +61,7 @@ fn with_a_wrong_digit(script: &Script) -> Option<Script> {
 
 datatest_stable::harness! {
     { test = case, root = "cases/stf", pattern = r"\.stf$" },
+    { test = fabric_case, root = "cases/fabric", pattern = r"\.stf$" },
     { test = case, root = "../pipelines", pattern = r"\.stf$" },
     { test = case, root = "../benches/programs", pattern = r"\.stf$" },
 }

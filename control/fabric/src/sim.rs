@@ -2,7 +2,7 @@
 //!
 //! * [`topology`], [`medium`] and [`jobs`] read what the user wrote; [`spec`] says where it is wrong.
 //! * [`collective`] turns jobs into messages, [`host`], [`dcqcn`] and [`frame`] turn these into packets.
-//! * [`tables`] and [`placement`] are the controller, [`simulation`] runs it all, [`ideal`] knows the bound.
+//! * [`ways`], [`tables`] and [`placement`] are the controller, [`simulation`] runs it all, [`ideal`] knows the bound.
 
 mod collective;
 mod dcqcn;
@@ -16,16 +16,18 @@ mod page;
 mod placement;
 mod policy;
 mod report;
+mod samples;
 mod simulation;
 mod spec;
 mod tables;
 mod topology;
+mod ways;
 
 pub use jobs::Jobs;
 pub use medium::Medium;
 pub use page::page;
 pub use policy::{Policy, Transport};
-pub use report::{JobReport, LinkReport, Report};
+pub use report::{JobCounts, JobReport, LinkReport, Report};
 pub use simulation::{Run, run};
 pub use spec::SpecError;
 pub use topology::{HostSpec, SwitchSpec, Topology};

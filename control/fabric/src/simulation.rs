@@ -486,6 +486,7 @@ impl Node {
             queue: QueueConfig { depth_packets: scenario.queue_packets, ..QueueConfig::default() },
             rate: Rate::bits_per_second(scenario.topology.rate_bps),
             overhead_bytes: WIRE_OVERHEAD_BYTES as u32,
+            ..PortConfig::default()
         };
         let (mut ports, mut peers): (Vec<Box<dyn Port>>, Vec<MemoryPeer>) = (Vec::new(), Vec::new());
         for number in 1..=ends.len() {

@@ -92,6 +92,10 @@ impl Files for Shipped {
             }
             "pipelines/ai_fabric/paths.p4" => include_str!("../../../../pipelines/ai_fabric/paths.p4"),
             "pipelines/ai_fabric/queues.p4" => include_str!("../../../../pipelines/ai_fabric/queues.p4"),
+            "pipelines/ai_fabric/pause.p4" | "pause.p4" => {
+                include_str!("../../../../pipelines/ai_fabric/pause.p4")
+            }
+            "pipelines/ai_fabric/int.p4" | "int.p4" => include_str!("../../../../pipelines/ai_fabric/int.p4"),
             "pipelines/ai_fabric/telemetry.p4" => {
                 include_str!("../../../../pipelines/ai_fabric/telemetry.p4")
             }

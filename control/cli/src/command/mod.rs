@@ -8,6 +8,7 @@ mod demo;
 mod explain;
 mod fabric;
 mod install_shims;
+mod job;
 mod replay;
 mod run;
 mod stf;
@@ -55,6 +56,9 @@ pub(crate) enum Command {
     /// Simulate fabrics of many switches
     #[command(subcommand)]
     Fabric(fabric::Command),
+    /// Look at the jobs of a simulated fabric
+    #[command(subcommand)]
+    Job(job::Command),
     /// Explain a diagnostic's code
     Explain(explain::Options),
     /// Link this binary under the names of BMv2's switches and of p4c
@@ -74,6 +78,7 @@ impl Command {
             Command::Bench(options) => bench::run(&options),
             Command::Demo(options) => demo::run(&options),
             Command::Fabric(command) => fabric::run(&command),
+            Command::Job(command) => job::run(&command),
             Command::Explain(options) => explain::run(&options),
             Command::InstallShims(options) => install_shims::run(&options),
             Command::Completions(options) => completions::run(&options),

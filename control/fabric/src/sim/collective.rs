@@ -55,14 +55,33 @@ impl Collective {
 }
 
 /// What each rank does.
-pub(crate) fn schedule(collective: Collective, ranks: usize, bytes: u64, salt: u64) -> Vec<Vec<Op>> {
+///
+/// `slices`: pieces of a part that a ring passes on one by one, so that what a rank has is under way while the rest comes.
+pub(crate) fn schedule(
+    collective: Collective,
+    ranks: usize,
+    bytes: u64,
+    slices: u64,
+    salt: u64,
+) -> Vec<Vec<Op>> {
     let n = ranks;
     let part = bytes.div_ceil(n as u64).max(1);
     let op = |sends: Vec<(usize, u64)>, receives: Vec<usize>| Op { compute_ns: 0, sends, receives };
     match collective {
         Collective::Ring => {
-            let step = |rank: usize| op(vec![((rank + 1) % n, part)], vec![(rank + n - 1) % n]);
-            (0..n).map(|rank| (0..2 * (n - 1)).map(|_| step(rank)).collect()).collect()
+            let slices = slices.clamp(1, part) as usize;
+            let slice = part.div_ceil(slices as u64);
+            (0..n)
+                .map(|rank| {
+                    let (next, before) = ((rank + 1) % n, (rank + n - 1) % n);
+                    // All of the own part at once, then every slice once it has come; those of the last step go nowhere.
+                    let mut ops = vec![op(vec![(next, slice); slices], vec![before])];
+                    let passed_on = (2 * (n - 1) - 1) * slices;
+                    ops.extend((0..passed_on).map(|_| op(vec![(next, slice)], vec![before])));
+                    ops.extend((1..slices).map(|_| op(vec![], vec![before])));
+                    ops
+                })
+                .collect()
         }
         Collective::AllToAll => {
             // All at once, each rank beginning with the next one, as grouped sends and receives do.
@@ -187,11 +206,14 @@ mod tests {
     fn every_message_sent_is_waited_for_and_none_blocks() {
         for (name, collective) in NAMES {
             for ranks in [2, 4, 8, 16] {
-                assert!(ends(&schedule(*collective, ranks, 1 << 20, 7)), "{name} of {ranks}");
+                for slices in [1, 4] {
+                    let program = schedule(*collective, ranks, 1 << 20, slices, 7);
+                    assert!(ends(&program), "{name} of {ranks} in {slices} slices");
+                }
             }
         }
         for collective in [Collective::Ring, Collective::Tree, Collective::AllToAll, Collective::Pipeline] {
-            assert!(ends(&schedule(collective, 5, 1000, 7)));
+            assert!(ends(&schedule(collective, 5, 1000, 3, 7)));
         }
     }
 }

@@ -25,6 +25,8 @@ const CE: u8 = 3;
 const DSCP_DATA: u8 = 26;
 const DSCP_CONTROL: u8 = 48;
 const DSCP_TRIMMED: u8 = 5;
+const MAC_CONTROL: u16 = 0x8808;
+const PRIORITY_PAUSE: u16 = 0x0101;
 const ROCE_PORT: u16 = 4791;
 const UET_PORT: u16 = 4793;
 const WRITE_FIRST: u8 = 0x06;
@@ -219,6 +221,31 @@ impl Frame {
     }
 }
 
+/// Reads a priority pause (IEEE 802.1Q, clause 36): for each class that it names, the quanta of 512 bits.
+pub(crate) fn read_pause(bytes: &[u8]) -> Option<[Option<u16>; 8]> {
+    let frame = bytes.get(12..34)?;
+    let word = |at: usize| u16::from_be_bytes([frame[at], frame[at + 1]]);
+    if word(0) != MAC_CONTROL || word(2) != PRIORITY_PAUSE {
+        return None;
+    }
+    Some(std::array::from_fn(|class| (word(4) >> class & 1 == 1).then(|| word(6 + 2 * class))))
+}
+
+/// Writes a priority pause of some classes, a bit each.
+pub(crate) fn write_pause(packet: &mut Packet, classes: u8, quanta: u16) {
+    let mut bytes = [0u8; 60];
+    bytes[..6].copy_from_slice(&[0x01, 0x80, 0xc2, 0, 0, 1]);
+    bytes[6] = 0x02;
+    bytes[12..14].copy_from_slice(&MAC_CONTROL.to_be_bytes());
+    bytes[14..16].copy_from_slice(&PRIORITY_PAUSE.to_be_bytes());
+    bytes[17] = classes;
+    for at in (18..34).step_by(2) {
+        bytes[at..at + 2].copy_from_slice(&quanta.to_be_bytes());
+    }
+    packet.fill(&bytes);
+    packet.wire_len = bytes.len();
+}
+
 /// Reads a frame back. None if it is neither protocol or cut off: a switch has spoilt it.
 pub(crate) fn read(bytes: &[u8], wire_len: usize) -> Option<Received> {
     let transport = bytes.get(UDP..BTH)?;
@@ -318,6 +345,17 @@ pub(crate) fn udp_src_port(local: u32, remote: u32) -> u16 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_pause_is_read_as_it_was_written() {
+        let mut packet = Packet::with_capacity(0);
+        write_pause(&mut packet, 0b1000, 0xffff);
+        let mut classes = [None; 8];
+        classes[3] = Some(0xffff);
+        assert_eq!(read_pause(packet.bytes()), Some(classes));
+        assert_eq!(read(packet.bytes(), packet.wire_len), None);
+        assert_eq!(read_pause(&packet.bytes()[..33]), None);
+    }
 
     #[test]
     fn what_is_written_is_read() {

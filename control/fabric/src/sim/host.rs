@@ -52,6 +52,8 @@ pub(crate) struct Opening {
     pub(crate) local: u32,
     pub(crate) remote: u32,
     pub(crate) job: u32,
+    /// The class of its data, by which it can be paused.
+    pub(crate) class: u8,
     pub(crate) rate_bps: u64,
 }
 
@@ -144,6 +146,8 @@ pub(crate) struct Host {
     active: Vec<usize>,
     turn: usize,
     pub(crate) busy_until_ns: u64,
+    /// By class, until when data of it has to wait.
+    paused_until_ns: [u64; 8],
     /// By job.
     pub(crate) counts: Vec<HostCounts>,
 }
@@ -160,7 +164,15 @@ impl Host {
             active: Vec::new(),
             turn: 0,
             busy_until_ns: 0,
+            paused_until_ns: [0; 8],
             counts: vec![HostCounts::default(); jobs],
+        }
+    }
+
+    /// Data of a class waits until a time.
+    pub(crate) fn pause(&mut self, class: usize, until_ns: u64) {
+        if let Some(paused) = self.paused_until_ns.get_mut(class) {
+            *paused = until_ns;
         }
     }
 
@@ -241,6 +253,12 @@ impl Host {
                 continue;
             }
             tried += 1;
+            let paused_until_ns = self.paused_until_ns[usize::from(sender.opening.class & 7)];
+            if paused_until_ns > now_ns {
+                sender.last_progress_ns = sender.last_progress_ns.max(now_ns);
+                wait_ns = wait_ns.min(paused_until_ns);
+                continue;
+            }
             let counts = &mut self.counts[sender.opening.job as usize];
             match sender.offer(now_ns, &self.config, counts) {
                 Next::Frame(frame) => return Next::Frame(frame),
@@ -635,8 +653,16 @@ mod tests {
 
     fn pair(transport: Transport) -> (Host, Host, usize) {
         let (mut a, mut b) = (Host::new(CONFIG, 1), Host::new(CONFIG, 1));
-        let opening =
-            Opening { transport, here: 1, there: 2, local: 10, remote: 20, job: 0, rate_bps: 1_000_000_000 };
+        let opening = Opening {
+            transport,
+            here: 1,
+            there: 2,
+            local: 10,
+            remote: 20,
+            job: 0,
+            class: 0,
+            rate_bps: 1_000_000_000,
+        };
         let sender = a.connect(opening);
         let back = Opening { here: 2, there: 1, local: 20, remote: 10, ..opening };
         b.listen(back, Target { job: 0, rank: 1, from: 0, lane: 0 });

@@ -1,6 +1,7 @@
 //! The time in which no fabric could beat a job, without simulating one: for each collective the largest bytes over
 //! rate among hosts and cuts, plus the latency of the longest chain of messages that wait for each other.
 //!
+//! Steps that are passed on slice by slice hide each other's latency, so there a path's counts once for a collective.
 //! Bytes are those on the wire with the headers that every packet has. Invariant: a bound, whatever the switches do.
 
 use super::collective::Op;
@@ -12,12 +13,18 @@ fn wire_bytes(bytes: u64, mtu_bytes: u32) -> u64 {
     bytes + bytes.div_ceil(u64::from(mtu_bytes)) * DATA_OVERHEAD_BYTES
 }
 
-/// A job's completion from its start, in ns.
-pub(crate) fn completion_ns(topology: &Topology, hosts: &[usize], program: &[Vec<Op>]) -> f64 {
+/// A job's completion from its start, in ns. `collectives`: how many one after the other, if each passes on what it has
+/// while the rest is under way; then only one path's latency of each is not hidden.
+pub(crate) fn completion_ns(
+    topology: &Topology,
+    hosts: &[usize],
+    program: &[Vec<Op>],
+    collectives: Option<usize>,
+) -> f64 {
     let n = hosts.len();
     let (mut sent, mut received) = (vec![0u64; n], vec![0u64; n]);
-    let leaves = topology.leaves.len();
-    let (mut up, mut down) = (vec![0u64; leaves], vec![0u64; leaves]);
+    let cuts = cuts(topology);
+    let mut crossing: Vec<[u64; 2]> = vec![[0; 2]; cuts.len()];
     let mut compute_ns = vec![0u64; n];
     for (rank, ops) in program.iter().enumerate() {
         for op in ops {
@@ -27,9 +34,12 @@ pub(crate) fn completion_ns(topology: &Topology, hosts: &[usize], program: &[Vec
                 sent[rank] += bytes;
                 received[to] += bytes;
                 let (from, to) = (topology.places[hosts[rank]].0, topology.places[hosts[to]].0);
-                if from != to {
-                    up[from] += bytes;
-                    down[to] += bytes;
+                for (cut, [out, into]) in cuts.iter().zip(&mut crossing) {
+                    match (cut.leaves[from], cut.leaves[to]) {
+                        (true, false) => *out += bytes,
+                        (false, true) => *into += bytes,
+                        (true, true) | (false, false) => {}
+                    }
                 }
             }
         }
@@ -39,13 +49,72 @@ pub(crate) fn completion_ns(topology: &Topology, hosts: &[usize], program: &[Vec
         let rate_bps = topology.host_rate_bps(hosts[rank]);
         ns(sent[rank].max(received[rank]), rate_bps) + compute_ns[rank] as f64
     });
-    let of_cuts = (0..leaves).map(|leaf| {
-        let cables = topology.ports[topology.leaves[leaf]].iter();
-        let uplinks = cables.filter(|(c, end)| !topology.is_host(topology.cables[*c].ends[1 - end].node));
-        let rate_bps: u64 = uplinks.map(|(cable, _)| topology.cables[*cable].rate_bps).sum();
-        if up[leaf].max(down[leaf]) == 0 { 0.0 } else { ns(up[leaf].max(down[leaf]), rate_bps) }
+    let of_cuts = cuts.iter().zip(&crossing).map(|(cut, [out, into])| match *out.max(into) {
+        0 => 0.0,
+        bytes => ns(bytes, cut.rate_bps),
     });
-    of_hosts.chain(of_cuts).fold(0.0, f64::max) + chain_ns(topology, hosts, program)
+    let latency_ns = match collectives {
+        None => chain_ns(topology, hosts, program),
+        Some(collectives) => {
+            // A ring: every rank to the next one.
+            let around = (0..n).map(|rank| path_latency_ns(topology, hosts[rank], hosts[(rank + 1) % n]));
+            collectives as f64 * around.fold(0.0, f64::max)
+        }
+    };
+    of_hosts.chain(of_cuts).fold(0.0, f64::max) + latency_ns
+}
+
+/// Some leaves, and the rate of all cables between them with what is below, and the rest.
+struct Cut {
+    leaves: Vec<bool>,
+    rate_bps: u64,
+}
+
+/// What is left together when all switches from a tier on are taken away, for every tier: single leaves, then pods.
+fn cuts(topology: &Topology) -> Vec<Cut> {
+    let nodes = topology.ports.len();
+    let mut tier = vec![usize::MAX; nodes];
+    let mut queue: std::collections::VecDeque<usize> = (0..topology.hosts()).collect();
+    (0..topology.hosts()).for_each(|host| tier[host] = 0);
+    while let Some(node) = queue.pop_front() {
+        for port in 0..topology.ports[node].len() {
+            let other = topology.peer(node, port).node;
+            if tier[other] == usize::MAX {
+                tier[other] = tier[node] + 1;
+                queue.push_back(other);
+            }
+        }
+    }
+    let top = tier.iter().copied().filter(|&tier| tier < usize::MAX).max().unwrap_or(0);
+    let mut cuts = Vec::new();
+    for below in 2..=top {
+        let mut part = vec![usize::MAX; nodes];
+        for first in topology.hosts()..nodes {
+            if tier[first] >= below || part[first] != usize::MAX {
+                continue;
+            }
+            let mut rate_bps = 0;
+            let mut together = vec![first];
+            part[first] = first;
+            while let Some(node) = together.pop() {
+                for port in 0..topology.ports[node].len() {
+                    let other = topology.peer(node, port).node;
+                    if topology.is_host(other) {
+                        continue;
+                    }
+                    if tier[other] >= below {
+                        rate_bps += topology.cables[topology.ports[node][port].0].rate_bps;
+                    } else if part[other] == usize::MAX {
+                        part[other] = first;
+                        together.push(other);
+                    }
+                }
+            }
+            let leaves = topology.leaves.iter().map(|&leaf| part[leaf] == first).collect();
+            cuts.push(Cut { leaves, rate_bps });
+        }
+    }
+    cuts
 }
 
 /// Latency alone: all messages of a byte, each waiting for what the schedule has it wait for.

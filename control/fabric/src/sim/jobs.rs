@@ -2,6 +2,8 @@
 //!
 //! Invariant: a job has at least two ranks, each on a host of the topology, no two of one job on the same host.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 use toml::Spanned;
 
@@ -14,7 +16,16 @@ use super::topology::Topology;
 #[derive(Clone, Debug)]
 pub struct Jobs {
     pub(crate) jobs: Vec<Job>,
+    /// Bits per second that a tenant may send into the fabric by one switch.
+    pub(crate) limits: BTreeMap<u16, u64>,
+    /// Weights of the queues that jobs wait in, by number.
+    pub(crate) weights: Vec<u8>,
 }
+
+/// Meters of `pipelines/ai_fabric/isolation.p4`.
+const LIMITED_TENANTS: u16 = 4_096;
+/// Queues of a port for jobs; those above are for trimmed packets and for control.
+const JOB_QUEUES: usize = 6;
 
 /// A job.
 #[derive(Clone, Debug)]
@@ -23,6 +34,9 @@ pub(crate) struct Job {
     /// Its number in the switches' tables; not 0.
     pub(crate) id: u16,
     pub(crate) tenant: u16,
+    pub(crate) weight: u8,
+    /// Where its packets wait: tenants do not wait behind each other while there are queues.
+    pub(crate) queue: u8,
     pub(crate) placement: Placement,
     pub(crate) ranks: usize,
     pub(crate) phases: Vec<(Collective, u64)>,
@@ -30,6 +44,7 @@ pub(crate) struct Job {
     pub(crate) compute_ns: u64,
     pub(crate) start_ns: u64,
     pub(crate) queue_pairs: usize,
+    pub(crate) slices: Option<u64>,
     pub(crate) striping: Striping,
     pub(crate) transport: Option<Transport>,
 }
@@ -59,6 +74,15 @@ pub(crate) enum Placement {
 #[serde(deny_unknown_fields)]
 struct File {
     jobs: Vec<Spanned<JobSpec>>,
+    #[serde(default)]
+    tenants: Vec<Spanned<TenantSpec>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TenantSpec {
+    tenant: u16,
+    limit_gbps: f64,
 }
 
 #[derive(Deserialize)]
@@ -84,6 +108,8 @@ struct JobSpec {
     striping: Option<Spanned<String>>,
     transport: Option<Spanned<String>>,
     tenant: Option<u16>,
+    weight: Option<Spanned<u64>>,
+    slices: Option<Spanned<u64>>,
 }
 
 #[derive(Deserialize)]
@@ -128,7 +154,27 @@ impl Jobs {
             }
             jobs.push(job);
         }
-        Ok(Jobs { jobs })
+        let mut limits = BTreeMap::new();
+        for spec in &parsed.tenants {
+            let TenantSpec { tenant, limit_gbps } = *spec.get_ref();
+            if !jobs.iter().any(|job| job.tenant == tenant) {
+                return Err(source.wrong(spec.span().start, format!("tenant {tenant} has no job")));
+            }
+            if tenant >= LIMITED_TENANTS {
+                let message =
+                    format!("tenant {tenant}: those with a limit have numbers below {LIMITED_TENANTS}");
+                return Err(source.wrong(spec.span().start, message));
+            }
+            if !(limit_gbps.is_finite() && (0.001..=100_000.0).contains(&limit_gbps)) {
+                let message = format!("tenant {tenant}: limit_gbps is from 0.001 to 100000");
+                return Err(source.wrong(spec.span().start, message));
+            }
+            if limits.insert(tenant, (limit_gbps * 1e9) as u64).is_some() {
+                return Err(source.wrong(spec.span().start, format!("tenant {tenant} is there twice")));
+            }
+        }
+        let weights = queues(&mut jobs);
+        Ok(Jobs { jobs, limits, weights })
     }
 
     /// Puts ranks on hosts: by job, the host of each rank.
@@ -176,15 +222,54 @@ impl Jobs {
     }
 }
 
+/// Gives every tenant, and every weight of a tenant's, a queue while there are any, then goes round; the queues' weights.
+fn queues(jobs: &mut [Job]) -> Vec<u8> {
+    let mut classes: Vec<(u16, u8)> = Vec::new();
+    let mut weights: Vec<u8> = Vec::new();
+    for job in jobs {
+        let class = (job.tenant, job.weight);
+        let known = classes.iter().position(|known| *known == class);
+        let number = known.unwrap_or_else(|| {
+            classes.push(class);
+            classes.len() - 1
+        });
+        let queue = number % JOB_QUEUES;
+        job.queue = queue as u8;
+        match weights.get_mut(queue) {
+            Some(weight) => *weight = job.weight.max(*weight),
+            None => weights.push(job.weight),
+        }
+    }
+    weights
+}
+
+/// Slices of a ring's part if nothing else is said, and the least that one is worth while.
+const SLICES: u64 = 4;
+const SLICE_BYTES_MIN: u64 = 65_536;
+
 impl Job {
+    /// Into how many slices a ring over so many bytes cuts what a rank passes on.
+    fn slices(&self, bytes: u64) -> u64 {
+        let part = bytes / self.ranks.max(1) as u64;
+        self.slices.unwrap_or_else(|| SLICES.min(part / SLICE_BYTES_MIN).max(1))
+    }
+
+    /// Whether it passes on what it has while the rest is under way, so that steps hide each other's latency.
+    pub(crate) fn is_sliced(&self) -> bool {
+        let is_sliced = |&(collective, bytes): &(Collective, u64)| {
+            collective == Collective::Ring && self.slices(bytes) > 1
+        };
+        self.phases.iter().any(is_sliced)
+    }
+
     /// What every rank does, in order, all iterations.
     pub(crate) fn program(&self, seed: u64) -> Vec<Vec<Op>> {
         let mut program = vec![Vec::new(); self.ranks];
         for iteration in 0..self.iterations {
             for (phase, (collective, bytes)) in self.phases.iter().enumerate() {
                 let salt = seed ^ (iteration as u64) << 32 ^ (phase as u64) << 16 ^ u64::from(self.id);
-                for (all, mut ops) in program.iter_mut().zip(schedule(*collective, self.ranks, *bytes, salt))
-                {
+                let schedule = schedule(*collective, self.ranks, *bytes, self.slices(*bytes), salt);
+                for (all, mut ops) in program.iter_mut().zip(schedule) {
                     if phase == 0
                         && let Some(first) = ops.first_mut()
                     {
@@ -289,6 +374,18 @@ fn job(
             return wrong(at.span().start, format!("transport is auto, roce or uet, not `{other}`"));
         }
     };
+    let weight = match &spec.weight {
+        None => 1,
+        Some(at) => match u8::try_from(*at.get_ref()) {
+            Ok(weight @ 1..) => weight,
+            Ok(0) | Err(_) => return wrong(at.span().start, "a weight is from 1 to 255".into()),
+        },
+    };
+    if let Some(slices) = &spec.slices
+        && !(1..=64).contains(slices.get_ref())
+    {
+        return wrong(slices.span().start, "slices are from 1 to 64".into());
+    }
     let striping = match spec.striping.as_ref().map(|s| (s, s.get_ref().as_str())) {
         None | Some((_, "split")) => Striping::Split,
         Some((_, "turns")) => Striping::Turns,
@@ -300,6 +397,8 @@ fn job(
         name: name.clone(),
         id: index as u16 + 1,
         tenant: spec.tenant.unwrap_or(index as u16 + 1),
+        weight,
+        queue: 0,
         placement,
         ranks,
         phases,
@@ -307,6 +406,7 @@ fn job(
         compute_ns: (spec.compute_us * 1e3) as u64,
         start_ns: (spec.start_us * 1e3) as u64,
         queue_pairs: spec.queue_pairs,
+        slices: spec.slices.as_ref().map(|slices| *slices.get_ref()),
         striping,
         transport,
     })

@@ -2,10 +2,8 @@
 //!
 //! Invariant: only the first hop is pinned; where a fabric has more choices further on, they are left to the hash.
 
-use std::collections::HashMap;
-
-use super::tables::group;
-use super::topology::{NodeIndex, Topology};
+use super::topology::Topology;
+use super::ways::{Ways, group};
 
 /// Orders in which heavy flows are tried, and times that each is moved.
 const ORDERS: usize = 64;
@@ -28,20 +26,21 @@ struct Choice {
 }
 
 /// The member for each flow, among those that are left while only some cables work.
-pub(crate) fn pin(topology: &Topology, flows: &[Flow], works: &dyn Fn(usize) -> bool) -> Vec<usize> {
-    let mut distances: HashMap<NodeIndex, [Vec<Option<u32>>; 2]> = HashMap::new();
+pub(crate) fn pin(
+    topology: &Topology,
+    flows: &[Flow],
+    ways: &[Ways],
+    works: &dyn Fn(usize) -> bool,
+) -> Vec<usize> {
     let leaf_of = |host: usize| topology.leaves[topology.places[host].0];
     let mut choices: Vec<Vec<Choice>> = Vec::new();
     for flow in flows {
         let (from, to) = (leaf_of(flow.src), leaf_of(flow.dst));
-        let [built, now] = distances
-            .entry(to)
-            .or_insert_with(|| [topology.distances(to, &|_| true), topology.distances(to, works)]);
         if from == to {
             choices.push(Vec::new());
             continue;
         }
-        let group = group(topology, from, built, now, works);
+        let group = group(topology, from, &ways[topology.places[flow.dst].0], works);
         let living = group.ports.iter().enumerate().filter(|(member, _)| group.alive >> member & 1 == 1);
         let links = living.map(|(member, &port)| {
             let (up, _) = topology.ports[from][port];
@@ -61,7 +60,7 @@ pub(crate) fn pin(topology: &Topology, flows: &[Flow], works: &dyn Fn(usize) -> 
     for _ in 0..ORDERS {
         let mut order = heavy.clone();
         random.shuffle(&mut order);
-        let mut loads = Loads::new(topology.cables.len(), flows.len());
+        let mut loads = Loads::new(topology, flows.len());
         for _ in 0..ROUNDS {
             for &flow in &order {
                 loads.place(flow, flows[flow].bytes, &choices[flow]);
@@ -72,7 +71,7 @@ pub(crate) fn pin(topology: &Topology, flows: &[Flow], works: &dyn Fn(usize) -> 
             best = Some((worst, loads));
         }
     }
-    let mut loads = best.map_or_else(|| Loads::new(topology.cables.len(), flows.len()), |(_, loads)| loads);
+    let mut loads = best.map_or_else(|| Loads::new(topology, flows.len()), |(_, loads)| loads);
     for _ in 0..ROUNDS {
         for &flow in &light {
             loads.place(flow, flows[flow].bytes, &choices[flow]);
@@ -82,16 +81,26 @@ pub(crate) fn pin(topology: &Topology, flows: &[Flow], works: &dyn Fn(usize) -> 
     loads.choice.into_iter().enumerate().map(|chosen| member(chosen).unwrap_or(0)).collect()
 }
 
-/// Loads by cable, up and down it, and the choice of each flow that has been placed.
+/// Loads by cable, up and down it, in the time that its rate takes for them, and the choice of each flow that has been
+/// placed.
 struct Loads {
     up: Vec<u64>,
     down: Vec<u64>,
+    /// Picoseconds of a byte, by cable.
+    byte_ps: Vec<u64>,
     choice: Vec<Option<usize>>,
 }
 
 impl Loads {
-    fn new(cables: usize, flows: usize) -> Self {
-        Self { up: vec![0; cables], down: vec![0; cables], choice: vec![None; flows] }
+    fn new(topology: &Topology, flows: usize) -> Self {
+        let cables = topology.cables.len();
+        let byte_ps = topology.cables.iter().map(|cable| 8_000_000_000_000 / cable.rate_bps.max(1));
+        Self {
+            up: vec![0; cables],
+            down: vec![0; cables],
+            byte_ps: byte_ps.collect(),
+            choice: vec![None; flows],
+        }
     }
 
     /// Moves a flow to where it adds least to the sum of the squares of all loads.
@@ -100,18 +109,24 @@ impl Loads {
             return;
         }
         if let Some(Choice { up, down, .. }) = self.choice[flow].map(|choice| links[choice]) {
-            self.up[up] = self.up[up].saturating_sub(bytes);
+            self.up[up] = self.up[up].saturating_sub(bytes.saturating_mul(self.byte_ps[up]));
             if let Some(down) = down {
-                self.down[down] = self.down[down].saturating_sub(bytes);
+                self.down[down] = self.down[down].saturating_sub(bytes.saturating_mul(self.byte_ps[down]));
             }
         }
-        let cost = |&Choice { up, down, .. }: &Choice| self.up[up] + down.map_or(0, |down| self.down[down]);
+        // With the flow there, so that a slow cable is not taken for an empty one.
+        let byte_ps = &self.byte_ps;
+        let with = |load: u64, cable: usize| load.saturating_add(bytes.saturating_mul(byte_ps[cable]));
+        let cost = |&Choice { up, down, .. }: &Choice| {
+            let down = down.map_or(0, |down| with(self.down[down], down));
+            with(self.up[up], up).saturating_add(down)
+        };
         let turned = |i: usize| (i + flow) % links.len();
         let best = turned((0..links.len()).min_by_key(|&i| cost(&links[turned(i)])).unwrap_or(0));
         let Choice { up, down, .. } = links[best];
-        self.up[up] += bytes;
+        self.up[up] = with(self.up[up], up);
         if let Some(down) = down {
-            self.down[down] += bytes;
+            self.down[down] = with(self.down[down], down);
         }
         self.choice[flow] = Some(best);
     }

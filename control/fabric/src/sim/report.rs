@@ -32,12 +32,20 @@ pub struct Report {
     pub unreadable: u64,
     /// Times that a flow took another path without loss of order.
     pub reroutes: u64,
-    /// Most bytes that waited in one queue.
+    /// Pause frames that switches took.
+    pub pauses: u64,
+    /// Packets that were refused because they were for a job of others.
+    pub violations: u64,
+    /// Most packets that waited in one queue.
     pub queue_packets_max: u64,
     /// Packets that switches sent.
     pub packet_hops: u64,
     /// Energy of all cables over the payload that arrived.
     pub pj_per_delivered_bit: f64,
+    /// Time between two samples.
+    pub sample_ns: u64,
+    /// At the end of each sample, what of each job's payload had arrived by then, in bytes.
+    pub samples: Vec<Vec<u64>>,
 }
 
 /// How a job fared.
@@ -63,6 +71,10 @@ pub struct JobReport {
     pub straggler: Option<(usize, u64)>,
     /// The host of that rank.
     pub straggler_host: Option<String>,
+    /// Ranks that were last in a step for which somebody waited, the most frequent ones first: host and how often.
+    pub stragglers: Vec<(String, u64)>,
+    /// Part of its time in which its payload arrived; the rest it computed or waited. As fine as the samples are.
+    pub busy: f64,
     /// Packets sent again.
     pub retransmitted: u64,
     /// Time-outs.
@@ -75,6 +87,29 @@ pub struct JobReport {
     pub reordered: u64,
     /// Congestion notifications received.
     pub notified: u64,
+    /// What the switches counted of it.
+    pub switches: JobCounts,
+}
+
+/// What the program of all switches counted of a job, together.
+#[derive(Clone, Copy, Debug, Default, Serialize)]
+pub struct JobCounts {
+    /// Packets and bytes, once at every switch that they went through and knows the job.
+    pub packets: u64,
+    /// Bytes on the wire.
+    pub bytes: u64,
+    /// Last packets of messages.
+    pub messages: u64,
+    /// Packets whose number was not beyond the one before, where they came down to their host.
+    pub went_back: u64,
+    /// Packets marked.
+    pub marked: u64,
+    /// Packets trimmed.
+    pub trimmed: u64,
+    /// Packets that had to wait in a queue that a neighbour had paused.
+    pub waited_for_pause: u64,
+    /// Packets for which the watchdog let a queue go on.
+    pub freed: u64,
 }
 
 /// One direction of a cable.

@@ -7,26 +7,29 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, HashMap, VecDeque};
 use std::sync::Arc;
 
-use heddle_engine::{Config, PortConfig, QueueConfig, Rate, Switch};
+use heddle_engine::{Config, PortConfig, QueueConfig, Rate, Switch, Weights};
 use heddle_exec::Executor;
 use heddle_packet::{Packet, PortId};
 use heddle_state::{State, Update};
 
 use super::collective::Op;
 use super::frame;
-use super::host::{Host, HostConfig, HostCounts, Next, Opening, Target};
-use super::ideal;
+use super::host::{Host, HostConfig, Next, Opening, Target};
 use super::jobs::{Jobs, Striping};
 use super::outlet::Outlet;
 use super::placement::{Flow, pin};
 use super::policy::{Policy, Transport};
-use super::report::{JobReport, LinkReport, Report};
-use super::tables::{Pin, Plan, number};
+use super::report::Report;
+use super::samples::Samples;
+use super::tables::{Pin, Plan, number, pause_ns};
 use super::topology::{End, NodeIndex, Topology};
+use super::ways::Ways;
 use crate::simulation::RunError;
 
 /// Bytes on a wire that are not in a frame: preamble, frame check sequence, gap.
 const WIRE_OVERHEAD_BYTES: u64 = 24;
+/// Time from one pause frame of a storm to the next.
+const STORM_NS: u64 = 20_000;
 /// Queues of a port.
 const QUEUES: usize = 8;
 
@@ -46,13 +49,27 @@ pub struct Run<'r> {
     pub limit_ns: u64,
 }
 
+mod tally;
+
 #[derive(Debug)]
 enum Event {
-    Arrive { cable: usize, at: End, packet: Packet },
+    Arrive {
+        cable: usize,
+        at: End,
+        packet: Packet,
+    },
     StepSwitch(usize),
     WakeHost(usize),
-    Computed { job: usize, rank: usize },
+    Computed {
+        job: usize,
+        rank: usize,
+    },
     Fail(usize),
+    /// A host pauses its switch, and again until then.
+    Pause {
+        host: usize,
+        until_ns: u64,
+    },
     Detect(usize),
     Reroute,
 }
@@ -125,6 +142,7 @@ struct Simulation<'r> {
     placed: Vec<Vec<usize>>,
     flows: Vec<Flow>,
     pins: Vec<Pin>,
+    ways: Vec<Ways>,
     now_ns: u64,
     sequence: u64,
     heap: BinaryHeap<Reverse<(u64, u64, usize)>>,
@@ -140,6 +158,7 @@ struct Simulation<'r> {
     cable_bytes: Vec<[u64; 2]>,
     lost_on_cables: u64,
     unreadable: u64,
+    samples: Samples,
     random: fastrand::Rng,
     spare: Vec<Packet>,
     sent: Vec<(usize, Packet)>,
@@ -154,7 +173,7 @@ pub fn run(run: &Run<'_>) -> Result<Report, RunError> {
     let mut simulation = Simulation::new(run)?;
     while simulation.jobs.iter().any(|job| job.finished_ns.is_none()) {
         if !simulation.advance()? || simulation.now_ns > run.limit_ns {
-            return Err(RunError::Unfinished { limit_ns: simulation.now_ns.min(run.limit_ns) });
+            return Err(RunError::Scenario(simulation.waiting()));
         }
     }
     Ok(simulation.report())
@@ -166,13 +185,15 @@ impl<'r> Simulation<'r> {
         let mut random = fastrand::Rng::with_seed(run.seed);
         let placed = run.jobs.place(topology, &mut random);
         let spec = topology.host;
+        // A queue that shares its port drains the slower.
+        let queues = run.jobs.weights.len().max(1) as u64;
         let config = HostConfig {
             mtu_bytes: spec.mtu_bytes,
             window_packets: (spec.window_kb * 1_000 / u64::from(spec.mtu_bytes)).max(1),
             ack_every: spec.ack_every,
             timeout_ns: spec.timeout_us * 1_000,
             cnp_ns: spec.cnp_us * 1_000,
-            reorder_ns: 10_000 + 2 * topology.queue_drain_ns(topology.switch.trims_or_holds_bytes()),
+            reorder_ns: 10_000 + 2 * queues * topology.queue_drain_ns(topology.switch.trims_or_holds_bytes()),
         };
         let jobs = run.jobs.jobs.len();
         let mut simulation = Simulation {
@@ -180,6 +201,7 @@ impl<'r> Simulation<'r> {
             placed,
             flows: Vec::new(),
             pins: Vec::new(),
+            ways: Ways::all(topology, &|_| true),
             now_ns: 0,
             sequence: 0,
             heap: BinaryHeap::new(),
@@ -194,6 +216,7 @@ impl<'r> Simulation<'r> {
             cable_bytes: vec![[0; 2]; topology.cables.len()],
             lost_on_cables: 0,
             unreadable: 0,
+            samples: Samples::new(),
             random,
             spare: Vec::new(),
             sent: Vec::new(),
@@ -208,6 +231,11 @@ impl<'r> Simulation<'r> {
             simulation.nodes.push(Node::new(topology, node, run, state)?);
         }
         for (index, failure) in topology.failures.iter().enumerate() {
+            if let Some((host, for_ns)) = failure.storm {
+                let until_ns = failure.at_ns.saturating_add(for_ns);
+                simulation.schedule(failure.at_ns, Event::Pause { host, until_ns });
+                continue;
+            }
             let detected_ns = failure.at_ns + failure.detect_ns;
             simulation.schedule(failure.at_ns, Event::Fail(index));
             simulation.schedule(detected_ns, Event::Detect(index));
@@ -229,6 +257,7 @@ impl<'r> Simulation<'r> {
             policy: self.run.policy,
             seed: self.run.seed,
             pins: &self.pins,
+            ways: &self.ways,
         }
     }
 
@@ -267,6 +296,7 @@ impl<'r> Simulation<'r> {
                         local,
                         remote,
                         job: index as u32,
+                        class: job.queue,
                         rate_bps: topology.host_rate_bps(src),
                     };
                     let sender = self.hosts[src].connect(opening);
@@ -308,10 +338,29 @@ impl<'r> Simulation<'r> {
 
     /// Puts every flow on a path among those that are left.
     fn pin(&mut self) {
-        let members = pin(self.run.topology, &self.flows, &|cable| self.cable_works[cable]);
+        let works = |cable: usize| self.cable_works[cable];
+        let members = pin(self.run.topology, &self.flows, &self.ways, &works);
         for (pin, member) in self.pins.iter_mut().zip(members) {
             pin.member = member;
         }
+    }
+
+    /// Which job is not done, and who waits for whom.
+    fn waiting(&self) -> String {
+        let name = |host: usize| self.run.topology.host_name(host);
+        let after_us = self.now_ns.min(self.run.limit_ns) / 1_000;
+        let mut left = self.jobs.iter().enumerate().filter(|(_, job)| job.finished_ns.is_none());
+        let Some((index, job)) = left.next() else { return "all jobs are done".to_owned() };
+        let spec = &self.run.jobs.jobs[index];
+        let told = format!("job `{}` is not done after {after_us} us of virtual time", spec.name);
+        let stuck = job.ranks.iter().find_map(|rank| {
+            let op = rank.ops.get(rank.at)?;
+            let has = |from: &usize| rank.received.get(from).is_some_and(|of| of.has_next(spec.striping));
+            op.receives.iter().find(|from| !has(from)).map(|from| (rank, *from))
+        });
+        let Some((rank, from)) = stuck else { return told };
+        let (host, from) = (name(rank.host), name(self.placed[index][from]));
+        format!("{told}: `{host}` waits in step {} of {} for `{from}`", rank.at + 1, rank.ops.len())
     }
 
     /// Takes a rank through its steps as far as it gets.
@@ -425,6 +474,12 @@ impl<'r> Simulation<'r> {
     /// One event. False if there is none.
     fn advance(&mut self) -> Result<bool, RunError> {
         let Some(Reverse((time_ns, _, slot))) = self.heap.pop() else { return Ok(false) };
+        if time_ns >= self.samples.due_ns() {
+            let of_job =
+                |job: usize| -> u64 { self.hosts.iter().map(|host| host.counts[job].payload_bytes).sum() };
+            let arrived: Vec<u64> = (0..self.jobs.len()).map(of_job).collect();
+            self.samples.take(time_ns, &arrived);
+        }
         self.now_ns = time_ns;
         self.free.push(slot);
         match self.events[slot].take() {
@@ -440,6 +495,15 @@ impl<'r> Simulation<'r> {
             Some(Event::Fail(failure)) => {
                 for &cable in &self.run.topology.failures[failure].cables {
                     self.cable_works[cable] = false;
+                }
+            }
+            Some(Event::Pause { host, until_ns }) => {
+                let mut packet = self.spare.pop().unwrap_or_else(|| Packet::with_capacity(0));
+                frame::write_pause(&mut packet, 0x3f, u16::MAX);
+                // Pauses go between what is being sent and what is next; a frame this short is taken to fit in.
+                self.put(End { node: host, port: 0 }, packet);
+                if self.now_ns + STORM_NS < until_ns {
+                    self.schedule(self.now_ns + STORM_NS, Event::Pause { host, until_ns });
                 }
             }
             Some(Event::Detect(failure)) => self.detect(failure),
@@ -461,6 +525,7 @@ impl<'r> Simulation<'r> {
 
     fn reroute(&mut self) -> Result<(), RunError> {
         let topology = self.run.topology;
+        self.ways = Ways::all(topology, &|cable| self.cable_works[cable]);
         self.pin();
         let works = |cable: usize| self.cable_works[cable];
         for node in topology.hosts()..topology.ports.len() {
@@ -487,6 +552,17 @@ impl<'r> Simulation<'r> {
             packet.ingress_port = PortId(number(at.port) as u32);
             self.nodes[node].switch.inject_packet(packet);
             self.step_switch(node);
+            return;
+        }
+        if let Some(classes) = frame::read_pause(packet.bytes()) {
+            self.spare.push(packet);
+            let rate_bps = self.run.topology.host_rate_bps(at.node);
+            for (class, quanta) in classes.into_iter().enumerate() {
+                if let Some(quanta) = quanta {
+                    self.hosts[at.node].pause(class, self.now_ns + pause_ns(rate_bps, quanta));
+                }
+            }
+            self.wake_host(at.node, self.now_ns);
             return;
         }
         let received = frame::read(packet.bytes(), packet.wire_len);
@@ -555,121 +631,6 @@ impl<'r> Simulation<'r> {
             self.wake_switch(index, due_ns.max(self.now_ns + 1));
         }
     }
-
-    fn report(&mut self) -> Report {
-        let topology = self.run.topology;
-        let completion_ns = self.jobs.iter().filter_map(|job| job.finished_ns).max().unwrap_or(0);
-        let mut links = Vec::new();
-        // By leaf: what each of its links to other switches sent, and what each brought, over its rate.
-        let mut beside: BTreeMap<(NodeIndex, bool), Vec<f64>> = BTreeMap::new();
-        let mut picojoules = 0.0;
-        for (cable, bytes) in topology.cables.iter().zip(&self.cable_bytes) {
-            for (end, &sent) in bytes.iter().enumerate() {
-                picojoules += (8 * sent) as f64 * cable.medium.pj_per_bit;
-                let (from, to) = (cable.ends[end].node, cable.ends[1 - end].node);
-                if topology.is_host(from) || topology.is_host(to) {
-                    continue;
-                }
-                let load = sent as f64 / cable.rate_bps as f64;
-                for (leaf, sends) in [(from, true), (to, false)] {
-                    if topology.leaves.contains(&leaf) {
-                        beside.entry((leaf, sends)).or_default().push(load);
-                    }
-                }
-                links.push(LinkReport {
-                    from: topology.node_name(from).to_owned(),
-                    to: topology.node_name(to).to_owned(),
-                    bytes: sent,
-                    utilisation: 8e9 * sent as f64 / cable.rate_bps as f64 / completion_ns.max(1) as f64,
-                });
-            }
-        }
-        let worst = |sends: bool| {
-            let groups = beside.iter().filter(|((_, of), _)| *of == sends).map(|(_, loads)| loads);
-            groups.map(|loads| worst_over_mean(loads)).fold(1.0, f64::max)
-        };
-        let (imbalance, imbalance_down) = (worst(true), worst(false));
-        let jobs: Vec<JobReport> = (0..self.jobs.len()).map(|job| self.job_report(job)).collect();
-        let mut drops: BTreeMap<String, u64> = BTreeMap::new();
-        let (mut packet_hops, mut queue_packets_max, mut reroutes) = (0, 0, 0);
-        let program = self.run.executor.program();
-        let counter =
-            program.counters.iter().find(|(_, c)| c.control.name.ends_with("reroutes")).map(|(id, _)| id);
-        for node in &self.nodes {
-            let stats = node.switch.stats();
-            packet_hops += stats.transmitted;
-            for (reason, count) in stats.drops.iter().filter(|(_, count)| *count > 0) {
-                *drops.entry(reason.to_string()).or_default() += count;
-            }
-            let queues = stats.ports.iter().flat_map(|port| &port.queues);
-            queue_packets_max =
-                queues.map(|queue| queue.high_water_packets).fold(queue_packets_max, u64::max);
-            if let Some(counter) = counter {
-                reroutes += node.switch.state().counter(counter, 0).map_or(0, |value| value.packets);
-            }
-        }
-        let payload: u64 = jobs.iter().map(|job| job.payload_bytes).sum();
-        let n = jobs.len().max(1) as f64;
-        Report {
-            policy: self.run.policy.name(),
-            seed: self.run.seed,
-            mean_jct_ns: jobs.iter().map(|job| job.completion_ns as f64).sum::<f64>() / n,
-            ideal_jct_ns: jobs.iter().map(|job| job.ideal_ns).sum::<f64>() / n,
-            completion_ns,
-            jobs,
-            links,
-            imbalance,
-            imbalance_down,
-            drops,
-            lost_on_cables: self.lost_on_cables,
-            unreadable: self.unreadable,
-            reroutes,
-            queue_packets_max,
-            packet_hops,
-            pj_per_delivered_bit: picojoules / (8 * payload.max(1)) as f64,
-        }
-    }
-
-    fn job_report(&mut self, index: usize) -> JobReport {
-        let spec = &self.run.jobs.jobs[index];
-        let state = &mut self.jobs[index];
-        state.message_ns.sort_unstable();
-        let messages = state.message_ns.len();
-        let sum: u64 = state.message_ns.iter().sum();
-        let total = |of: fn(&HostCounts) -> u64| self.hosts.iter().map(|host| of(&host.counts[index])).sum();
-        let straggler =
-            state.stragglers.iter().enumerate().max_by_key(|(rank, count)| (**count, Reverse(*rank)));
-        let straggler = straggler.filter(|(_, count)| **count > 0).map(|(rank, count)| (rank, *count));
-        let program: Vec<Vec<Op>> = state.ranks.iter().map(|rank| rank.ops.clone()).collect();
-        JobReport {
-            name: spec.name.clone(),
-            transport: state.transport.name(),
-            completion_ns: state.finished_ns.unwrap_or(0).saturating_sub(spec.start_ns),
-            ideal_ns: ideal::completion_ns(self.run.topology, &self.placed[index], &program),
-            payload_bytes: total(|counts| counts.payload_bytes),
-            messages: messages as u64,
-            message_mean_ns: sum as f64 / messages.max(1) as f64,
-            message_p99_ns: state.message_ns.get(messages * 99 / 100).copied().unwrap_or(0),
-            straggler,
-            straggler_host: straggler.map(|(rank, _)| {
-                let host = self.placed[index][rank];
-                self.run.topology.host_name(host).to_owned()
-            }),
-            retransmitted: total(|counts| counts.retransmitted),
-            timeouts: total(|counts| counts.timeouts),
-            marked: total(|counts| counts.marked),
-            trimmed: total(|counts| counts.trimmed),
-            reordered: total(|counts| counts.reordered),
-            notified: total(|counts| counts.notified),
-        }
-    }
-}
-
-/// 1 if all are alike, or nothing.
-fn worst_over_mean(loads: &[f64]) -> f64 {
-    let mean = loads.iter().sum::<f64>() / loads.len().max(1) as f64;
-    let worst = loads.iter().copied().fold(0.0, f64::max);
-    if mean > 0.0 { worst / mean } else { 1.0 }
 }
 
 impl Node {
@@ -681,12 +642,17 @@ impl Node {
             let id = PortId(number(port) as u32);
             let queue = QueueConfig {
                 depth_packets: usize::MAX,
-                depth_bytes: Some(topology.switch.queue_kb * 1_000),
+                // Where neighbours pause each other, what came by each port is what is bounded.
+                depth_bytes: match topology.switch.pause_buffer_kb {
+                    0 => Some(topology.switch.queue_kb * 1_000),
+                    _ => None,
+                },
                 rate: None,
             };
             let rate = Rate::bits_per_second(topology.cables[cable].rate_bps);
             let overhead_bytes = WIRE_OVERHEAD_BYTES as u32;
-            config.ports.push((id, PortConfig { queues: QUEUES, queue, rate, overhead_bytes }));
+            let weights = Weights::lowest(&run.jobs.weights);
+            config.ports.push((id, PortConfig { queues: QUEUES, queue, weights, rate, overhead_bytes }));
             ports.push(outlet.port(port, id));
         }
         let switch = Switch::new(config, Arc::clone(&run.executor), Arc::new(state), ports)?;

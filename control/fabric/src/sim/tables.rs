@@ -8,13 +8,14 @@ use std::net::Ipv4Addr;
 
 use heddle_ir::Program;
 use heddle_runtime::file::{self, FileError};
-use heddle_state::Update;
+use heddle_state::{MeterConfig, Update};
 use serde_json::{Value, json};
 
 use super::frame::mac_text;
 use super::jobs::Jobs;
 use super::policy::Policy;
 use super::topology::{NodeIndex, Topology};
+use super::ways::{Group, Ways, group};
 
 /// A flow that the controller has pinned: its ends and queue pair, and the member of the group.
 #[derive(Clone, Copy, Debug)]
@@ -34,42 +35,22 @@ pub(crate) struct Plan<'p> {
     pub(crate) policy: Policy,
     pub(crate) seed: u64,
     pub(crate) pins: &'p [Pin],
+    /// By leaf.
+    pub(crate) ways: &'p [Ways],
+}
+
+/// Clone sessions of pause frames, as `pipelines/ai_fabric/pause.p4` has them, and the queue that they leave by.
+const PAUSE_SESSION: usize = 1_024;
+const CONTROL_QUEUE: usize = 7;
+
+/// How long a pause lasts: quanta of 512 bits.
+pub(crate) fn pause_ns(rate_bps: u64, quanta: u16) -> u64 {
+    u64::from(quanta) * 512 * 1_000_000_000 / rate_bps.max(1)
 }
 
 /// Port numbers of a switch by their positions are one more, so that no port has number 0.
 pub(crate) fn number(port: usize) -> usize {
     port + 1
-}
-
-/// The ports of a switch that are on a shortest way to a leaf, with those that must not be used left out of the mask.
-pub(crate) struct Group {
-    pub(crate) ports: Vec<usize>,
-    pub(crate) alive: u64,
-}
-
-/// Members follow the fabric as built; whether they are alive follows the cables that work.
-pub(crate) fn group(
-    topology: &Topology,
-    node: NodeIndex,
-    built: &[Option<u32>],
-    now: &[Option<u32>],
-    works: &dyn Fn(usize) -> bool,
-) -> Group {
-    let closer = |distances: &[Option<u32>], from: Option<u32>, to: NodeIndex| matches!((from, distances[to]), (Some(from), Some(to)) if to < from);
-    let ports = topology.ports[node].iter().enumerate().filter(|(_, (cable, end))| {
-        let other = topology.cables[*cable].ends[1 - end].node;
-        !topology.is_host(other) && closer(built, built[node], other)
-    });
-    let ports: Vec<usize> = ports.map(|(port, _)| port).take(64).collect();
-    let mut alive = 0;
-    for (member, &port) in ports.iter().enumerate() {
-        let (cable, end) = topology.ports[node][port];
-        let other = topology.cables[cable].ends[1 - end].node;
-        if works(cable) && closer(now, built[node], other) {
-            alive |= 1 << member;
-        }
-    }
-    Group { ports, alive }
 }
 
 impl Plan<'_> {
@@ -84,15 +65,16 @@ impl Plan<'_> {
         // The chance grows to about a fifth where marking becomes certain.
         let shift = (range_bytes as f64 / 13_107.0).log2().max(0.0).round() as u64;
         // A packet waits at most twice between leaves, and once more before its host, which is no matter of paths.
+        let queues = self.jobs.weights.len().max(1) as u64;
         let cables_ns: u64 = self.topology.cables.iter().map(|cable| cable.delay_ns).max().unwrap_or(0);
         let longest_us =
-            (2 * self.topology.queue_drain_ns(switch.queue_kb * 1_000) + 8 * cables_ns) / 1_000 + 10;
+            (2 * queues * self.topology.queue_drain_ns(switch.queue_kb * 1_000) + 8 * cables_ns) / 1_000 + 10;
         let seed = (self.seed ^ (node as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15)) as u32;
         for (register, index, value) in [
             ("path_config", 0, u64::from(seed)),
             ("path_config", 1, u64::from(switch.flowlet_us)),
             ("path_config", 2, longest_us),
-            ("trim_above", 0, switch.trim_kb * 1_000),
+            ("trim_above", 0, switch.trim_bytes(self.topology.host.mtu_bytes)),
             ("ecn", 0, switch.ecn_low_kb * 1_000),
             ("ecn", 1, switch.ecn_high_kb * 1_000),
             ("ecn", 2, shift),
@@ -105,8 +87,61 @@ impl Plan<'_> {
             let value = (node * 7 + remote * 3) % 8;
             registers.push(json!({ "register": "turn", "index": remote, "value": value }));
         }
-        let file = json!({ "table_entries": entries, "register_entries": registers });
-        file::parse(&file.to_string(), program)
+        let mut sessions = Vec::new();
+        if switch.pause_buffer_kb > 0 {
+            self.pauses(node, &mut registers, &mut sessions);
+        }
+        let file = json!({
+            "table_entries": entries, "register_entries": registers, "clone_session_entries": sessions,
+        });
+        let mut updates = file::parse(&file.to_string(), program)?;
+        let meter = program.meters.iter().find(|(_, meter)| meter.control.name.ends_with("tenant_limit"));
+        if let Some((meter, _)) = meter {
+            updates.extend(self.jobs.limits.iter().map(|(&tenant, &bps)| {
+                let (cir, cburst) = (bps / 8, (bps / 8 / 10_000).max(64_000));
+                let config = Some(MeterConfig { cir, cburst, pir: cir, pburst: cburst });
+                Update::WriteMeter { meter, index: Some(u64::from(tenant)), config }
+            }));
+        }
+        Ok(updates)
+    }
+
+    /// When to ask which neighbour for a pause, and how long the quanta of theirs are.
+    fn pauses(&self, node: NodeIndex, registers: &mut Vec<Value>, sessions: &mut Vec<Value>) {
+        let topology = self.topology;
+        let buffer_bytes = topology.switch.pause_buffer_kb * 1_000;
+        let mut again_us = u64::MAX;
+        for (port, &(cable, _)) in topology.ports[node].iter().enumerate() {
+            let cable = &topology.cables[cable];
+            // Once for the pause, once more for what comes if it runs out before it is asked for again.
+            let above = buffer_bytes.saturating_sub(2 * topology.headroom_bytes(cable));
+            let low = above.saturating_sub(2 * u64::from(topology.host.mtu_bytes)) / 2;
+            // 512 bits, in 1024ths of a nanosecond.
+            let quantum = 512 * 1_024 * 1_000_000_000 / cable.rate_bps.max(1);
+            again_us = again_us.min(pause_ns(cable.rate_bps, u16::MAX) / 2_000);
+            for (register, value) in [
+                ("pause_quantum", quantum),
+                ("pause_above", above),
+                ("resume_below", low),
+                ("pause_buffer", buffer_bytes),
+            ] {
+                let index = number(port);
+                let value = value.min(u64::from(u32::MAX));
+                registers.push(json!({ "register": register, "index": index, "value": value }));
+            }
+            sessions.push(json!({
+                "clone_session_id": PAUSE_SESSION + number(port), "class_of_service": CONTROL_QUEUE,
+                "replicas": [{ "egress_port": number(port), "instance": 1 }],
+            }));
+        }
+        let watchdog_us = topology.switch.watchdog_us;
+        for (register, index, value) in [
+            ("pause_again", 0, again_us.max(1)),
+            ("watchdog", 0, watchdog_us),
+            ("watchdog", 1, 4 * watchdog_us),
+        ] {
+            registers.push(json!({ "register": register, "index": index, "value": value }));
+        }
     }
 
     /// What changes when cables stop working: the routes by groups and the pinned flows, as they then are.
@@ -150,9 +185,7 @@ impl Plan<'_> {
             if leaf == node {
                 continue;
             }
-            let built = topology.distances(leaf, &|_| true);
-            let now = topology.distances(leaf, works);
-            let Group { ports, alive } = group(topology, node, &built, &now, works);
+            let Group { ports, alive } = group(topology, node, &self.ways[ordinal], works);
             let prefix = dotted(10 << 24 | (ordinal as u32 + 1) << 12);
             let entry = match ports.as_slice() {
                 [] => continue,
@@ -180,14 +213,15 @@ impl Plan<'_> {
         }
     }
 
-    /// Jobs, members and policies, at switches that have hosts.
+    /// Jobs, members and policies, at switches that have hosts; at others what they need to choose queues and ports.
     fn classes(&self, node: NodeIndex, entries: &mut Vec<Value>) {
         let topology = self.topology;
         let here: Vec<usize> = (0..topology.ports[node].len())
             .map(|port| topology.peer(node, port).node)
             .filter(|&other| topology.is_host(other))
             .collect();
-        if here.is_empty() {
+        let chooses = entries.iter().any(|entry| entry["action_name"] == "to_group");
+        if here.is_empty() && !chooses && self.jobs.weights.len() < 2 {
             return;
         }
         let mut jobs_of: HashMap<usize, Vec<usize>> = HashMap::new();
@@ -204,7 +238,7 @@ impl Plan<'_> {
             }));
             entries.push(json!({
                 "table": "job_policy", "match": { "job": job.id }, "action_name": "set_policy",
-                "action_params": { "policy": self.policy.number() },
+                "action_params": { "policy": self.policy.number(), "queue": job.queue },
             }));
             for &host in hosts {
                 let address = topology.address(host);
@@ -215,6 +249,12 @@ impl Plan<'_> {
                     entries.push(json!({
                         "table": "job_by_qp", "priority": 1, "action_name": "set_job", "action_params": set_job,
                         "match": { "dst": address, "dest_qp": [u32::from(job.id) << 14, 0xff_c000] },
+                    }));
+                } else if here.is_empty() {
+                    // Whatever its queue pair: an exact lookup is cheap however many hosts there are.
+                    entries.push(json!({
+                        "table": "job_by_qp", "priority": 1, "action_name": "set_job", "action_params": set_job,
+                        "match": { "dst": address },
                     }));
                 } else if is_here {
                     for end in ["src", "dst"] {
@@ -238,8 +278,12 @@ impl Plan<'_> {
             let mut tenants: Vec<u16> = tenants.into_iter().flatten().collect();
             tenants.dedup();
             if let [tenant] = tenants[..] {
+                let action = match self.jobs.limits.contains_key(&tenant) {
+                    true => "set_limited_tenant",
+                    false => "set_tenant",
+                };
                 entries.push(json!({
-                    "table": "tenant_by_port", "match": { "port": number(port) }, "action_name": "set_tenant",
+                    "table": "tenant_by_port", "match": { "port": number(port) }, "action_name": action,
                     "action_params": { "tenant": tenant },
                 }));
             }

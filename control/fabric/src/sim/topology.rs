@@ -14,6 +14,12 @@ use super::spec::{Source, SpecError};
 const PORTS_MAX: usize = 500;
 const HOSTS_PER_LEAF_MAX: usize = 4_000;
 
+/// A register of 32 bits has to hold it in bytes.
+const KILOBYTES_MAX: u64 = 4_000_000;
+/// What the longest headers, preamble, gap and check sequence add to a payload; and a pause frame, all in all.
+const PACKET_OVERHEAD_BYTES: u64 = 160;
+const PAUSE_FRAME_BYTES: u64 = 84;
+
 /// A node: hosts first, then switches.
 pub(crate) type NodeIndex = usize;
 
@@ -43,6 +49,8 @@ pub(crate) struct Failure {
     /// From then until the controller has told every switch which ways lead nowhere.
     pub(crate) control_ns: u64,
     pub(crate) cables: Vec<usize>,
+    /// A host whose adapter pauses its switch all the time, and for how long.
+    pub(crate) storm: Option<(usize, u64)>,
 }
 
 /// What switches hold and mark.
@@ -59,9 +67,38 @@ pub struct SwitchSpec {
     pub trim_kb: u64,
     /// Pause that ends a flowlet.
     pub flowlet_us: u32,
+    /// What came by one port and may wait in one class before it is lost, where neighbours pause each other; 0: they
+    /// do not.
+    pub pause_buffer_kb: u64,
+    /// How long a queue may be paused without a break before the watchdog lets it go on; 0: as long as it takes.
+    pub watchdog_us: u64,
 }
 
 impl SwitchSpec {
+    /// Why its figures contradict themselves, if they do.
+    fn problem(&self, mtu_bytes: u32) -> Option<String> {
+        let packet_bytes = u64::from(mtu_bytes) + PACKET_OVERHEAD_BYTES;
+        let kilobytes =
+            [self.queue_kb, self.ecn_low_kb, self.ecn_high_kb, self.trim_kb, self.pause_buffer_kb];
+        if kilobytes.iter().any(|&kb| kb > KILOBYTES_MAX) {
+            return Some(format!("what a switch holds and marks at is at most {KILOBYTES_MAX} KB"));
+        }
+        if self.queue_kb * 1_000 < packet_bytes {
+            return Some(format!("queue_kb is {}, but a packet has {packet_bytes} bytes", self.queue_kb));
+        }
+        if self.ecn_low_kb > self.ecn_high_kb {
+            return Some(format!("ecn_low_kb {} is above ecn_high_kb {}", self.ecn_low_kb, self.ecn_high_kb));
+        }
+        (self.flowlet_us > 65_000 || self.watchdog_us > 10_000_000)
+            .then(|| "flowlet_us is at most 65000, watchdog_us at most 10^7".to_owned())
+    }
+
+    /// From where on what may be trimmed is, so that there is room for the packet before; 0: never.
+    pub(crate) fn trim_bytes(&self, mtu_bytes: u32) -> u64 {
+        let room_bytes = (self.queue_kb * 1_000).saturating_sub(u64::from(mtu_bytes) + PACKET_OVERHEAD_BYTES);
+        (self.trim_kb * 1_000).min(room_bytes)
+    }
+
     /// Most that a queue of packets that may be trimmed holds.
     pub(crate) fn trims_or_holds_bytes(&self) -> u64 {
         match self.trim_kb {
@@ -73,7 +110,15 @@ impl SwitchSpec {
 
 impl Default for SwitchSpec {
     fn default() -> Self {
-        Self { queue_kb: 4_096, ecn_low_kb: 200, ecn_high_kb: 800, trim_kb: 400, flowlet_us: 20 }
+        Self {
+            queue_kb: 4_096,
+            ecn_low_kb: 200,
+            ecn_high_kb: 800,
+            trim_kb: 400,
+            flowlet_us: 20,
+            pause_buffer_kb: 0,
+            watchdog_us: 0,
+        }
     }
 }
 
@@ -136,8 +181,7 @@ struct File {
     media: BTreeMap<Spanned<String>, MediumSpec>,
     #[serde(default)]
     failures: Vec<Spanned<FailureSpec>>,
-    #[serde(default)]
-    switch: SwitchSpec,
+    switch: Option<Spanned<SwitchSpec>>,
     host: Option<Spanned<HostSpec>>,
 }
 
@@ -182,6 +226,10 @@ struct FailureSpec {
     at_us: f64,
     switch: Option<Spanned<String>>,
     cable: Option<[Spanned<String>; 2]>,
+    /// A host whose adapter pauses its switch without a break.
+    pause_storm: Option<Spanned<String>>,
+    #[serde(default)]
+    for_us: f64,
     #[serde(default = "detect_us")]
     detect_us: f64,
     #[serde(default = "control_us")]
@@ -229,6 +277,19 @@ impl Topology {
             let wanted = "hosts need mtu_bytes from 64 to 16384, a window of a packet at least, ack_every and timeout_us";
             return Err(source.wrong(at.span().start, wanted));
         }
+        if let Some(at) = &parsed.host
+            && (host.window_kb > 1_000_000
+                || [host.timeout_us, host.cnp_us].iter().any(|&us| us > 10_000_000)
+                || host.ack_every > 10_000)
+        {
+            let wanted = "hosts have a window of at most 1 GB, times of at most ten seconds, ack_every of at most 10000";
+            return Err(source.wrong(at.span().start, wanted));
+        }
+        if let Some(at) = &parsed.switch
+            && let Some(problem) = at.get_ref().problem(host.mtu_bytes)
+        {
+            return Err(source.wrong(at.span().start, problem));
+        }
         let topology = Topology {
             name: parsed.name.clone(),
             host_names: Vec::new(),
@@ -238,13 +299,14 @@ impl Topology {
             places: Vec::new(),
             leaves: Vec::new(),
             failures: Vec::new(),
-            switch: parsed.switch,
+            switch: parsed.switch.as_ref().map_or_else(SwitchSpec::default, |switch| *switch.get_ref()),
             host,
         };
         let mut builder = Builder { source, topology, names: HashMap::new(), links: HashMap::new() };
         builder.links(&parsed)?;
         builder.nodes_and_cables(&parsed)?;
         builder.places()?;
+        builder.headroom(&parsed)?;
         builder.failures(&parsed)?;
         Ok(builder.topology)
     }
@@ -283,6 +345,14 @@ impl Topology {
 
     pub(crate) fn host_rate_bps(&self, host: usize) -> u64 {
         self.cables[self.ports[host][0].0].rate_bps
+    }
+
+    /// What arrives by a cable after its end has asked the other one for a pause: what is under way both ways, and at
+    /// either end the packet that has been begun.
+    pub(crate) fn headroom_bytes(&self, cable: &Cable) -> u64 {
+        let both_ways = u128::from(cable.rate_bps) * u128::from(2 * cable.delay_ns) / 8_000_000_000;
+        let packets = 2 * (u64::from(self.host.mtu_bytes) + PACKET_OVERHEAD_BYTES) + PAUSE_FRAME_BYTES;
+        u64::try_from(both_ways).unwrap_or(u64::MAX).saturating_add(packets)
     }
 
     /// How long the slowest port between switches sends for so many bytes.
@@ -487,19 +557,53 @@ impl Builder<'_> {
         Ok(())
     }
 
+    /// That every port has room for what arrives after it has asked for a pause.
+    fn headroom(&self, parsed: &File) -> Result<(), SpecError> {
+        let Some(at) = parsed.switch.as_ref().filter(|switch| switch.get_ref().pause_buffer_kb > 0) else {
+            return Ok(());
+        };
+        for cable in &self.topology.cables {
+            let wanted_bytes =
+                self.topology.headroom_bytes(cable) + 4 * u64::from(self.topology.host.mtu_bytes);
+            let buffer_kb = at.get_ref().pause_buffer_kb;
+            if buffer_kb * 1_000 < wanted_bytes {
+                let [a, b] = cable.ends.map(|end| self.topology.node_name(end.node));
+                let message = format!(
+                    "pause_buffer_kb is {buffer_kb}, but the cable from `{a}` to `{b}` wants {} KB: twice what is \
+                     under way when a pause is asked for, and four packets",
+                    wanted_bytes.div_ceil(1_000)
+                );
+                return Err(self.wrong(at, message));
+            }
+        }
+        Ok(())
+    }
+
     fn failures(&mut self, parsed: &File) -> Result<(), SpecError> {
         for failure in &parsed.failures {
             let spec = failure.get_ref();
-            let times = [spec.at_us, spec.detect_us, spec.control_us];
+            let times = [spec.at_us, spec.detect_us, spec.control_us, spec.for_us];
             if times.iter().any(|time| !time.is_finite() || *time < 0.0 || *time > 1e9) {
                 return Err(self.wrong(failure, "a failure's times are from 0 to 10^9 microseconds"));
             }
-            let cables: Vec<usize> = match (&spec.switch, &spec.cable) {
-                (Some(name), None) => {
+            let ns = |us: f64| (us * 1e3) as u64;
+            let mut storm = None;
+            let cables: Vec<usize> = match (&spec.switch, &spec.cable, &spec.pause_storm) {
+                (None, None, Some(name)) => {
+                    let node = self.named(name)?;
+                    if !self.topology.is_host(node) || spec.for_us <= 0.0 {
+                        return Err(
+                            self.wrong(name, "a pause_storm is of a host, and goes on `for_us` microseconds")
+                        );
+                    }
+                    storm = Some((node, ns(spec.for_us)));
+                    Vec::new()
+                }
+                (Some(name), None, None) => {
                     let node = self.named(name)?;
                     self.topology.ports[node].iter().map(|(cable, _)| *cable).collect()
                 }
-                (None, Some([a, b])) => {
+                (None, Some([a, b]), None) => {
                     let (from, to) = (self.named(a)?, self.named(b)?);
                     let ports = self.topology.ports[from].iter();
                     let all = ports.filter(|(c, end)| self.topology.cables[*c].ends[1 - end].node == to);
@@ -511,13 +615,16 @@ impl Builder<'_> {
                     }
                     found
                 }
-                (Some(_), Some(_)) | (None, None) => {
-                    return Err(self.wrong(failure, "a failure is of a `switch` or of a `cable`"));
+                (Some(_), Some(_), _)
+                | (Some(_), _, Some(_))
+                | (_, Some(_), Some(_))
+                | (None, None, None) => {
+                    let wanted = "a failure is of a `switch` or of a `cable`, or a `pause_storm` of a host";
+                    return Err(self.wrong(failure, wanted));
                 }
             };
-            let ns = |us: f64| (us * 1e3) as u64;
             let (at_ns, detect_ns, control_ns) = (ns(spec.at_us), ns(spec.detect_us), ns(spec.control_us));
-            self.topology.failures.push(Failure { at_ns, detect_ns, control_ns, cables });
+            self.topology.failures.push(Failure { at_ns, detect_ns, control_ns, cables, storm });
         }
         Ok(())
     }

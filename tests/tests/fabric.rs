@@ -1,0 +1,239 @@
+//! Fabrics on virtual time, small ones: what queues, pauses, limits and rerouting are to do, and that a seed decides all.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use heddle_exec::Executor;
+use heddle_fabric::sim::{JobReport, Jobs, Policy, Report, Run, Topology, run};
+use heddle_jit::Jit;
+use heddle_p4::{CompileOptions, DiskFiles};
+
+/// Two leaves of four hosts, two spines.
+const SMALL: &str = r#"
+[leaf_spine]
+leaves = 2
+spines = 2
+hosts_per_leaf = 4
+host_link = "host"
+fabric_link = "fabric"
+
+[links.host]
+rate_gbps = 100
+length_m = 2
+medium = "copper"
+
+[links.fabric]
+rate_gbps = 100
+length_m = 50
+medium = "optics"
+"#;
+
+const INCAST: &str = r#"
+[[jobs]]
+name = "incast"
+hosts = ["h0", "h4", "h5", "h6", "h7", "h1"]
+collective = "incast"
+bytes = 400_000
+"#;
+
+fn executor() -> Arc<dyn Executor> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../pipelines/ai_fabric.p4");
+    let compilation = heddle_p4::compile(&DiskFiles, &path.to_string_lossy(), &CompileOptions::default());
+    let verified = compilation.output.expect("a shipped program compiles").verified;
+    Arc::new(Jit::new(verified).expect("a shipped program compiles"))
+}
+
+fn report_of(topology: &str, jobs: &str, policy: Policy, seed: u64) -> Report {
+    let topology = Topology::parse("topology", topology).expect("a good topology");
+    let jobs = Jobs::parse("jobs", jobs, &topology).expect("good jobs");
+    let run_of =
+        Run { topology: &topology, jobs: &jobs, executor: executor(), policy, seed, limit_ns: 1_000_000_000 };
+    run(&run_of).expect("the jobs end")
+}
+
+fn job<'r>(report: &'r Report, name: &str) -> &'r JobReport {
+    report.jobs.iter().find(|job| job.name == name).expect("a job of that name")
+}
+
+fn lost(report: &Report) -> u64 {
+    report.drops.values().sum::<u64>() + report.lost_on_cables
+}
+
+#[test]
+fn neighbours_that_pause_each_other_lose_nothing() {
+    let small_queues = format!("{SMALL}\n[switch]\nqueue_kb = 100\necn_low_kb = 0\n");
+    let without = report_of(&small_queues, INCAST, Policy::Ecmp, 1);
+    assert!(lost(&without) > 0, "the scenario overruns nothing");
+    let paused = format!("{SMALL}\n[switch]\npause_buffer_kb = 100\necn_low_kb = 0\n");
+    let with = report_of(&paused, INCAST, Policy::Ecmp, 1);
+    assert_eq!((lost(&with), job(&with, "incast").retransmitted), (0, 0));
+    assert_eq!(job(&with, "incast").reordered, 0);
+    assert!(with.pauses > 0 && job(&with, "incast").switches.waited_for_pause > 0);
+    assert!(job(&with, "incast").completion_ns < job(&without, "incast").completion_ns);
+}
+
+#[test]
+fn the_watchdog_frees_a_queue_and_names_who_waited() {
+    let jobs = r#"
+[[jobs]]
+name = "behind"
+hosts = ["h0", "h4"]
+collective = "ring"
+bytes = 2_000_000
+[[jobs]]
+name = "elsewhere"
+hosts = ["h2", "h6"]
+collective = "ring"
+bytes = 2_000_000
+"#;
+    let storm = |watchdog_us: u64| {
+        let topology = format!(
+            "{SMALL}\n[switch]\npause_buffer_kb = 200\nwatchdog_us = {watchdog_us}\n\
+             [[failures]]\nat_us = 20\npause_storm = \"h4\"\nfor_us = 5_000\n"
+        );
+        report_of(&topology, jobs, Policy::Ecmp, 1)
+    };
+    let (with, without) = (storm(100), storm(0));
+    let waited = |report: &Report, name| {
+        let switches = job(report, name).switches;
+        (switches.waited_for_pause > 0, switches.freed > 0)
+    };
+    assert_eq!(waited(&with, "behind"), (true, true));
+    assert_eq!(waited(&with, "elsewhere"), (false, false));
+    assert!(job(&without, "behind").completion_ns > 5_000_000, "nothing lets it go before the storm is over");
+    assert!(job(&with, "behind").completion_ns < 2_500_000);
+}
+
+#[test]
+fn queues_share_a_link_by_weight() {
+    // Both jobs send by the one link down to each host of the second leaf.
+    let jobs = r#"
+[[jobs]]
+name = "heavy"
+hosts = ["h4", "h0", "h1"]
+collective = "incast"
+bytes = 1_000_000
+weight = 3
+[[jobs]]
+name = "light"
+hosts = ["h4", "h2", "h3"]
+collective = "incast"
+bytes = 1_000_000
+"#;
+    let topology = format!("{SMALL}\n[switch]\npause_buffer_kb = 300\necn_low_kb = 0\n");
+    let report = report_of(&topology, jobs, Policy::QueuePair, 1);
+    let (heavy, light) = (job(&report, "heavy").completion_ns, job(&report, "light").completion_ns);
+    // Three quarters of 100 Gb/s for 2 MB, then all of it for what is left of the others.
+    assert!((190_000..260_000).contains(&heavy), "{heavy} {light}");
+    assert!((310_000..380_000).contains(&light), "{heavy} {light}");
+}
+
+#[test]
+fn a_tenant_is_held_to_its_limit() {
+    let jobs = |limit: &str| {
+        format!(
+            "{limit}\n[[jobs]]\nname = \"a\"\ntenant = 4\nhosts = [\"h0\", \"h4\"]\ncollective = \"ring\"\nbytes = 500_000\n"
+        )
+    };
+    let free = report_of(SMALL, &jobs(""), Policy::Ecmp, 1);
+    let held = report_of(SMALL, &jobs("[[tenants]]\ntenant = 4\nlimit_gbps = 10"), Policy::Ecmp, 1);
+    // 500 KB a host at 10 Gb/s take 400 us.
+    assert!(free.completion_ns < 100_000 && held.completion_ns > 350_000);
+    assert!(lost(&held) > 0);
+}
+
+#[test]
+fn rerouting_in_order_never_reorders() {
+    let jobs = "[[jobs]]\nname = \"experts\"\nranks = 8\ncollective = \"all-to-all\"\nbytes = 400_000\niterations = 40\n";
+    for policy in [Policy::InOrder, Policy::Message] {
+        let report = report_of(SMALL, jobs, policy, 3);
+        assert!(report.reroutes > 100, "{} reroutes", report.reroutes);
+        assert_eq!(job(&report, "experts").reordered, 0);
+    }
+}
+
+#[test]
+fn unequal_links_get_their_parts() {
+    let cables = |rate: &str| {
+        let mut text =
+            "switches = [\"a\", \"b\", \"s\", \"t\"]\nhosts = [\"h0\", \"h1\", \"h2\", \"h3\"]\ncables = [\n"
+                .to_owned();
+        for (host, leaf) in [("h0", "a"), ("h1", "a"), ("h2", "b"), ("h3", "b")] {
+            text += &format!("{{ ends = [\"{host}\", \"{leaf}\"], link = \"host\" }},\n");
+        }
+        for leaf in ["a", "b"] {
+            text += &format!(
+                "{{ ends = [\"{leaf}\", \"s\"], link = \"fast\" }},\n{{ ends = [\"{leaf}\", \"t\"], link = \"{rate}\" }},\n"
+            );
+        }
+        text += "]\n";
+        for (name, gbps) in [("host", 100), ("fast", 150), ("slow", 50)] {
+            text += &format!("[links.{name}]\nrate_gbps = {gbps}\nlength_m = 2\nmedium = \"copper\"\n");
+        }
+        text
+    };
+    let jobs = "[[jobs]]\nname = \"a\"\nhosts = [\"h0\", \"h1\", \"h2\", \"h3\"]\ncollective = \"all-to-all\"\nbytes = 4_000_000\n";
+    let report = report_of(&cables("slow"), jobs, Policy::Spray, 1);
+    // Imbalance is by rate: what the slow link carried is a third of the other.
+    assert!(report.imbalance < 1.1, "{}", report.imbalance);
+}
+
+#[test]
+fn who_waits_for_whom_is_told_when_a_job_cannot_end() {
+    let topology = format!("{SMALL}\n[[failures]]\nat_us = 5\nswitch = \"leaf1\"\n");
+    let topology = Topology::parse("topology", &topology).expect("a good topology");
+    let jobs = "[[jobs]]\nname = \"a\"\nhosts = [\"h0\", \"h4\"]\ncollective = \"ring\"\nbytes = 2_000_000\n";
+    let jobs = Jobs::parse("jobs", jobs, &topology).expect("good jobs");
+    let limit_ns = 20_000_000;
+    let run_of = Run {
+        topology: &topology,
+        jobs: &jobs,
+        executor: executor(),
+        policy: Policy::Ecmp,
+        seed: 1,
+        limit_ns,
+    };
+    let error = run(&run_of).expect_err("nothing gets through").to_string();
+    assert!(error.contains("job `a` is not done") && error.contains("waits in step"), "{error}");
+}
+
+#[test]
+fn a_seed_decides_everything() {
+    let jobs = "[[jobs]]\nname = \"a\"\nranks = 6\ncollective = \"expert-parallel\"\nbytes = 300_000\n";
+    let text = |seed| {
+        let report = report_of(SMALL, jobs, Policy::Adaptive, seed);
+        serde_json::to_string(&report).expect("a report is plain data")
+    };
+    assert_eq!(text(5), text(5));
+    assert_ne!(text(5), text(6));
+}
+
+#[test]
+fn what_cannot_be_is_refused_with_its_line() {
+    let storm_of_a_switch =
+        format!("{SMALL}\n[[failures]]\nat_us = 1\npause_storm = \"leaf0\"\nfor_us = 5\n");
+    let small_buffer = format!("{SMALL}\n[switch]\npause_buffer_kb = 20\n");
+    let no_queue = format!("{SMALL}\n[switch]\nqueue_kb = 0\n");
+    let marks = format!("{SMALL}\n[switch]\necn_low_kb = 900\n");
+    for (text, line, part) in [
+        (&no_queue, 19, "queue_kb is 0, but a packet has"),
+        (&marks, 19, "ecn_low_kb 900 is above ecn_high_kb 800"),
+        (&storm_of_a_switch, 21, "a pause_storm is of a host"),
+        (&small_buffer, 19, "pause_buffer_kb is 20, but the cable from `h0` to `leaf0` wants"),
+    ] {
+        let error = Topology::parse("t.toml", text).expect_err(part);
+        assert!(error.message.contains(part), "{error}");
+        assert_eq!(error.line, line, "{error}");
+    }
+    let topology = Topology::parse("t.toml", SMALL).expect("a good topology");
+    let job = "[[jobs]]\nname = \"a\"\nranks = 4\ncollective = \"ring\"\nbytes = 1\n";
+    for (text, part) in [
+        (format!("{job}weight = 0\n"), "a weight is from 1 to 255"),
+        (format!("{job}weight = 256\n"), "a weight is from 1 to 255"),
+        (format!("{job}[[tenants]]\ntenant = 9\nlimit_gbps = 1\n"), "tenant 9 has no job"),
+        (format!("{job}[[tenants]]\ntenant = 1\nlimit_gbps = 0\n"), "limit_gbps is from"),
+    ] {
+        let error = Jobs::parse("j.toml", &text, &topology).expect_err(part);
+        assert!(error.message.contains(part) && error.line >= 1, "{error}");
+    }
+}
