@@ -354,3 +354,31 @@ fn shims_do_not_take_the_place_of_others() {
     assert_eq!(std::fs::read_to_string(&other).expect("it is there"), "another compiler");
     assert_eq!(heddle(&["install-shims", "--force", &at]).status.code(), Some(0));
 }
+
+#[test]
+fn jobs_are_looked_at_in_what_a_simulation_has_written() {
+    let fabric = "[leaf_spine]\nleaves = 2\nspines = 2\nhosts_per_leaf = 2\nhost_link = \"l\"\nfabric_link = \"l\"\n\
+                  [links.l]\nrate_gbps = 100\nlength_m = 2\nmedium = \"copper\"\n";
+    let (_one, fabric) = written("fabric.toml", fabric);
+    let jobs = "[[jobs]]\nname = \"ring-a\"\nranks = 4\ncollective = \"ring\"\nbytes = 100_000\n";
+    let (_two, jobs) = written("jobs.toml", jobs);
+    let output = heddle(&["fabric", "sim", &fabric, &jobs, "--policy", "spray", "--json"]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let (_three, report) = written("run.json", &String::from_utf8_lossy(&output.stdout));
+    for (args, expected) in [
+        (&["job", "ls", &report][..], "ring-a"),
+        (&["job", "show", &report, "ring-a"], "99th percentile"),
+        (&["job", "watch", &report], "done after"),
+    ] {
+        let output = heddle(args);
+        assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+        let text = String::from_utf8_lossy(&output.stdout);
+        assert!(text.contains(expected), "heddle {args:?}:\n{text}");
+    }
+    let output = heddle(&["job", "show", &report, "ring-b"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(stderr(&output).contains("there is no job `ring-b`; there are ring-a"));
+    let output = heddle(&["job", "ls", &jobs]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("is not what `heddle fabric sim --json` writes"));
+}

@@ -207,5 +207,9 @@ fn watch(run: &Value, lines: usize) -> String {
         text += "\n";
         before = Some(sample);
     }
-    text
+    text += &format!("{:>12}", "end");
+    for job in jobs(run) {
+        text += &format!(" {:>24}", format!("done after {:.1} us", number(&job["completion_ns"]) / 1e3));
+    }
+    text + "\n"
 }
