@@ -188,6 +188,11 @@ control Paths(inout headers_t hdr, inout metadata_t meta, inout standard_metadat
     bit<32> src = 0;
     bit<32> dst = 0;
 
+    action fold_ends() {
+        src = meta.src[127:96] ^ meta.src[95:64] ^ meta.src[63:32] ^ meta.src[31:0];
+        dst = meta.dst[127:96] ^ meta.dst[95:64] ^ meta.dst[63:32] ^ meta.dst[31:0];
+    }
+
     // The first of the two hashes of a flow decides its slot and its owner's mark.
     bit<32> slot = 0;
     bit<16> owner = 0;
@@ -310,16 +315,16 @@ control Paths(inout headers_t hdr, inout metadata_t meta, inout standard_metadat
     apply {
         found = false;
         job_policy.apply();
-        src = meta.src[127:96] ^ meta.src[95:64] ^ meta.src[63:32] ^ meta.src[31:0];
-        dst = meta.dst[127:96] ^ meta.dst[95:64] ^ meta.dst[63:32] ^ meta.dst[31:0];
         if (meta.grouped == 0) {
             found = true;
             if (hdr.aeth.isValid() && hdr.bth.opcode == RC_ACKNOWLEDGE
                 && (meta.policy == PATH_MESSAGE || meta.policy == PATH_IN_ORDER)) {
+                fold_ends();
                 note_acknowledgement();
             }
             return;
         }
+        fold_ends();
         bit<32> seed;
         path_config.read(seed, 0);
         bit<24> qp = 0;
