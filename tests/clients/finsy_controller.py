@@ -28,7 +28,7 @@ async def ready(switch):
     default = [e async for e in switch.read(fy.P4TableEntry("routes", is_default_action=True))]
     assert [e.action.name for e in default] == ["to_controller"], default
     try:
-        await switch.insert([entries[0].entity])
+        await switch.write(entries[:1])
     except fy.P4ClientError as error:
         assert error.details[0].canonical_code == fy.GRPCStatusCode.ALREADY_EXISTS, error
         assert "routes" in error.details[0].message, error
