@@ -36,4 +36,4 @@ pub use builder::{ParserBuilder, ProgramBuilder, TableBuilder};
 pub use entities::*;
 pub use probe::{PROBE_PORTS, PROBE_QUEUES, Probe};
 pub use program::*;
-pub use verify::{Rule, TypeError, Verified, Violation, verify, width_of};
+pub use verify::{Rule, TypeError, Verified, Violation, limit, verify, width_of};

@@ -16,6 +16,7 @@ use std::sync::Arc;
 use hashbrown::HashMap;
 use heddle_ir as ir;
 
+use crate::diag::Diagnostic;
 use crate::hir::{self, Direction, Property, Ty, TypeParamId};
 use crate::lower::{
     Actual, CValue, ExternCall, ExternObject, InstId, InstKind, Location, Lower, Lowerer, Properties, Value,
@@ -28,12 +29,16 @@ pub(crate) struct Architecture {
     pub(crate) name: &'static str,
     /// The package that `main` instantiates.
     pub(crate) package: &'static str,
+    /// How many blocks that package has. One of another number is another package.
+    pub(crate) blocks: usize,
     /// Whether an action that updates a register does so before another packet gets at it.
     pub(crate) actions_are_atomic: bool,
     /// The annotation by which constant entries are ranked, the smallest first.
     pub(crate) entry_rank: Option<&'static str>,
     /// How a program drops a packet, for those who look after what it says then.
     pub(crate) drop: Option<Drop>,
+    /// Its extern objects that there is one of for every entry of a table.
+    pub(crate) direct: &'static [Direct],
     /// Its extern objects.
     pub(crate) objects: &'static [Object],
     /// Its extern functions.
@@ -52,6 +57,14 @@ pub(crate) struct Drop {
     pub(crate) metadata: &'static str,
     /// The field there.
     pub(crate) field: &'static str,
+}
+
+/// A kind of extern object that belongs to the entries of one table.
+pub(crate) struct Direct {
+    /// Name of the extern.
+    pub(crate) object: &'static str,
+    /// The property by which a table has one.
+    pub(crate) property: &'static str,
 }
 
 /// A kind of extern object.
@@ -113,7 +126,8 @@ static KNOWN: &[&Architecture] = &[&v1model::V1MODEL];
 pub(crate) fn of(program: &hir::Program, main: hir::InstanceId) -> Option<&'static Architecture> {
     let hir::Instantiated::Package(package) = program.instances[main].of else { return None };
     let name = &program.types.packages[package].decl.name;
-    KNOWN.iter().copied().find(|a| a.package == &**name)
+    let blocks = program.instances[main].args.len();
+    KNOWN.iter().copied().find(|a| a.package == &**name && a.blocks == blocks)
 }
 
 /// The packages of all architectures.
@@ -189,10 +203,16 @@ fn not_implemented(
     }
 }
 
-/// Applies a table's property. One that nobody knows means nothing.
+/// Applies a table's property. One that nobody knows means nothing, which is said.
 pub(crate) fn table_property(l: &mut Lowerer<'_>, property: &Property, to: &mut Properties) -> Lower<()> {
     match l.arch.properties.iter().find(|p| p.name == &*property.decl.name) {
         Some(known) => (known.apply)(l, property, to),
-        None => Ok(()),
+        None => {
+            let known: Vec<String> = l.arch.properties.iter().map(|p| format!("`{}`", p.name)).collect();
+            let message = format!("the table property `{}` is not known and is ignored", property.decl.name);
+            let note = format!("besides those of the language there are {}", known.join(", "));
+            l.warn(Diagnostic::warning(codes::IGNORED_PROPERTY, property.decl.span, message).note(note));
+            Ok(())
+        }
     }
 }

@@ -29,7 +29,7 @@ use heddle_ir::{
 
 use super::v1model_externs::{FUNCTIONS, OBJECTS};
 use super::v1model_tables::PROPERTIES;
-use super::{Architecture, Drop};
+use super::{Architecture, Direct, Drop};
 use crate::hir::Ty;
 use crate::lower::{
     Binding, CValue, InstId, InstKind, Location, Lower, Lowerer, Shape, annotation, annotation_ints, fold,
@@ -41,9 +41,14 @@ use crate::source::Span;
 pub(super) static V1MODEL: Architecture = Architecture {
     name: "v1model",
     package: "V1Switch",
+    blocks: BLOCKS.len(),
     actions_are_atomic: true,
     entry_rank: Some("priority"),
     drop: Some(Drop { function: "mark_to_drop", metadata: "standard_metadata_t", field: "egress_spec" }),
+    direct: &[
+        Direct { object: "direct_counter", property: "counters" },
+        Direct { object: "direct_meter", property: "meters" },
+    ],
     objects: OBJECTS,
     functions: FUNCTIONS,
     properties: PROPERTIES,

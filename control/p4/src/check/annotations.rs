@@ -38,6 +38,13 @@ impl Checker<'_> {
                     (false, false) => None,
                     _ => Some("is given both with brackets and without on the same element"),
                 };
+                if !is_structured && !was_structured && &*annotation.name.name == "name" {
+                    let message = "a second `@name` of the same element is ignored";
+                    self.emit(
+                        Diagnostic::warning(SECOND_NAME, annotation.span, message)
+                            .label(previous, "the control plane knows it by this one"),
+                    );
+                }
                 if let Some(message) = message {
                     self.emit(
                         Diagnostic::error(

@@ -173,10 +173,13 @@ crate::diagnostic_codes! {
         "Two entries of a table have the same priority: which one wins where both match is not defined.";
     ENTRIES_OUT_OF_ORDER = "W0306", "entries-out-of-priority-order",
         "The entries of a table are not written in the order in which they are tried.";
-    IGNORED_RESULT = "W0307", "missing",
-        "A parser or control lacks something that most have, such as an explicit transition of a state.";
+    IMPLIED_REJECT = "W0307", "parser-transition",
+        "A state of a parser ends without `transition`, which means `transition reject`. Where packets are to be \
+         refused, write that; where parsing is done, write `transition accept`.";
     MISMATCHED_ENTRY = "W0308", "mismatch",
         "A value or mask contains bits that can never match, such as a one where the mask has a zero.";
+    SECOND_NAME = "W0310", "second-name",
+        "An element has more than one `@name`. P4-16 allows one at most; the first counts.";
     INT_AS_NEW_TYPE = "W0309", "int-as-new-type",
         "A number without width stands where a value of a `type` is needed. P4-16 wants a cast here, as a `type` is \
          different from what it is made of; p4c does without one, and so does Heddle. Write `(port_id_t)0`.";

@@ -454,6 +454,8 @@ impl Checker<'_> {
             return self.is_cast_target(to);
         }
         match (to, from) {
+            // Each is cast to what the other is made of, in steps if need be.
+            (Ty::New(_), Ty::New(_)) if self.is_made_of(from, to) || self.is_made_of(to, from) => true,
             (Ty::New(id), _) => {
                 let underlying = &self.program.types.new_types[*id].underlying;
                 self.is_assignable(underlying, from)
@@ -480,6 +482,18 @@ impl Checker<'_> {
             (Ty::InfInt, Ty::Bit(_) | Ty::Int(_)) => true,
             _ => false,
         }
+    }
+
+    /// Whether a `type` is made of another one, at any remove.
+    fn is_made_of(&self, ty: &Ty, of: &Ty) -> bool {
+        let mut at = ty;
+        while let Ty::New(id) = at {
+            at = &self.program.types.new_types[*id].underlying;
+            if at == of {
+                return true;
+            }
+        }
+        false
     }
 
     /// An `int` that is no literal as `bit<w>` or `int<w>`.

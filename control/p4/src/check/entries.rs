@@ -169,7 +169,10 @@ impl Checker<'_> {
                 (false, None) => 1 + i.saturating_mul(delta),
             };
             match u32::try_from(current) {
-                Ok(priority) if priority <= i32::MAX as u32 => entry.priority = priority,
+                // P4Runtime knows no priority 0; `priority = 0 :` may still be written for other control planes.
+                Ok(priority) if priority <= i32::MAX as u32 && (priority > 0 || specified.is_some()) => {
+                    entry.priority = priority;
+                }
                 _ => {
                     self.emit(
                         Diagnostic::error(

@@ -184,6 +184,14 @@ impl Checker<'_> {
             return self.broken(span);
         }
         self.may_call(Called::Extern, name.span);
+        let in_control =
+            matches!(self.around.place, Place::ControlLocals | Place::ControlApply | Place::Action);
+        if in_control && &*self.program.types.externs[id].decl.name == "packet_in" {
+            let message = format!("`{}` takes from a packet and belongs to parsers", name.name);
+            let diagnostic = Diagnostic::error(CALL_NOT_ALLOWED, name.span, message)
+                .note("a packet that is too short ends a parser in `reject`, which controls do not have");
+            self.emit(diagnostic);
+        }
         let signatures: Vec<_> = candidates.iter().map(|(_, signature)| signature.clone()).collect();
         let Some(chosen) = self.choose(&signatures, name, args) else { return self.broken(span) };
         let Some((method, signature)) = candidates.get(chosen) else { return self.broken(span) };

@@ -143,7 +143,13 @@ impl Checker<'_> {
         let (stmts, transition) = self.scoped(|c| {
             let (stmts, _) = c.statements(&written.stmts);
             let transition = match &written.transition {
-                None => Transition::Goto(Target::Reject),
+                None => {
+                    let name = &written.name;
+                    let message = format!("the state `{}` ends in `reject`, without saying so", name.name);
+                    let help = "write `transition reject;`, or `transition accept;` if parsing is done";
+                    c.emit(Diagnostic::warning(IMPLIED_REJECT, name.span, message).help(help));
+                    Transition::Goto(Target::Reject)
+                }
                 Some(ast::Transition::Goto(target)) => Transition::Goto(c.target(target, states)),
                 Some(ast::Transition::Select { on, cases, span }) => c.select(on, cases, *span, states),
             };

@@ -174,6 +174,7 @@ impl Checker<'_> {
             let expr = self.within(around, |c| c.value(&key.expr));
             let annotations = self.annotations(&key.annotations);
             self.match_kind(&key.match_kind);
+            self.check_order(&expr, &key.match_kind);
             let expr = match self.is_key_type(&expr.ty) {
                 true => expr,
                 false => {
@@ -234,6 +235,23 @@ impl Checker<'_> {
                         .join(", ")
                 )),
             ),
+        }
+    }
+
+    /// Ranges are of what has an order.
+    fn check_order(&mut self, expr: &crate::hir::Expr, kind: &Ident) {
+        let has_no_order = match self.without_new(&expr.ty) {
+            Ty::Bool | Ty::Error => true,
+            ty @ Ty::Enum(_) => self.enum_underlying(ty).is_none(),
+            _ => false,
+        };
+        if has_no_order && &*kind.name == "range" {
+            let shown = self.show(&expr.ty);
+            let message = format!("a key of type `{shown}` cannot be matched by `range`");
+            let diagnostic = Diagnostic::error(TABLE_KEY, kind.span, message)
+                .label(expr.span, "values of this type have no order")
+                .help("match it `exact` or `optional`");
+            self.emit(diagnostic);
         }
     }
 

@@ -484,6 +484,8 @@ control c() { apply { verify(true, error.NoMatch); p.apply(); } }",
             21:13 W0303 this case is never reached
             24:36 E0301 `x` is not declared
             25:56 W0301 the constant 256 does not fit `bit<8>` and becomes 0
+            29:20 W0307 the state `begin` ends in `reject`, without saying so
+                write `transition reject;`, or `transition accept;` if parsing is done
             29:8 E0406 the parser `q` has no state `start`
             30:8 E0406 the parser `r` never reaches `accept` or `reject`
                 give one of its loops a way out

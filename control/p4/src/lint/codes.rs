@@ -25,6 +25,12 @@ crate::diagnostic_codes! {
     TRUNCATED_COMPARISON = "W0607", "truncating-cast",
         "A value is cast to fewer bits just to be compared: values that differ only in the bits cut off are taken for \
          equal. Compare at the larger width, or say with a slice (`x[7:0]`) that only these bits count.";
+    UNREACHABLE_STATEMENT = "W0609", "unreachable-statement",
+        "Nothing leads to this statement: `return`, `exit`, `break` or `continue` stands before it on every path.";
+    DIRECT_EXTERN = "W0610", "direct-extern-elsewhere",
+        "An action uses a direct counter or meter, and a table that runs the action does not have it as its `counters` \
+         or `meters`, so there is no entry's counter to count by then, and no entry's meter to read. Counting does \
+         nothing there, and reading gives what the meter said last of this packet, or green.";
     DROP_OVERWRITTEN = "W0608", "drop-overwritten",
         "A packet is marked to be dropped, and on the same path the egress port is then written, which takes the drop \
          back. If the packet shall be dropped, mark it last, or `return` or `exit` after marking it.";

@@ -21,6 +21,9 @@ use crate::source::Span;
 /// Statements that are followed before the linter gives up: actions are followed once for every table that runs them.
 const STEPS_MAX: usize = 1_000_000;
 
+/// Actions that call one another are followed this deep; what lies deeper is too deep to be lowered.
+const DEPTH_MAX: usize = 100;
+
 pub(super) fn lint(program: &Program, drop: Option<&Drop>, diagnostics: &mut Diagnostics) {
     let mut flow = Flow {
         program,
@@ -240,8 +243,13 @@ impl<'p> Flow<'p, '_> {
 
     fn block(&mut self, block: &'p Block, mut facts: Facts) -> Facts {
         for stmt in &block.stmts {
-            // What cannot be reached is another finding's business.
-            if !facts.live || self.steps >= STEPS_MAX {
+            if self.steps >= STEPS_MAX {
+                break;
+            }
+            if !facts.live {
+                let message = "nothing leads to this statement";
+                let help = "remove it, or what leaves the block before it";
+                self.report(Diagnostic::warning(UNREACHABLE_STATEMENT, stmt.span, message).help(help));
                 break;
             }
             self.steps += 1;
@@ -603,6 +611,10 @@ impl<'p> Flow<'p, '_> {
     }
 
     fn action(&mut self, action: ActionId, mut facts: Facts) -> Facts {
+        if self.returns.len() >= DEPTH_MAX {
+            self.steps = STEPS_MAX;
+            return facts;
+        }
         let action = &self.program.actions[action];
         let mark = self.slots.mark();
         self.begin(&action.params, &mut facts);

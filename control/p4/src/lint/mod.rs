@@ -2,6 +2,7 @@
 //!
 //! * [`flow`] follows values and validity along the paths through a body.
 //! * [`unused`] finds what nothing leads to.
+//! * [`direct`] finds actions that use what belongs to the entries of another table.
 //! * [`shadowed`] finds entries that others hide.
 //!
 //! Invariant: no warning is an error in disguise, and none is given for a program's sake that no packet could show:
@@ -9,6 +10,7 @@
 //! around it or by `--allow`.
 
 pub mod codes;
+mod direct;
 mod facts;
 mod flow;
 mod shadowed;
@@ -24,6 +26,9 @@ pub fn lint(program: &Program, diagnostics: &mut Diagnostics) {
     let arch = program.main.and_then(|main| arch::of(program, main));
     flow::lint(program, arch.and_then(|arch| arch.drop.as_ref()), diagnostics);
     unused::lint(program, diagnostics);
+    if let Some(arch) = arch {
+        direct::lint(program, arch.direct, diagnostics);
+    }
     shadowed::lint(program, arch.and_then(|arch| arch.entry_rank), diagnostics);
 }
 

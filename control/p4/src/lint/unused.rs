@@ -7,9 +7,11 @@ use super::codes::{UNREACHABLE_STATE, UNUSED};
 use super::warn;
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::hir::{
-    ActionId, Arg, Block, Call, Callee, Control, Decl, Expr, ExprKind, Keyset, KeysetKind, LocalDecl, Parser,
-    Program, StateId, Stmt, StmtKind, SwitchLabel, SwitchOn, TableId, Target, Transition, VariableId,
+    ActionId, Arg, Block, Call, Callee, Control, Decl, Expr, ExprKind, InstanceId, Keyset, KeysetKind,
+    LocalDecl, Parser, Program, StateId, Stmt, StmtKind, SwitchLabel, SwitchOn, TableId, Target, Transition,
+    VariableId,
 };
+use crate::source::Span;
 
 pub(super) fn lint(program: &Program, diagnostics: &mut Diagnostics) {
     let mut uses = Uses::new(program);
@@ -94,16 +96,24 @@ fn states(parser: &Parser, diagnostics: &mut Diagnostics) {
 }
 
 /// What is mentioned somewhere.
-struct Uses<'p> {
+pub(super) struct Uses<'p> {
     program: &'p Program,
     tables: HashSet<TableId>,
     actions: HashSet<ActionId>,
     variables: HashSet<VariableId>,
+    /// Extern objects whose methods are called, and where.
+    pub(super) objects: Vec<(InstanceId, Span)>,
 }
 
 impl<'p> Uses<'p> {
-    fn new(program: &'p Program) -> Uses<'p> {
-        Uses { program, tables: HashSet::new(), actions: HashSet::new(), variables: HashSet::new() }
+    pub(super) fn new(program: &'p Program) -> Uses<'p> {
+        Uses {
+            program,
+            tables: HashSet::new(),
+            actions: HashSet::new(),
+            variables: HashSet::new(),
+            objects: Vec::new(),
+        }
     }
 
     fn parser(&mut self, parser: &Parser) {
@@ -150,7 +160,7 @@ impl<'p> Uses<'p> {
         }
     }
 
-    fn block(&mut self, block: &Block) {
+    pub(super) fn block(&mut self, block: &Block) {
         block.stmts.iter().for_each(|stmt| self.stmt(stmt));
     }
 
@@ -254,8 +264,13 @@ impl<'p> Uses<'p> {
             Callee::Table(table) => {
                 self.tables.insert(*table);
             }
-            Callee::Method { receiver: on, .. }
-            | Callee::Apply(on)
+            Callee::Method { receiver, .. } => {
+                if let ExprKind::Instance(object) = &receiver.kind {
+                    self.objects.push((*object, receiver.span));
+                }
+                self.expr(receiver);
+            }
+            Callee::Apply(on)
             | Callee::SetValid(on)
             | Callee::SetInvalid(on)
             | Callee::PushFront(on, _)

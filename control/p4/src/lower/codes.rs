@@ -31,6 +31,8 @@ diagnostic_codes! {
     INVALID_ANNOTATION = "E0509", "invalid-annotation",
         "An annotation that the control plane depends on, such as `@id` or `@name`, is malformed or contradicts \
          another one.";
+    TABLE_FULL = "E0510", "table-too-small",
+        "A table is declared with more entries than its `size` has room for.";
     LANGUAGE_ONLY = "W0501", "language-only",
         "The program has no `main`, or one of an architecture that is not known here, so it was checked against the \
          rules of the language and no further. Running it is an error.";
@@ -40,6 +42,15 @@ diagnostic_codes! {
     PADDED_HEADER = "W0503", "header-not-whole-bytes",
         "A header that is taken from a packet or put into one is not made of whole bytes. Packets are, so the header \
          takes whole bytes on the wire, with the bits that are missing after its last field; what they hold is kept.";
+    IGNORED_PROPERTY = "W0504", "ignore-prop",
+        "A table has a property that the architecture does not know. It is ignored: tables of other architectures may \
+         understand it, or its name is misspelled.";
+    IGNORED_KEY = "W0505", "selector-without-group",
+        "A key of a table is matched by `selector`, and the table is not implemented by an `action_selector`, which \
+         would choose a member of a group by the hash of such keys. The key is ignored.";
+    SAME_KEY_NAME = "W0506", "duplicate-key-name",
+        "Two keys of a table have the same name for the control plane. P4Runtime tells them apart by their ids, tools \
+         that go by names do not. Give one of them another `@name`.";
     INTERNAL = "E0599", "internal-error",
         "The compiler made a pipeline that breaks the pipeline's own rules. This is a defect of the compiler, not \
          of the program.";

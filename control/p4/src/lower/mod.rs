@@ -380,6 +380,11 @@ impl<'a> Lowerer<'a> {
         self.diags.emit(Diagnostic::warning(code, span, message));
     }
 
+    /// Reports what is probably not meant, with all that is to be said of it.
+    pub(crate) fn warn(&mut self, diagnostic: Diagnostic) {
+        self.diags.emit(diagnostic);
+    }
+
     /// Reports an error.
     pub(crate) fn error<T>(&mut self, code: Code, span: Span, message: impl Into<String>) -> Lower<T> {
         self.diags.emit(Diagnostic::error(code, span, message));

@@ -16,17 +16,21 @@ use super::mention::has_effects;
 use super::names::{is_hidden, qualified};
 use super::walk;
 use super::{
-    ActId, Activation, BaseKey, Binding, InstId, Lower, Lowerer, annotation, annotation_ints,
+    ActId, Activation, BaseKey, Binding, InstId, Lower, Lowerer, Reported, annotation, annotation_ints,
     annotation_string, bits_of, codes,
 };
+use crate::diag::Diagnostic;
 use crate::hir::{
-    self, ActionId, ActionUse, Direction, Entry, Expr, ExprKind, Keyset, KeysetKind, TableId, Ty,
+    self, ActionId, ActionUse, Direction, Entry, Expr, ExprKind, Keyset, KeysetKind, Table, TableId, Ty,
     VariableKind,
 };
 use crate::source::Span;
 
 /// Entries a table is guaranteed to hold if it does not say (BMv2's default).
 const SIZE_DEFAULT: u64 = 1024;
+
+/// Entries that a table may be declared for.
+const ENTRIES_MAX: u64 = ir::limit::ENTRIES;
 
 /// A table that has been lowered.
 #[derive(Clone, Debug)]
@@ -109,7 +113,8 @@ impl Lowerer<'_> {
             let key_name = key_name.or_else(|| self.key_name(&key.expr));
             let key_name = key_name.unwrap_or_else(|| key.source_name.clone());
             let width = self.width(&key.expr.ty, key.span)?;
-            let pure = match has_effects(&key.expr) {
+            // Keys are evaluated in order, so what a later one changes an earlier one must not see.
+            let pure = match decl.keys.iter().skip(i).any(|later| has_effects(&later.expr)) {
                 true => None,
                 false => {
                     let (stmts, value) = self.in_block(|l| l.scalar(&key.expr))?;
@@ -132,16 +137,49 @@ impl Lowerer<'_> {
         }
         // A selector key without a selector says nothing.
         if properties.profile.is_none_or(|p| self.ir.profiles[p].selector.is_none()) {
+            for (key, _) in decl.keys.iter().zip(&keys).filter(|(_, k)| k.kind == MatchKind::Selector) {
+                let message = "this key is ignored, as the table chooses no member of a group";
+                self.warn(
+                    Diagnostic::warning(codes::IGNORED_KEY, key.span, message)
+                        .label(span, "this table")
+                        .help("give it `implementation = action_selector(...)`, or match the key otherwise"),
+                );
+            }
             keys.retain(|k| k.kind != MatchKind::Selector);
+        }
+        for (i, key) in keys.iter().enumerate() {
+            if let (Some(first), Some(second)) =
+                (keys.iter().take(i).position(|k| k.name == key.name), decl.keys.get(i))
+            {
+                let message = format!("the control plane would know two keys as `{}`", key.name);
+                let diagnostic = Diagnostic::warning(codes::SAME_KEY_NAME, second.span, message)
+                    .help("give one of them another `@name`");
+                self.warn(match decl.keys.get(first) {
+                    Some(first) => diagnostic.label(first.span, "the other one"),
+                    None => diagnostic,
+                });
+            }
         }
         if properties.profile.is_some()
             && let Some(entry) = decl.entries.first()
         {
             return self.unsupported(entry.span, "an entry of a table with an action profile");
         }
-        let mut actions = Vec::new();
+        let mut actions: Vec<ir::TableAction> = Vec::new();
         for action in &decl.actions {
-            actions.push(self.table_action(action, act, &properties)?);
+            let lowered = self.table_action(action, act, &properties)?;
+            if let Some(i) = actions.iter().position(|other| other.action == lowered.action) {
+                let name = &self.ir.actions[lowered.action].control.name;
+                let message = format!("the table lists two actions that the control plane knows as `{name}`");
+                let first = decl.actions.get(i).map_or(span, |other| other.span);
+                self.diags.emit(
+                    Diagnostic::error(codes::INVALID_ANNOTATION, action.span, message)
+                        .label(first, "the other one")
+                        .help("give one of them another `@name`, or leave it out"),
+                );
+                return Err(Reported);
+            }
+            actions.push(lowered);
         }
         let default_action = match actions.get(decl.default_action.0) {
             Some(action) => {
@@ -180,8 +218,8 @@ impl Lowerer<'_> {
             }
         }
         let size = match &decl.size {
-            Some(size) => self.constant_size(size)?,
-            None => SIZE_DEFAULT,
+            Some(size) => self.table_size(size, decl)?,
+            None => SIZE_DEFAULT.max(entries.len() as u64),
         };
         let hidden = is_hidden(&decl.decl.annotations);
         let id = self.ir.tables.push(ir::Table {
@@ -190,7 +228,7 @@ impl Lowerer<'_> {
             actions,
             default_action,
             const_default: decl.const_default,
-            size: size.max(entries.len() as u64),
+            size,
             entries,
             const_entries: decl.const_entries,
             largest_priority_wins,
@@ -207,6 +245,34 @@ impl Lowerer<'_> {
         }
         self.table_order.push((inst, table, id));
         Ok(LoweredTable { id, hoisted })
+    }
+
+    /// The size that a table declares, which has to hold its own entries.
+    fn table_size(&mut self, written: &Expr, decl: &Table) -> Lower<u64> {
+        let size = self.constant_size(written)?;
+        let count = decl.entries.len() as u64;
+        let name = &decl.decl.name;
+        let diagnostic = match size {
+            // BMv2 takes 0 for no limit that matters.
+            0 => return Ok(SIZE_DEFAULT.max(count)),
+            _ if size > ENTRIES_MAX => {
+                let message = format!("the table `{name}` is declared for {size} entries");
+                Diagnostic::error(codes::TOO_LARGE, written.span, message)
+                    .note(format!("tables hold {ENTRIES_MAX} entries at most"))
+            }
+            _ if size < count => {
+                let message = format!("the table `{name}` has {count} entries and is declared for {size}");
+                let diagnostic = Diagnostic::error(codes::TABLE_FULL, written.span, message)
+                    .help(format!("make it `size = {count};` or larger"));
+                match decl.entries.get(size as usize) {
+                    Some(entry) => diagnostic.label(entry.span, "this one finds no room"),
+                    None => diagnostic,
+                }
+            }
+            _ => return Ok(size),
+        };
+        self.diags.emit(diagnostic);
+        Err(Reported)
     }
 
     /// The name that the control plane knows a key by, if it is a path; `$valid$` is what p4c calls validity.

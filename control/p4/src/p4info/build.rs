@@ -200,6 +200,10 @@ impl Lowerer<'_> {
             let given = decl.as_ref().and_then(|d| annotation(&d.annotations, "id"));
             let id = given.and_then(|a| annotation_ints(a).first().and_then(ToPrimitive::to_u32));
             let span = given.map(|a| a.span).unwrap_or_default();
+            if given.is_some() && id.is_none() {
+                let message = "the annotation `@id` takes one number of 32 bits";
+                let _ = self.error::<()>(codes::INVALID_ANNOTATION, span, message);
+            }
             let why = match symbols.add(kind, &name, id) {
                 Ok(()) => continue,
                 Err(BadId::WrongPrefix) => "this `@id` has the first byte of another kind of object",
