@@ -4,6 +4,7 @@
 
 use std::ops::ControlFlow;
 
+use hashbrown::HashSet;
 use heddle_ir as ir;
 use heddle_ir::{BinaryOp as IrBinary, Bits, Expr as IrExpr, Place, Stmt as IrStmt};
 use num_traits::ToPrimitive;
@@ -165,7 +166,7 @@ impl Lowerer<'_> {
             None => SYMBOL_WIDTH,
         };
         let mut result = Ok(());
-        let mut seen: Vec<Bits> = Vec::new();
+        let mut seen: HashSet<Bits> = HashSet::new();
         let mut lowered = Vec::new();
         for case in cases {
             let mut labels = Vec::new();
@@ -177,8 +178,7 @@ impl Lowerer<'_> {
                         self.bits_of_constant(&value, width, expr.span)?
                     }
                 };
-                if !seen.contains(&bits) {
-                    seen.push(bits.clone());
+                if seen.insert(bits.clone()) {
                     labels.push(bits);
                 }
             }
@@ -306,6 +306,20 @@ impl Lowerer<'_> {
             },
             false => None,
         };
+        // The collection is evaluated once: what the turns do to it is not seen by later ones.
+        let stack = match stack {
+            Some(stack) if may_change(body, collection) => {
+                let value = self.read(&Location::Stack(stack));
+                let name = self.local_name("collection");
+                let copy = self.allocate(&collection.ty, &name, span)?;
+                self.store(&copy, value, span)?;
+                match copy {
+                    Location::Stack(stack) => Some(stack),
+                    _ => None,
+                }
+            }
+            stack => stack,
+        };
         let elements = match &stack {
             Some(stack) => stack.elements.iter().map(|e| self.read(e)).collect(),
             None => {
@@ -411,4 +425,55 @@ impl Lowerer<'_> {
         let value = self.read(from);
         self.store_lvalue(dst, value, span)
     }
+}
+
+/// Whether a block may change what a path leads to. Whatever is called may.
+fn may_change(block: &Block, path: &Expr) -> bool {
+    let mut root = path;
+    let variable = loop {
+        match &root.kind {
+            ExprKind::Variable(variable) => break *variable,
+            ExprKind::Field(of, _)
+            | ExprKind::Element(of, _)
+            | ExprKind::Index(of, _)
+            | ExprKind::StackNext(of)
+            | ExprKind::StackLast(of) => root = of,
+            _ => return true,
+        }
+    };
+    fn writes(stmts: &[Stmt], variable: VariableId) -> bool {
+        stmts.iter().any(|stmt| match &stmt.kind {
+            StmtKind::Assign { target, .. } => mentions(target, variable),
+            StmtKind::Block(block) => writes(&block.stmts, variable),
+            StmtKind::If { then, els, .. } => writes(&then.stmts, variable) || writes(&els.stmts, variable),
+            StmtKind::Switch { cases, default, .. } => {
+                let mut blocks = cases.iter().map(|case| &case.body).chain(default);
+                blocks.any(|block| writes(&block.stmts, variable))
+            }
+            StmtKind::For { init, update, body, .. } => {
+                writes(init, variable) || writes(update, variable) || writes(&body.stmts, variable)
+            }
+            StmtKind::ForRange { body, .. } | StmtKind::ForEach { body, .. } => writes(&body.stmts, variable),
+            StmtKind::Declare(..)
+            | StmtKind::Instance(_)
+            | StmtKind::Call(_)
+            | StmtKind::Return(_)
+            | StmtKind::Exit
+            | StmtKind::Break
+            | StmtKind::Continue => false,
+        })
+    }
+    let calls = mention::in_block(block, &mut |e| match has_effects_itself(e) {
+        true => ControlFlow::Break(()),
+        false => ControlFlow::Continue(()),
+    });
+    calls.is_break() || writes(&block.stmts, variable)
+}
+
+/// Whether an expression runs something, its parts aside.
+fn has_effects_itself(expr: &Expr) -> bool {
+    matches!(
+        expr.kind,
+        ExprKind::Call(_) | ExprKind::ApplyHit(_) | ExprKind::ApplyMiss(_) | ExprKind::ApplyActionRun(_)
+    )
 }
