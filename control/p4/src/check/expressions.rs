@@ -42,7 +42,7 @@ impl Checker<'_> {
     fn expr_inner(&mut self, written: &ast::Expr) -> Expr {
         let span = written.span;
         match &written.kind {
-            ast::ExprKind::Int { value, width } => self.integer(value, *width, span),
+            ast::ExprKind::Int { value, width, .. } => self.integer(value, *width, span),
             ast::ExprKind::String(_)
             | ast::ExprKind::Bool(_)
             | ast::ExprKind::Dots

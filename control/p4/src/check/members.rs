@@ -455,7 +455,18 @@ impl Checker<'_> {
             ast::ExprKind::Binary(ast::BinaryOp::BitAnd, a, b) => {
                 Some(format!("{} & {}", self.source_name(a, checked)?, self.source_name(b, checked)?))
             }
-            ast::ExprKind::Int { value, .. } => Some(value.to_string()),
+            // As p4c has it, in the base it is written in.
+            ast::ExprKind::Int { value, width, base } => {
+                let width = width.map_or(String::new(), |(width, signed)| {
+                    format!("{width}{}", if signed { 's' } else { 'w' })
+                });
+                Some(match base {
+                    2 => format!("{width}{value:#b}"),
+                    8 => format!("{width}{value:#o}"),
+                    16 => format!("{width}{value:#x}"),
+                    _ => format!("{width}{value}"),
+                })
+            }
             _ => None,
         }
     }

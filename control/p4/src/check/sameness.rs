@@ -7,7 +7,9 @@ pub(super) fn same_expr(a: &Expr, b: &Expr) -> bool {
     match (&a.kind, &b.kind) {
         (ExprKind::Paren(a), _) => same_expr(a, b),
         (_, ExprKind::Paren(b)) => same_expr(a, b),
-        (ExprKind::Int { value: a, width: v }, ExprKind::Int { value: b, width: w }) => a == b && v == w,
+        (ExprKind::Int { value: a, width: v, .. }, ExprKind::Int { value: b, width: w, .. }) => {
+            a == b && v == w
+        }
         (ExprKind::String(a), ExprKind::String(b)) => a == b,
         (ExprKind::Bool(a), ExprKind::Bool(b)) => a == b,
         (ExprKind::This, ExprKind::This)

@@ -720,6 +720,8 @@ pub enum ExprKind {
         value: BigInt,
         /// `(width, signed)`.
         width: Option<(u32, bool)>,
+        /// 2, 8, 10 or 16, as it is written.
+        base: u32,
     },
     /// A string.
     String(Arc<str>),

@@ -466,7 +466,7 @@ fn write_expr(out: &mut String, expr: &Expr) {
         out.push(')');
     };
     match &expr.kind {
-        ExprKind::Int { value, width } => {
+        ExprKind::Int { value, width, .. } => {
             if let Some((width, signed)) = width {
                 let _ = write!(out, "{width}{}", if *signed { 's' } else { 'w' });
             }

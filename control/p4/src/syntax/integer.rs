@@ -12,6 +12,8 @@ pub struct Integer {
     pub value: BigInt,
     /// Width and whether signed, if written.
     pub width: Option<(u32, bool)>,
+    /// The base it is written in.
+    pub base: u32,
 }
 
 /// Why a text is no integer literal.
@@ -63,7 +65,7 @@ pub fn parse(text: &str) -> Result<Integer, Problem> {
     }
     let digits: Vec<u8> = digits.bytes().filter(|&byte| byte != b'_').collect();
     match BigInt::parse_bytes(&digits, base) {
-        Some(value) => Ok(Integer { value, width }),
+        Some(value) => Ok(Integer { value, width, base }),
         None => Err(Problem::NoDigits),
     }
 }

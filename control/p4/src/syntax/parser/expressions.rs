@@ -393,7 +393,7 @@ impl Parser<'_> {
     /// The value of an integer literal; reports what is wrong with it.
     pub(super) fn integer(&mut self, token: Token) -> ExprKind {
         match integer::parse(self.text(token)) {
-            Ok(integer) => ExprKind::Int { value: integer.value, width: integer.width },
+            Ok(integer) => ExprKind::Int { value: integer.value, width: integer.width, base: integer.base },
             Err(problem) => {
                 let message = format!("invalid integer: {problem}");
                 self.diags.emit(Diagnostic::error(INVALID_INTEGER, token.span, message));
