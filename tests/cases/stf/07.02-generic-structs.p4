@@ -1,4 +1,4 @@
-// Section 7.3: a generic struct, with its type written and inferred.
+// Section 7.2.11: a generic struct, with its type written and inferred.
 
 #include "include/skeleton.p4"
 

@@ -1,4 +1,4 @@
-// Section 7.1: values outside of the enum survive; casts both ways.
+// Section 7.2.1: values outside of the enum survive; casts both ways.
 
 #include "include/skeleton.p4"
 

@@ -1,4 +1,4 @@
-// Section 7.6: a `type` is cast explicitly, a typedef is its type.
+// Sections 7.5 and 7.6: a `type` is cast explicitly, a typedef is its type.
 
 #include "include/skeleton.p4"
 

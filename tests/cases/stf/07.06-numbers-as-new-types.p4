@@ -1,4 +1,4 @@
-// A number without a width becomes a value of a `type` without a cast, as p4c lets it; a constant, a field and an operand of `==`.
+// Section 7.6: a number without a width becomes a value of a `type` without a cast, as p4c lets it; a constant, a field and an operand of `==`.
 #include <core.p4>
 #include <v1model.p4>
 

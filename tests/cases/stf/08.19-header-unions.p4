@@ -1,4 +1,4 @@
-// Section 8.20: at most one member of a union is valid.
+// Section 8.19: at most one member of a union is valid.
 
 #include <core.p4>
 #include <v1model.p4>

@@ -1,4 +1,4 @@
-// Section 10.1: functions with type parameters, tuples and structs as values.
+// Chapter 10: functions with type parameters, tuples and structs as values.
 
 #include "include/skeleton.p4"
 
