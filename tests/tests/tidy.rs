@@ -140,6 +140,28 @@ fn every_module_says_what_it_owns() {
     }
 }
 
+/// Codes that no case shows: what is too large to be kept here, what the checker finds before lowering could, what
+/// `heddle check` says where other commands refuse, and defects of the compiler.
+const CODES_WITHOUT_CASE: &[&str] = &["E0114", "E0505", "W0501", "E0599"];
+
+#[test]
+fn every_diagnostic_has_a_case_and_every_case_an_explanation() {
+    let mut expected = Vec::new();
+    files(&top().join("tests/cases/diag"), "stderr", &mut expected);
+    let expected: String = expected.iter().map(|path| read(path)).collect();
+    let missing: Vec<_> = heddle_p4::diag::codes::all()
+        .map(|info| info.code.0)
+        .filter(|code| !expected.contains(&format!("[{code}]")) && !CODES_WITHOUT_CASE.contains(code))
+        .collect();
+    assert!(missing.is_empty(), "no case under tests/cases/diag shows {missing:?}");
+    let unexplained: BTreeSet<_> = expected
+        .lines()
+        .filter_map(|line| line.strip_prefix("error[").or_else(|| line.strip_prefix("warning["))?.get(..5))
+        .filter(|code| heddle_p4::diag::codes::find(code).is_none())
+        .collect();
+    assert!(unexplained.is_empty(), "`heddle explain` knows nothing of {unexplained:?}");
+}
+
 #[test]
 fn every_shipped_pipeline_has_a_script() {
     let programs = std::fs::read_dir(top().join("pipelines")).expect("pipelines/ is there");
