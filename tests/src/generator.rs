@@ -127,12 +127,19 @@ impl Generator {
             // Writing to a string cannot fail.
             let _ = writeln!(text, "    {} {name};", ty.text());
         }
-        text.push_str("}\nheader small_t { bit<8> v; }\nstruct headers_t { data_t x; small_t[3] s; }\nstruct meta_t { }\n\n");
+        text.push_str("}\nheader small_t { bit<8> v; }\nheader_union either_t { small_t a; small_t b; }\nstruct pair_t { bit<8> l; bit<8> r; }\nstruct headers_t { data_t x; small_t[3] s; }\nstruct meta_t { }\n\n");
         for _ in 0..self.random.usize(..3) {
             text.push_str(&self.function());
         }
+        let leave = self.random.u8(..);
+        let _ = writeln!(
+            text,
+            "control Inner(inout bit<8> p, inout bit<8> q, out pair_t both) {{\n    action leave(inout bit<8> r) {{ r = r + 3; if (r > {leave}) {{ exit; }} \
+             }}\n    apply {{ both.l = p; p = q + 1; leave(q); if (p == 7) {{ return; }} both.r = p; }}\n}}"
+        );
         text.push_str(
-            "control Case(inout data_t x, inout small_t[3] s) {\n    register<bit<64>>(4) cells;\n",
+            "control Case(inout data_t x, inout small_t[3] s) {\n    register<bit<64>>(4) cells;\n    Inner() inner;\n    \
+             bit<8>[4] array = { 1, 2, 3, 4 };\n    pair_t pair = { 5, 6 };\n    either_t either;\n",
         );
         let locals = self.random.usize(1..4);
         for _ in 0..locals {
@@ -324,7 +331,31 @@ impl Generator {
                 let value = self.expr(Type::Bit(64));
                 let at = self.random.u8(..5);
                 let element = self.random.u8(..3);
-                match self.random.u8(..6) {
+                match self.random.u8(..17) {
+                    5 => format!("        array[(bit<3>) ({index})] = (bit<8>) ({value});\n"),
+                    6 => format!("        x.f8 = x.f8 + array[(bit<2>) ({index})];\n"),
+                    7 => format!(
+                        "        for (bit<8> e in array) {{ x.f32 = x.f32 * 3 + (bit<32>) e; array[{element}] = e; }}\n"
+                    ),
+                    8 => format!(
+                        "        for (small_t e in s) {{ if (e.isValid()) {{ x.f64 = x.f64 + (bit<64>) e.v; }} s[{element}].setInvalid(); }}\n"
+                    ),
+                    9 => "        inner.apply(x.f8, array[1], pair);\n".to_owned(),
+                    10 => "        inner.apply(p = pair.l, both = pair, q = x.f8);\n".to_owned(),
+                    11 => format!(
+                        "        x.f200[x.f8+:16] = (bit<16>) ({value});\n        x.f32 = x.f32 ^ x.f128[x.f7+:32];\n"
+                    ),
+                    12 => "        pair = { pair.r, array[x.f8] };\n        x.f8 = x.f8 ^ pair.r ^ pair.l;\n"
+                        .to_owned(),
+                    13 => format!(
+                        "        either.a = {{ x.f8 }};\n        if (({value}) > 5) {{ either.b.setValid(); either.b.v = 7; }}\n        x.f8 = either.a.isValid() ? either.a.v + 1 : either.b.v;\n"
+                    ),
+                    14 => format!(
+                        "        if (({index}) == 77) {{ exit; }}\n        s[(bit<2>) ({value})] = {{ x.f8 }};\n"
+                    ),
+                    15 => {
+                        "        if (pair == { 5, x.f8 } || s[0] == s[1]) { x.f13 = x.f13 + 1; }\n".to_owned()
+                    }
                     0 => format!("        cells.write({index}, {value});\n"),
                     1 => format!("        cells.read(x.f64, {index} & 7);\n"),
                     2 => format!("        s.push_front({});\n", at.clamp(1, 3)),
