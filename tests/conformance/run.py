@@ -3,9 +3,10 @@
 
     tests/conformance/run.py HEDDLE P4C_CHECKOUT [--list]
 
-Three measures, printed as a table, with --list every failure by name:
+Four measures, printed as a table, with --list every failure by name:
   accept   p4_16_samples, programs for v1model and those without an architecture: have to compile
   stf      those with an .stf beside them: the script has to hold
+  p4info   those with a reference in p4_16_samples_outputs: P4Info has to be the same, comments aside
   reject   p4_16_errors: have to be refused, with an error on a line that p4c's own reference output names
 """
 
@@ -59,6 +60,25 @@ def stf(heddle, p4c, name):
     return status == 0, status, stderr.strip()[:400]
 
 
+def lines_of(path):
+    text = open(path, errors="replace").read()
+    return [line.rstrip() for line in text.splitlines() if line.strip() and not line.strip().startswith("#")]
+
+
+def p4info(heddle, p4c, name):
+    path = f"{p4c}/testdata/p4_16_samples/{name}"
+    wanted = lines_of(f"{p4c}/testdata/p4_16_samples_outputs/{name}.p4info.txtpb")
+    with tempfile.TemporaryDirectory() as folder:
+        made = os.path.join(folder, "p4info.txtpb")
+        artifact = os.path.join(folder, "artifact")
+        status, _, stderr = run(heddle, "compile", "-I", f"{p4c}/p4include", path, "-o", artifact, "--p4info", made)
+        if status != 0:
+            return False, status, first_error(stderr)
+        got = lines_of(made)
+    differing = next((f"we say `{a}`, p4c `{b}`" for a, b in zip(got + [""], wanted + [""]) if a != b), "length")
+    return got == wanted, status, "" if got == wanted else differing
+
+
 def reference_lines(p4c, name):
     """Lines of the program that p4c's expected diagnostics name as errors."""
     path = f"{p4c}/testdata/p4_16_errors_outputs/{name}-stderr"
@@ -95,9 +115,11 @@ def main():
     ours = [n for n in samples if by_architecture[n] == "v1model"]
     bare = [n for n in samples if by_architecture[n] == "none"]
     scripts = [n for n in ours if os.path.exists(f"{p4c}/testdata/p4_16_samples/{n[:-3]}.stf")]
+    references = f"{p4c}/testdata/p4_16_samples_outputs"
+    informed = [n for n in ours if os.path.exists(f"{references}/{n}.p4info.txtpb")]
     errors = sources(f"{p4c}/testdata/p4_16_errors")
     measures = [("accept, v1model", accept, ours), ("accept, no architecture", accept, bare),
-                ("stf", stf, scripts), ("reject", reject, errors)]
+                ("stf", stf, scripts), ("p4info", p4info, informed), ("reject", reject, errors)]
     crashes = 0
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         for title, measure, names in measures:
