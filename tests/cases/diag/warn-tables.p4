@@ -23,7 +23,8 @@ control I(inout Hs h, inout M m, inout standard_metadata_t s) {
     table t5 { key = { h.h.x : exact; } actions = { counting; coloring; } meters = colors; }
     @name("first") @name("second")
     table t6 { key = { h.h.x : exact; } actions = { a; } }
-    apply { t1.apply(); t2.apply(); t3.apply(); t4.apply(); t5.apply(); t6.apply();  }
+    @noWarn("duplicate-key-name") table t7 { key = { h.h.x : exact; h.h.x : exact; } actions = { a; } @noWarn("ignore-prop") max_age = 3; }
+    apply { t7.apply(); t1.apply(); t2.apply(); t3.apply(); t4.apply(); t5.apply(); t6.apply();  }
 }
 control Eg(inout Hs h, inout M m, inout standard_metadata_t s) { apply {} }
 control C(inout Hs h, inout M m) { apply {} }

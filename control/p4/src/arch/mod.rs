@@ -187,7 +187,8 @@ fn not_implemented(
     what: String,
 ) -> Lower<Value> {
     let message = format!("{what} is declared here and implemented nowhere: calling it gives zeros");
-    l.warning(codes::NOT_IMPLEMENTED, call.span, message);
+    let diagnostic = Diagnostic::warning(codes::NOT_IMPLEMENTED, call.span, message);
+    l.warn(&call.decl.decl.annotations, diagnostic);
     let own = call.decl.type_params.iter().copied().zip(call.type_args.iter().cloned());
     let types: HashMap<TypeParamId, Ty> = of_object.clone().into_iter().chain(own).collect();
     let actuals = l.actuals(call.args)?;
@@ -211,7 +212,8 @@ pub(crate) fn table_property(l: &mut Lowerer<'_>, property: &Property, to: &mut 
             let known: Vec<String> = l.arch.properties.iter().map(|p| format!("`{}`", p.name)).collect();
             let message = format!("the table property `{}` is not known and is ignored", property.decl.name);
             let note = format!("besides those of the language there are {}", known.join(", "));
-            l.warn(Diagnostic::warning(codes::IGNORED_PROPERTY, property.decl.span, message).note(note));
+            let diagnostic = Diagnostic::warning(codes::IGNORED_PROPERTY, property.decl.span, message).note(note);
+            l.warn(&property.decl.annotations, diagnostic);
             Ok(())
         }
     }

@@ -33,7 +33,7 @@ pub fn lint(program: &Program, diagnostics: &mut Diagnostics) {
 }
 
 /// Whether one of these annotations silences a warning.
-fn is_silenced(annotations: &[Annotation], code: Code) -> bool {
+pub(crate) fn is_silenced(annotations: &[Annotation], code: Code) -> bool {
     let name = crate::diag::codes::find(code.0).map_or("", |info| info.name);
     annotation(annotations, "noWarn")
         .and_then(annotation_string)

@@ -53,7 +53,7 @@ pub(crate) use value::{HeaderValue, LValue, Value};
 
 use crate::arch::Architecture;
 use crate::diag::{Code, Diagnostic, Diagnostics};
-use crate::hir::{self, Ty, TypeParamId, VariableId};
+use crate::hir::{self, Annotation, Ty, TypeParamId, VariableId};
 use crate::p4info::P4Info;
 use crate::source::{SourceMap, Span};
 
@@ -380,9 +380,11 @@ impl<'a> Lowerer<'a> {
         self.diags.emit(Diagnostic::warning(code, span, message));
     }
 
-    /// Reports what is probably not meant, with all that is to be said of it.
-    pub(crate) fn warn(&mut self, diagnostic: Diagnostic) {
-        self.diags.emit(diagnostic);
+    /// Reports what is probably not meant, unless one of these annotations silences it.
+    pub(crate) fn warn(&mut self, annotations: &[Annotation], diagnostic: Diagnostic) {
+        if !crate::lint::is_silenced(annotations, diagnostic.code) {
+            self.diags.emit(diagnostic);
+        }
     }
 
     /// Reports an error.

@@ -140,6 +140,7 @@ impl Lowerer<'_> {
             for (key, _) in decl.keys.iter().zip(&keys).filter(|(_, k)| k.kind == MatchKind::Selector) {
                 let message = "this key is ignored, as the table chooses no member of a group";
                 self.warn(
+                    &decl.decl.annotations,
                     Diagnostic::warning(codes::IGNORED_KEY, key.span, message)
                         .label(span, "this table")
                         .help("give it `implementation = action_selector(...)`, or match the key otherwise"),
@@ -154,10 +155,11 @@ impl Lowerer<'_> {
                 let message = format!("the control plane would know two keys as `{}`", key.name);
                 let diagnostic = Diagnostic::warning(codes::SAME_KEY_NAME, second.span, message)
                     .help("give one of them another `@name`");
-                self.warn(match decl.keys.get(first) {
+                let diagnostic = match decl.keys.get(first) {
                     Some(first) => diagnostic.label(first.span, "the other one"),
                     None => diagnostic,
-                });
+                };
+                self.warn(&decl.decl.annotations, diagnostic);
             }
         }
         if properties.profile.is_some()
