@@ -1,3 +1,5 @@
+//! Packets that the log tells of, and how it counts what it does not.
+
 use heddle_exec::trace::Event;
 use heddle_exec::{Entry, Intrinsics, Verdict};
 use heddle_ir::{Bits, DropReason, Program};
