@@ -212,7 +212,8 @@ pub(crate) fn table_property(l: &mut Lowerer<'_>, property: &Property, to: &mut 
             let known: Vec<String> = l.arch.properties.iter().map(|p| format!("`{}`", p.name)).collect();
             let message = format!("the table property `{}` is not known and is ignored", property.decl.name);
             let note = format!("besides those of the language there are {}", known.join(", "));
-            let diagnostic = Diagnostic::warning(codes::IGNORED_PROPERTY, property.decl.span, message).note(note);
+            let diagnostic =
+                Diagnostic::warning(codes::IGNORED_PROPERTY, property.decl.span, message).note(note);
             l.warn(&property.decl.annotations, diagnostic);
             Ok(())
         }

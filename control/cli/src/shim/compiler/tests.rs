@@ -1,3 +1,5 @@
+//! Command lines of p4c, and what Heddle makes of them.
+
 use clap::Parser as _;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Command lines of `simple_switch`, and what Heddle makes of them.
+
 use super::*;
 
 fn words(line: &str) -> Vec<String> {
