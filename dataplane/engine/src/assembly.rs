@@ -195,6 +195,9 @@ pub(crate) fn assemble(
         }
     }
 
+    let takes_whole = queues.iter().flatten().any(|(_, queue)| queue.takes_whole());
+    let is_paced = map.ports().iter().any(|port| port.config.has_rate());
+
     let mut rings_out: Vec<Vec<_>> = (0..workers).map(|_| Vec::new()).collect();
     let mut rings_in: Vec<Vec<_>> = (0..workers).map(|_| Vec::new()).collect();
     for (from, rings_out) in rings_out.iter_mut().enumerate() {
@@ -221,8 +224,11 @@ pub(crate) fn assemble(
         events: events_in,
         digests: digests_in,
         packet_ins: packet_ins_in,
+        takes_whole: AtomicBool::new(takes_whole),
+        is_paced: AtomicBool::new(is_paced),
         config,
     });
+    shared.find_whole(&shared.published.load().current);
     let mut commands = Vec::new();
     let mut cores = Vec::new();
     let parts = queues.into_iter().zip(routes).zip(rings_out).zip(rings_in).enumerate();
@@ -325,6 +331,9 @@ impl Control {
         if self.many_workers[port].load(Ordering::Relaxed) && !config.is_plain() {
             return Err(ConfigureError::Shared(id));
         }
+        if config.has_rate() {
+            self.shared.is_paced.store(true, Ordering::Relaxed);
+        }
         for commands in &self.commands {
             commands.try_send(Command::Configure { port, config }).map_err(|_| ConfigureError::Busy(id))?;
         }
@@ -345,6 +354,7 @@ impl Control {
                 pipeline.state.set_port_up(id.0, false);
             }
         }
+        self.shared.find_whole(&pipeline);
         let published = self.shared.published.load();
         self.shared.published.store(Arc::new(published.replaced(pipeline)));
         Ok(())
@@ -417,6 +427,10 @@ impl Control {
         let mapped = &self.shared.ports.ports()[position];
         mapped.describe(description);
         let split = port.split();
+        if split.iter().any(|queue| queue.takes_whole()) {
+            self.shared.takes_whole.store(true, Ordering::Relaxed);
+            self.shared.find_whole(&self.shared.published.load().current);
+        }
         let workers = self.commands.len();
         let dealing = Dealing::new(position, mapped, split.len(), workers);
         self.many_workers[position].store(dealing.is_shared && workers > 1, Ordering::Relaxed);

@@ -50,6 +50,9 @@ pub struct Config {
     pub retry_ns: u64,
     /// Time that a worker goes on asking its queues after the last packet, before it sleeps.
     pub spin_ns: u64,
+    /// Whether segmentation-offloaded frames may go through whole, where the program treats them as it would their
+    /// segments. Off changes nothing but the speed.
+    pub whole: bool,
     /// Seed of the program's random numbers.
     pub seed: u64,
 }
@@ -74,6 +77,7 @@ impl Default for Config {
             injections: 1_024,
             retry_ns: 50_000,
             spin_ns: 50_000,
+            whole: true,
             seed: 0,
         }
     }
@@ -148,7 +152,12 @@ impl Default for PortConfig {
 impl PortConfig {
     /// Whether several workers can send for the port without being told apart from one.
     pub(crate) fn is_plain(&self) -> bool {
-        self.queues == 1 && self.rate.is_none() && self.queue.rate.is_none()
+        self.queues == 1 && !self.has_rate()
+    }
+
+    /// Whether packets are spaced in time.
+    pub(crate) fn has_rate(&self) -> bool {
+        self.rate.is_some() || self.queue.rate.is_some()
     }
 }
 

@@ -27,13 +27,14 @@ use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::os::fd::RawFd;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use arc_swap::ArcSwap;
 use crossbeam::channel::{Receiver, Sender};
 use heddle_exec::trace::TraceSink;
 use heddle_exec::{Clone as PacketClone, Context, DigestBuffer, Entry, Frame, FramePool, Work};
 use heddle_packet::{Packet, Pool, PortId};
-use heddle_ports::{Queue, QueueError};
+use heddle_ports::{Queue, QueueError, Shapes, cut};
 use heddle_state::Snapshot;
 
 use crate::config::{Config, PortConfig};
@@ -73,6 +74,24 @@ pub(crate) struct Shared {
     pub(crate) events: Sender<Event>,
     pub(crate) digests: Sender<DigestMessage>,
     pub(crate) packet_ins: Sender<PacketIn>,
+    /// Whether a port hands over or takes frames whole.
+    pub(crate) takes_whole: AtomicBool,
+    /// Whether a port was ever given a rate, which spaces packets one by one.
+    pub(crate) is_paced: AtomicBool,
+}
+
+impl Shared {
+    /// Which large frames a pipeline may be given whole.
+    pub(crate) fn whole(&self, pipeline: &Pipeline) -> Shapes {
+        if self.is_paced.load(Ordering::Relaxed) { Shapes::NONE } else { pipeline.whole() }
+    }
+
+    /// Finds out what a pipeline may be given whole, if that will be asked.
+    pub(crate) fn find_whole(&self, pipeline: &Pipeline) {
+        if self.config.whole && self.takes_whole.load(Ordering::Relaxed) {
+            pipeline.find_whole();
+        }
+    }
 }
 
 /// Who sends the packets of a port.
@@ -125,6 +144,8 @@ pub(crate) struct Core {
     random: u64,
     digests: DigestBuffer,
 
+    /// Which large frames the running program treats as it would their segments.
+    whole: Shapes,
     /// Received and not yet begun, in order of arrival.
     incoming: Vec<Packet>,
     /// Put in by the control side.
@@ -172,6 +193,8 @@ struct ReceiveQueue {
     /// What the kernel has lost, as counted so far.
     missed: u64,
     invalid: u64,
+    /// What it was last told to hand over whole.
+    whole: Shapes,
 }
 
 /// What one step runs with.
@@ -212,7 +235,8 @@ impl Core {
         let batch = config.batch_packets.max(1);
         let egress = routes.iter().zip(shared.ports.ports()).enumerate().map(|(position, (route, port))| {
             let queue = queues.iter().position(|(of, _)| *of == position);
-            (*route == Route::Here).then(|| Egress::new(port, queue))
+            let takes_whole = queue.is_some_and(|index| queues[index].1.takes_whole());
+            (*route == Route::Here).then(|| Egress::new(port, queue, takes_whole))
         });
         let egress: Vec<_> = egress.collect();
         let ports = egress.len();
@@ -227,7 +251,13 @@ impl Core {
             to_wake: vec![false; rings_out.len()],
             queues: queues
                 .into_iter()
-                .map(|(port, queue)| ReceiveQueue { port, queue: Some(queue), missed: 0, invalid: 0 })
+                .map(|(port, queue)| ReceiveQueue {
+                    port,
+                    queue: Some(queue),
+                    missed: 0,
+                    invalid: 0,
+                    whole: Shapes::NONE,
+                })
                 .collect(),
             routes,
             rings_out,
@@ -241,6 +271,7 @@ impl Core {
             pool: Pool::new(config.buffers),
             random,
             digests: DigestBuffer::default(),
+            whole: Shapes::NONE,
             incoming: Vec::with_capacity(2 * batch),
             injected: VecDeque::new(),
             loops: VecDeque::new(),
@@ -279,6 +310,7 @@ impl Core {
     pub(crate) fn step_traced(&mut self, now_ns: u64, trace: Option<&mut dyn TraceSink>) -> Step {
         let published = self.shared.published.load();
         self.adopt(&published);
+        self.adopt_whole(&published.current, trace.is_some());
         let (current, retiring) = (&published.current, published.retiring.as_ref());
         let mut singly = trace.is_some() || !current.may_batch;
         if let Some(retiring) = retiring {
@@ -329,6 +361,21 @@ impl Core {
         self.generation = published.generation;
     }
 
+    /// Takes up which frames the program may be given whole. What waits to be begun is cut if it is none of them.
+    fn adopt_whole(&mut self, current: &Pipeline, is_traced: bool) {
+        let whole = if is_traced { Shapes::NONE } else { self.shared.whole(current) };
+        if self.whole == whole {
+            return;
+        }
+        self.whole = whole;
+        if self.incoming.iter().any(|packet| packet.segmentation.is_some()) {
+            for packet in std::mem::take(&mut self.incoming) {
+                cut(&packet, &mut self.pool, |segment| self.incoming.push(segment));
+                self.pool.give(packet);
+            }
+        }
+    }
+
     fn take_commands(&mut self) {
         while let Ok(command) = self.commands.try_recv() {
             match command {
@@ -361,7 +408,8 @@ impl Core {
     /// Packets that the core holds between steps.
     pub(crate) fn held(&self) -> usize {
         let egress: usize = self.egress.iter().flatten().map(Egress::held).sum();
-        egress + self.incoming.len() + self.injected.len() + self.loops.len()
+        let incoming: usize = self.incoming.iter().map(Packet::segments).sum();
+        egress + incoming + self.injected.len() + self.loops.len()
     }
 
     /// Whether no queue will ever receive anything again and nothing is held.
@@ -404,11 +452,12 @@ impl Core {
         let waiting = self.injected.drain(..).chain(self.incoming.drain(..));
         let looping = self.loops.drain(..).map(|job| job.work.packet);
         for packet in waiting.chain(looping) {
-            lost[self.shared.ports.position(packet.ingress_port.0).unwrap_or(fallback)] += 1;
+            let position = self.shared.ports.position(packet.ingress_port.0).unwrap_or(fallback);
+            lost[position] += packet.segments() as u64;
         }
         for ring in &mut self.rings_in {
             while let Some(transfer) = ring.pop() {
-                lost[usize::from(transfer.port)] += 1;
+                lost[usize::from(transfer.port)] += transfer.job.work.packet.segments() as u64;
             }
         }
         for (position, count) in lost.into_iter().enumerate() {
@@ -447,7 +496,7 @@ impl Core {
     }
 
     fn lose_packet(&mut self, position: usize, reason: Reason, packet: Packet) {
-        self.port_cells(position).drops[reason.index()].add(1);
+        self.port_cells(position).drops[reason.index()].add(packet.segments() as u64);
         self.pool.give(packet);
     }
 
@@ -501,8 +550,15 @@ impl Core {
         queues: Vec<Box<dyn Queue>>,
     ) {
         let mut first = None;
+        let takes_whole = queues.first().is_some_and(|queue| queue.takes_whole());
         for queue in queues {
-            let of = ReceiveQueue { port: position, queue: Some(queue), missed: 0, invalid: 0 };
+            let of = ReceiveQueue {
+                port: position,
+                queue: Some(queue),
+                missed: 0,
+                invalid: 0,
+                whole: Shapes::NONE,
+            };
             let vacant = self.queues.iter().position(|of| of.port == position && of.queue.is_none());
             let index = vacant.unwrap_or(self.queues.len());
             match self.queues.get_mut(index) {
@@ -519,7 +575,8 @@ impl Core {
         }
         if let Some(egress) = self.egress.get_mut(position) {
             let is_listed = egress.as_ref().map(Egress::listed);
-            *egress = (route == Route::Here).then(|| Egress::attached(number, config, first, is_listed));
+            *egress = (route == Route::Here)
+                .then(|| Egress::attached(number, config, first, takes_whole, is_listed));
         }
         let sends = route == Route::Here && first.is_some();
         if let Some(port) = self.shared.ports.ports().get(position)

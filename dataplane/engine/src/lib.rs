@@ -84,6 +84,7 @@ mod stats;
 #[cfg(test)]
 mod steady_state;
 mod switch;
+mod whole;
 mod worker_loop;
 
 pub use self::core::Step;
@@ -94,3 +95,4 @@ pub use event::{DigestMessage, Event, PacketIn};
 pub use reason::Reason;
 pub use stats::{Drops, PortStats, QueueDepth, Stats};
 pub use switch::Switch;
+pub use whole::{Refusal, may_carry_whole};

@@ -8,9 +8,10 @@
 //! replacement is refused until [`is_drained`].
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use heddle_exec::Executor;
+use heddle_ports::Shapes;
 use heddle_state::State;
 
 use crate::effects::may_batch;
@@ -27,6 +28,8 @@ pub(crate) struct Pipeline {
     pub(crate) may_batch: bool,
     /// What it asks to be told about ports.
     pub(crate) probes: Probes,
+    /// Found out when the first port comes that could make use of it.
+    whole: Arc<OnceLock<Shapes>>,
 }
 
 impl Pipeline {
@@ -35,7 +38,17 @@ impl Pipeline {
         let probes = Probes::of(executor.program());
         // What a probe tells ingress depends on what the packets before did to the queues.
         let may_batch = may_batch(executor.program()) && !probes.any();
-        Self { executor, state, may_batch, probes }
+        Self { executor, state, may_batch, probes, whole: Arc::default() }
+    }
+
+    /// Which large frames it treats as it would their segments. None before [`Pipeline::find_whole`].
+    pub(crate) fn whole(&self) -> Shapes {
+        self.whole.get().copied().unwrap_or(Shapes::NONE)
+    }
+
+    /// Finds that out. Takes its time, so on the control side only.
+    pub(crate) fn find_whole(&self) {
+        self.whole.get_or_init(|| crate::whole::shapes(self.executor.program()));
     }
 
     /// Tells a program that asks how much waits for a port, and in the queue that has changed.

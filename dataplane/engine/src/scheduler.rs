@@ -39,6 +39,8 @@ pub(crate) struct Scheduler {
 #[derive(Debug)]
 struct PriorityQueue {
     jobs: VecDeque<Job>,
+    /// On the wire: more than jobs, if frames are carried whole.
+    packets: usize,
     bytes: u64,
     depth_packets: usize,
     depth_bytes: u64,
@@ -77,7 +79,7 @@ pub(crate) enum Next {
 /// What a packet takes of a queue: a truncated one no more than will be sent of it.
 pub(crate) fn waiting_bytes(work: &Work) -> u64 {
     let limit = work.truncate_bytes.map_or(u64::MAX, u64::from);
-    (work.packet.wire_len as u64).min(limit)
+    (work.packet.wire_bytes() as u64).min(limit)
 }
 
 impl Scheduler {
@@ -85,6 +87,7 @@ impl Scheduler {
         let count = config.queues.clamp(1, QUEUES_MAX);
         let queues = (0..count).map(|_| PriorityQueue {
             jobs: VecDeque::new(),
+            packets: 0,
             bytes: 0,
             depth_packets: 0,
             depth_bytes: 0,
@@ -158,14 +161,17 @@ impl Scheduler {
     /// Packets and bytes that wait in a queue.
     pub(crate) fn depth(&self, queue: usize) -> (usize, u64) {
         let queue = &self.queues[queue];
-        (queue.jobs.len(), queue.bytes)
+        (queue.packets, queue.bytes)
     }
 
-    /// Whether a queue has room for a packet.
+    /// Whether a queue has room for a packet, and for all segments of a whole frame. An empty queue takes a whole
+    /// frame of any size, or one that is longer than the queue could never leave.
     pub(crate) fn admits(&self, queue: usize, work: &Work) -> bool {
         let waiting = &self.queues[queue];
         let bytes = waiting.bytes.saturating_add(waiting_bytes(work));
-        waiting.jobs.len() < waiting.depth_packets && bytes <= waiting.depth_bytes
+        let packets = waiting.packets + work.packet.segments();
+        let is_first = waiting.packets == 0 && waiting.depth_packets > 0;
+        (packets <= waiting.depth_packets || is_first) && bytes <= waiting.depth_bytes
     }
 
     /// Puts a packet that [`Scheduler::admits`] at the end of a queue, and notes depth and time in it.
@@ -173,8 +179,9 @@ impl Scheduler {
         let waiting = &mut self.queues[queue];
         let intrinsics = &mut job.work.intrinsics;
         intrinsics.enqueue_time_ns = now_ns;
-        intrinsics.enqueue_depth = waiting.jobs.len() as u32;
+        intrinsics.enqueue_depth = waiting.packets as u32;
         intrinsics.queue_id = queue as u32;
+        waiting.packets += job.work.packet.segments();
         waiting.bytes = waiting.bytes.saturating_add(waiting_bytes(&job.work));
         waiting.jobs.push_back(job);
         self.occupied |= 1 << queue;
@@ -259,8 +266,9 @@ impl Scheduler {
         let waiting = &mut self.queues[queue];
         let mut job = waiting.jobs.pop_front()?;
         let bytes = waiting_bytes(&job.work);
+        waiting.packets = waiting.packets.saturating_sub(job.work.packet.segments());
         waiting.bytes = waiting.bytes.saturating_sub(bytes);
-        job.work.intrinsics.dequeue_depth = waiting.jobs.len() as u32;
+        job.work.intrinsics.dequeue_depth = waiting.packets as u32;
         if waiting.jobs.is_empty() {
             self.occupied &= !(1 << queue);
         }
@@ -287,6 +295,7 @@ impl Scheduler {
         self.occupied = 0;
         self.queues.iter_mut().enumerate().rev().flat_map(|(number, queue)| {
             queue.bytes = 0;
+            queue.packets = 0;
             queue.jobs.drain(..).map(move |job| (number, job))
         })
     }
@@ -298,7 +307,7 @@ impl Scheduler {
 
     /// Packets that wait in all queues.
     pub(crate) fn packets(&self) -> usize {
-        self.queues.iter().map(|queue| queue.jobs.len()).sum()
+        self.queues.iter().map(|queue| queue.packets).sum()
     }
 
     /// Whether any packet waits that an earlier pipeline than this began.

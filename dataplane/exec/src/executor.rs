@@ -95,8 +95,10 @@ pub struct Intrinsics {
     pub ingress_port: u32,
     /// Port whose queue it left.
     pub egress_port: u32,
-    /// Length on the wire when this pass began, in bytes.
+    /// Length on the wire when this pass began, in bytes; of all packets that it stands for.
     pub packet_length: u32,
+    /// Packets on the wire that it stands for: one, but for frames carried whole. Counters count as many.
+    pub packets: u32,
     /// How it came here.
     pub origin: Origin,
     /// Replication id.
@@ -119,6 +121,7 @@ impl Default for Intrinsics {
             ingress_port: 0,
             egress_port: 0,
             packet_length: 0,
+            packets: 1,
             origin: Origin::Normal,
             replication_id: 0,
             ingress_time_ns: 0,

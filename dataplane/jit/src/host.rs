@@ -220,18 +220,19 @@ host_functions! {
     }
     /// Counts in a cell.
     Count = fn count(m, counter, index) {
-        let bytes = u64::from(m.intrinsics().packet_length);
-        m.context.state.count(m.context.worker, CounterId::from_u32(counter as u32), index, bytes);
+        let (packets, bytes) = counted(m);
+        let counter = CounterId::from_u32(counter as u32);
+        m.context.state.count(m.context.worker, counter, index, packets, bytes);
         0
     }
     /// Counts in the entry whose action is running.
     CountDirect = fn count_direct(m, counter) {
-        let bytes = u64::from(m.intrinsics().packet_length);
+        let (packets, bytes) = counted(m);
         let counter = CounterId::from_u32(counter as u32);
         if let Some(entry) = m.running.filter(|entry| {
             m.program.program.counters[counter].table == Some(entry.table())
         }) {
-            m.context.state.count_direct(m.context.worker, entry, bytes);
+            m.context.state.count_direct(m.context.worker, entry, packets, bytes);
         }
         0
     }
@@ -577,6 +578,12 @@ fn packet_of<'a>(m: &'a Machine<'_, '_>) -> &'a [u8] {
     let (bytes, len) = m.packet();
     // SAFETY: the packet is not changed before the pass ends.
     unsafe { std::slice::from_raw_parts(bytes, len) }
+}
+
+/// Packets and bytes that a counter counts.
+fn counted(m: &Machine<'_, '_>) -> (u64, u64) {
+    let intrinsics = m.intrinsics();
+    (u64::from(intrinsics.packets), u64::from(intrinsics.packet_length))
 }
 
 fn payload_of<'a>(m: &Machine<'a, '_>) -> &'a [u8] {

@@ -5,6 +5,8 @@
 
 use std::fmt;
 
+use crate::segmentation::Segmentation;
+
 /// Bytes kept free in front of a received packet, so that a deparser can put longer headers there in place.
 pub const HEADROOM_BYTES: usize = 128;
 
@@ -17,6 +19,12 @@ pub const JUMBO_STORAGE_BYTES: usize = 10_304;
 
 /// Largest packet that any buffer holds, in bytes.
 pub const PACKET_BYTES_MAX: usize = 65_535 + 64;
+
+/// Storage of a buffer for a segmentation-offloaded frame, headroom included; an odd number of cache lines too.
+pub const LARGE_STORAGE_BYTES: usize = 65_856;
+
+/// Buffers for segmentation-offloaded frames that a pool keeps: 4 MB and no more.
+const LARGE_RETAINED_MAX: usize = 64;
 
 /// A port's number, as the P4 program and the control plane know it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -45,6 +53,8 @@ pub struct Packet {
     pub arrival_ns: u64,
     /// The port it arrived by.
     pub ingress_port: PortId,
+    /// How it is to be cut, if it stands for several packets on the wire.
+    pub segmentation: Option<Segmentation>,
 }
 
 impl fmt::Debug for Packet {
@@ -64,6 +74,7 @@ impl Packet {
             wire_len: 0,
             arrival_ns: 0,
             ingress_port: PortId(0),
+            segmentation: None,
         }
     }
 
@@ -89,6 +100,19 @@ impl Packet {
         self.storage.len() - HEADROOM_BYTES
     }
 
+    /// Packets on the wire that it stands for: one, unless segmentation was left to whoever sends it.
+    pub fn segments(&self) -> usize {
+        self.segmentation.map_or(1, Segmentation::segments)
+    }
+
+    /// Bytes on the wire of all packets that it stands for.
+    pub fn wire_bytes(&self) -> usize {
+        let repeated = self.segmentation.map_or(0, |segmentation| {
+            (segmentation.segments() - 1) * self.len.saturating_sub(segmentation.payload_bytes())
+        });
+        self.wire_len + repeated
+    }
+
     /// The bytes.
     pub fn bytes(&self) -> &[u8] {
         &self.storage[self.start..self.start + self.len]
@@ -106,6 +130,7 @@ impl Packet {
         self.wire_len = 0;
         self.arrival_ns = 0;
         self.ingress_port = PortId(0);
+        self.segmentation = None;
     }
 
     /// All storage behind the headroom, for a port to receive into; [`Packet::set_received`] says how much.
@@ -167,6 +192,7 @@ impl Packet {
         self.wire_len = other.wire_len;
         self.arrival_ns = other.arrival_ns;
         self.ingress_port = other.ingress_port;
+        self.segmentation = other.segmentation;
     }
 }
 
@@ -177,6 +203,7 @@ impl Packet {
 pub struct Pool {
     small: Vec<Packet>,
     jumbo: Vec<Packet>,
+    large: Vec<Packet>,
     retained_max: usize,
 }
 
@@ -185,7 +212,7 @@ impl Pool {
     pub fn new(count: usize) -> Self {
         let mut small = Vec::with_capacity(4 * count);
         small.extend((0..count).map(|_| Packet::with_capacity(0)));
-        Self { small, jumbo: Vec::with_capacity(count), retained_max: 4 * count }
+        Self { small, jumbo: Vec::with_capacity(count), large: Vec::new(), retained_max: 4 * count }
     }
 
     /// An empty packet with room for `capacity` bytes.
@@ -198,6 +225,8 @@ impl Pool {
             Packet::with_capacity(capacity)
         } else if jumbo {
             self.jumbo.pop().unwrap_or_else(|| Packet::with_capacity(JUMBO_STORAGE_BYTES - HEADROOM_BYTES))
+        } else if capacity <= LARGE_STORAGE_BYTES - HEADROOM_BYTES {
+            self.large.pop().unwrap_or_else(|| Packet::with_capacity(LARGE_STORAGE_BYTES - HEADROOM_BYTES))
         } else {
             Packet::with_capacity(capacity)
         }
@@ -211,12 +240,13 @@ impl Pool {
     /// Takes a packet back.
     pub fn give(&mut self, mut packet: Packet) {
         packet.reset();
-        let shelf = match packet.storage.len() {
-            n if n < JUMBO_STORAGE_BYTES => &mut self.small,
-            JUMBO_STORAGE_BYTES => &mut self.jumbo,
+        let (shelf, retained_max) = match packet.storage.len() {
+            n if n < JUMBO_STORAGE_BYTES => (&mut self.small, self.retained_max),
+            JUMBO_STORAGE_BYTES => (&mut self.jumbo, self.retained_max),
+            LARGE_STORAGE_BYTES => (&mut self.large, self.retained_max.min(LARGE_RETAINED_MAX)),
             _ => return,
         };
-        if shelf.len() < self.retained_max {
+        if shelf.len() < retained_max {
             shelf.push(packet);
         }
     }

@@ -2,6 +2,8 @@
 //! need. Knows nothing of programs, ports or queues.
 
 mod buffer;
+mod segmentation;
 pub mod wire;
 
 pub use buffer::*;
+pub use segmentation::Segmentation;

@@ -3,7 +3,6 @@
 //! Invariant: the interface is left as it was found. Promiscuous mode belongs to the sockets and ends with
 //! them. Nothing bypasses the queueing discipline: what it has no room for stays with the caller.
 
-use std::cell::Cell;
 use std::collections::VecDeque;
 use std::io;
 use std::os::fd::RawFd;
@@ -17,13 +16,17 @@ use crate::offload::{Intake, Sink};
 use crate::port::{Port, PortDescription, Queue, QueueError, QueueStats};
 use crate::ring::{Ring, Slot};
 use crate::scratch::Scratch;
-use crate::socket::{Outcome, PacketSocket, SendBatch};
+use crate::socket::{Outcome, PacketSocket, SendBatch, Sent};
+use crate::whole::{Shapes, cut_first};
 
 /// Room for segmentation-offloaded frames that wait beside the ring.
 const RECEIVE_BUFFER_BYTES: usize = 16 << 20;
 
 /// How often an idle queue asks whether the interface is still there.
 const LIVENESS_INTERVAL_NS: u64 = 1_000_000;
+
+/// How often the kernel is asked what it had no room for.
+const MISSED_INTERVAL_NS: u64 = 10_000_000;
 
 /// A port on an Ethernet interface.
 #[derive(Debug)]
@@ -94,7 +97,7 @@ fn describe(interface: &Interface, notes: &mut Vec<String>) {
         }
     }
     if !on.is_empty() {
-        notes.push(format!("Offloads stay as they are ({}); the port undoes them per frame.", on.join(", ")));
+        notes.push(format!("Offloads stay as they are ({}); large frames go through whole or are cut, as the program allows.", on.join(", ")));
     }
     let addresses = interface.addresses();
     if !addresses.is_empty() {
@@ -130,15 +133,16 @@ struct AfPacketQueue {
     scratch: Scratch,
     intake: Intake,
     batch: SendBatch,
-    /// Whether TCP segments are joined when sent; not once the kernel has refused a joined one.
+    /// Whether large frames are sent, whole ones and such as TCP segments are joined to; not once the kernel has
+    /// refused one.
     joins: bool,
     mtu_bytes: usize,
     mtu_checked_ns: u64,
     /// Whether the interface was gone when last looked at.
     is_gone: bool,
     checked_ns: u64,
+    missed_checked_ns: u64,
     stats: QueueStats,
-    missed: Cell<u64>,
 }
 
 impl AfPacketQueue {
@@ -177,8 +181,8 @@ impl AfPacketQueue {
             mtu_checked_ns: 0,
             is_gone: false,
             checked_ns: 0,
+            missed_checked_ns: 0,
             stats: QueueStats::default(),
-            missed: Cell::new(0),
         })
     }
 }
@@ -230,16 +234,12 @@ impl Queue for AfPacketQueue {
         into: &mut Vec<Packet>,
         max: usize,
     ) -> Result<usize, QueueError> {
-        let before = self.stats.rx_packets;
+        let before = into.len();
         let mut sink = Sink { now_ns, pool, into, stats: &mut self.stats, room: max };
         let mut failed = None;
         while sink.room > 0 {
-            if let Some(frame) = self.scratch.frame() {
-                if !self.intake.take(&frame, &mut sink) {
-                    break;
-                }
-                self.scratch.clear();
-                continue;
+            if !self.scratch.take(&mut self.intake, &mut sink) {
+                break;
             }
             if let Some(ring) = &mut self.ring {
                 match ring.head() {
@@ -270,9 +270,14 @@ impl Queue for AfPacketQueue {
                 }
             }
         }
-        let count = (self.stats.rx_packets - before) as usize;
+        let count = into.len() - before;
         if let Some(error) = failed {
             return Err(self.failure("recvmsg", error));
+        }
+        if now_ns.saturating_sub(self.missed_checked_ns) >= MISSED_INTERVAL_NS {
+            self.missed_checked_ns = now_ns;
+            // The kernel's count starts anew whenever it is read.
+            self.stats.rx_missed += self.socket.take_drops();
         }
         if count == 0 {
             self.check_alive(now_ns)?;
@@ -293,14 +298,15 @@ impl Queue for AfPacketQueue {
         }
         let mut count = 0;
         while !from.is_empty() {
-            match self.socket.send(&mut self.batch, from, self.joins.then_some(self.mtu_bytes)) {
-                Ok(sent) => {
+            match self.socket.send(&mut self.batch, from, self.mtu_bytes, self.joins) {
+                Ok(Sent::CutFirst) => cut_first(from, pool),
+                Ok(Sent::Packets(sent)) => {
                     for packet in from.drain(..sent) {
-                        self.stats.tx_bytes += packet.len() as u64;
+                        self.stats.tx_bytes += packet.wire_bytes() as u64;
+                        self.stats.tx_packets += packet.segments() as u64;
+                        count += packet.segments();
                         pool.give(packet);
                     }
-                    self.stats.tx_packets += sent as u64;
-                    count += sent;
                     if sent == 0 {
                         break;
                     }
@@ -308,7 +314,7 @@ impl Queue for AfPacketQueue {
                 Err(error) => match error.raw_os_error() {
                     // No room in the socket, the queueing discipline or memory: the rest stays.
                     Some(libc::EAGAIN | libc::ENOBUFS | libc::ENOMEM | libc::EINTR) => break,
-                    Some(libc::EMSGSIZE | libc::EINVAL) if self.batch.first_packets() > 1 => {
+                    Some(libc::EMSGSIZE | libc::EINVAL) if self.batch.first_is_large() => {
                         self.joins = false;
                     }
                     // This one will never go: larger than the MTU, or too short for an Ethernet header.
@@ -325,13 +331,19 @@ impl Queue for AfPacketQueue {
         Ok(count)
     }
 
+    fn carry_whole(&mut self, shapes: Shapes) {
+        self.intake.set_whole(shapes);
+    }
+
+    fn takes_whole(&self) -> bool {
+        true
+    }
+
     fn readable_fd(&self) -> Option<RawFd> {
         Some(self.socket.raw_fd())
     }
 
     fn stats(&self) -> QueueStats {
-        // The kernel's count starts anew whenever it is read.
-        self.missed.set(self.missed.get() + self.socket.take_drops());
-        QueueStats { rx_missed: self.stats.rx_missed + self.missed.get(), ..self.stats }
+        self.stats
     }
 }

@@ -21,6 +21,8 @@ mod scratch;
 mod socket;
 pub mod spec;
 pub mod tap;
+mod whole;
 
 pub use error::{Existing, OpenError};
 pub use port::*;
+pub use whole::{Shape, Shapes, cut};

@@ -15,6 +15,7 @@ use rtrb::{Consumer, Producer, RingBuffer};
 
 use crate::frame::fits_mtu;
 use crate::port::{Port, PortDescription, Queue, QueueError, QueueStats};
+use crate::whole::{Shape, Shapes, cut, cut_first, vnet_header};
 
 /// Collected buffers that a peer keeps for its next injections.
 const PEER_RETAINED_MAX: usize = 256;
@@ -30,11 +31,13 @@ pub struct MemoryOptions {
     pub depth_packets: usize,
     /// Largest frame without Ethernet header, in bytes; longer ones are refused when sent.
     pub mtu_bytes: usize,
+    /// Whether packets that stand for many are handed over and taken whole, as by a kernel with offloads.
+    pub whole: bool,
 }
 
 impl Default for MemoryOptions {
     fn default() -> Self {
-        Self { name: "memory".to_owned(), queues: 1, depth_packets: 1_024, mtu_bytes: 9_216 }
+        Self { name: "memory".to_owned(), queues: 1, depth_packets: 1_024, mtu_bytes: 9_216, whole: false }
     }
 }
 
@@ -53,6 +56,8 @@ pub fn pair(id: PortId, options: &MemoryOptions) -> (MemoryPort, MemoryPeer) {
             index,
             name: options.name.clone(),
             mtu_bytes: options.mtu_bytes,
+            takes_whole: options.whole,
+            whole: Shapes::NONE,
             received,
             sent,
             missed: Arc::clone(&missed),
@@ -215,6 +220,9 @@ struct MemoryQueue {
     index: usize,
     name: String,
     mtu_bytes: usize,
+    takes_whole: bool,
+    /// What is handed over whole.
+    whole: Shapes,
     received: Consumer<Packet>,
     sent: Producer<Sent>,
     missed: Arc<AtomicU64>,
@@ -242,24 +250,29 @@ impl Queue for MemoryQueue {
     fn receive(
         &mut self,
         now_ns: u64,
-        _pool: &mut Pool,
+        pool: &mut Pool,
         into: &mut Vec<Packet>,
         max: usize,
     ) -> Result<usize, QueueError> {
         self.check_plugged()?;
-        let mut count = 0;
-        while count < max
+        let before = into.len();
+        // The last one may be cut into more than there is room for.
+        while into.len() - before < max
             && let Ok(next) = self.received.peek()
             && next.arrival_ns <= now_ns
             && let Ok(mut packet) = self.received.pop()
         {
             packet.ingress_port = self.id;
-            self.stats.rx_packets += 1;
-            self.stats.rx_bytes += packet.wire_len as u64;
-            into.push(packet);
-            count += 1;
+            self.stats.rx_packets += packet.segments() as u64;
+            self.stats.rx_bytes += packet.wire_bytes() as u64;
+            if Shape::of_packet(&packet).is_none_or(|shape| self.whole.contains(shape)) {
+                into.push(packet);
+            } else {
+                cut(&packet, pool, |segment| into.push(segment));
+                pool.give(packet);
+            }
         }
-        Ok(count)
+        Ok(into.len() - before)
     }
 
     fn transmit(
@@ -271,12 +284,18 @@ impl Queue for MemoryQueue {
         self.check_plugged()?;
         let mut count = 0;
         while let Some(packet) = from.pop_front() {
-            if !fits_mtu(packet.bytes(), packet.wire_len, self.mtu_bytes) {
+            let is_whole = packet.segmentation.is_some();
+            if is_whole && vnet_header(&packet, self.mtu_bytes).is_none() {
+                from.push_front(packet);
+                cut_first(from, pool);
+                continue;
+            }
+            if !is_whole && !fits_mtu(packet.bytes(), packet.wire_len, self.mtu_bytes) {
                 self.stats.tx_refused += 1;
                 pool.give(packet);
                 continue;
             }
-            let wire_len = packet.wire_len as u64;
+            let (packets, bytes) = (packet.segments(), packet.wire_bytes());
             if self.sent.is_abandoned() {
                 pool.give(packet);
             } else if let Err(rtrb::PushError::Full(sent)) =
@@ -285,11 +304,19 @@ impl Queue for MemoryQueue {
                 from.push_front(sent.packet);
                 break;
             }
-            self.stats.tx_packets += 1;
-            self.stats.tx_bytes += wire_len;
-            count += 1;
+            self.stats.tx_packets += packets as u64;
+            self.stats.tx_bytes += bytes as u64;
+            count += packets;
         }
         Ok(count)
+    }
+
+    fn carry_whole(&mut self, shapes: Shapes) {
+        self.whole = if self.takes_whole { shapes } else { Shapes::NONE };
+    }
+
+    fn takes_whole(&self) -> bool {
+        self.takes_whole
     }
 
     fn readable_fd(&self) -> Option<RawFd> {

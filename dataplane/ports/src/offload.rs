@@ -5,16 +5,23 @@
 //! checksums in every header that was touched, or the frame is refused as [`Malformed`].
 
 use heddle_packet::wire::checksum::Sum;
-use heddle_packet::{Packet, Pool, PortId};
+use heddle_packet::{HEADROOM_BYTES, LARGE_STORAGE_BYTES, Packet, Pool, PortId, Segmentation};
 
 use crate::frame::{ETHERNET_BYTES, VLAN_TAG_BYTES, insert_tag};
 use crate::port::QueueStats;
+use crate::whole::{Shapes, recognise};
 
 /// Bytes of `struct virtio_net_hdr` without the count of merged buffers.
 pub(crate) const VNET_HEADER_BYTES: usize = 10;
 
+/// The offload header of a frame that needs nothing done.
+pub(crate) static NO_OFFLOAD: [u8; VNET_HEADER_BYTES] = [0; VNET_HEADER_BYTES];
+
 /// The largest frame a kernel hands over: `GSO_MAX_SIZE` (8 times 65,535) and its headers.
 pub(crate) const OFFLOADED_BYTES_MAX: usize = 8 * 65_535 + 512;
+
+/// Room for a frame that is handed on whole.
+pub(crate) const LARGE_BYTES: usize = LARGE_STORAGE_BYTES - HEADROOM_BYTES;
 
 /// The frame and its offload header contradict each other, or ask for what no kernel asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,6 +48,8 @@ pub(crate) struct VnetHeader {
     pub(crate) gso_size_bytes: usize,
     pub(crate) checksum_start: usize,
     pub(crate) checksum_offset: usize,
+    /// Congestion window reduced is said in the first segment alone.
+    pub(crate) is_ecn: bool,
 }
 
 impl VnetHeader {
@@ -52,6 +61,7 @@ impl VnetHeader {
         gso_size_bytes: 0,
         checksum_start: 0,
         checksum_offset: 0,
+        is_ecn: false,
     };
 
     pub(crate) fn parse(bytes: &[u8; VNET_HEADER_BYTES]) -> Self {
@@ -69,6 +79,7 @@ impl VnetHeader {
             gso_size_bytes: word(4),
             checksum_start: word(6),
             checksum_offset: word(8),
+            is_ecn: bytes[1] & GSO_ECN != 0,
         }
     }
 }
@@ -87,6 +98,8 @@ pub(crate) struct Offloaded<'a> {
 pub(crate) struct Intake {
     id: PortId,
     segmenter: Segmenter,
+    /// What is handed on as it is.
+    whole: Shapes,
 }
 
 /// Where the packets of a call go.
@@ -101,7 +114,43 @@ pub(crate) struct Sink<'a> {
 
 impl Intake {
     pub(crate) fn new(id: PortId) -> Self {
-        Self { id, segmenter: Segmenter::default() }
+        Self { id, segmenter: Segmenter::default(), whole: Shapes::NONE }
+    }
+
+    /// Which large frames are handed on whole from now on.
+    pub(crate) fn set_whole(&mut self, whole: Shapes) {
+        self.whole = whole;
+    }
+
+    /// How a frame is to be cut that is handed on whole; none for a frame to be made plain.
+    pub(crate) fn whole(&self, frame: &Offloaded<'_>) -> Option<Segmentation> {
+        if self.segmenter.is_done() { recognise(frame, self.whole) } else { None }
+    }
+
+    /// Hands on a packet that holds a frame as received. False, and it is still there, if there is no room.
+    pub(crate) fn take_whole(
+        &mut self,
+        packet: &mut Packet,
+        tag: Option<[u8; VLAN_TAG_BYTES]>,
+        segmentation: Segmentation,
+        sink: &mut Sink<'_>,
+    ) -> bool {
+        if sink.room == 0 {
+            return false;
+        }
+        let empty = sink.pool.take(LARGE_BYTES);
+        let mut packet = std::mem::replace(packet, empty);
+        if let Some(tag) = tag
+            && let Some(addresses) = packet.bytes().first_chunk::<12>()
+        {
+            let mut front = [0; 12 + VLAN_TAG_BYTES];
+            front[..12].copy_from_slice(addresses);
+            front[12..].copy_from_slice(&tag);
+            packet.replace_front(12, &front);
+        }
+        packet.segmentation = Some(segmentation);
+        self.push(packet, sink);
+        true
     }
 
     /// Appends the frame's packets while there is room. False if some are left: the same frame must then be
@@ -136,8 +185,8 @@ impl Intake {
     fn push(&self, mut packet: Packet, sink: &mut Sink<'_>) {
         packet.ingress_port = self.id;
         packet.arrival_ns = sink.now_ns;
-        sink.stats.rx_packets += 1;
-        sink.stats.rx_bytes += packet.len() as u64;
+        sink.stats.rx_packets += packet.segments() as u64;
+        sink.stats.rx_bytes += packet.wire_bytes() as u64;
         sink.room -= 1;
         sink.into.push(packet);
     }

@@ -2,11 +2,14 @@
 //!
 //! A [`Port`] is opened on the control side, describes what it did to its interface, and is then split into
 //! [`Queue`]s, each of which one worker owns. Above a queue every frame is plain: checksums that a kernel left
-//! partial are complete and segmentation-offloaded frames are cut to the MTU, both by the queue.
+//! partial are complete and segmentation-offloaded frames are cut to the MTU, both by the queue. The exception are
+//! frames that the worker asked for whole ([`Queue::carry_whole`]), which say of themselves how they are to be cut.
 
 use std::os::fd::RawFd;
 
 use heddle_packet::{Packet, Pool, PortId};
+
+use crate::whole::Shapes;
 
 /// An attached port.
 pub trait Port: Send {
@@ -45,7 +48,8 @@ pub trait Queue: Send {
         true
     }
 
-    /// Appends up to `max` received packets to `into`, stamped with port and `now_ns`.
+    /// Appends up to `max` received packets to `into`, stamped with port and `now_ns`; a whole frame counts as one.
+    /// Returns how many were appended.
     ///
     /// # Errors
     /// [`QueueError`] when the port is gone; what was received before stays in `into`.
@@ -58,7 +62,8 @@ pub trait Queue: Send {
     ) -> Result<usize, QueueError>;
 
     /// Transmits packets from the front of `from`, and gives those that left back to `pool`. Those that do not
-    /// fit now stay, in order: the kernel's back-pressure is the caller's queue.
+    /// fit now stay, in order: the kernel's back-pressure is the caller's queue. A whole frame that cannot leave as
+    /// such is cut, and its segments take its place. Returns how many packets on the wire left.
     ///
     /// # Errors
     /// [`QueueError`] when the port is gone; what was not sent stays in `from`.
@@ -68,6 +73,17 @@ pub trait Queue: Send {
         pool: &mut Pool,
         from: &mut std::collections::VecDeque<Packet>,
     ) -> Result<usize, QueueError>;
+
+    /// Hands over segmentation-offloaded frames of these shapes whole from now on, and cuts all others. Queues that
+    /// never see any need do nothing.
+    fn carry_whole(&mut self, shapes: Shapes) {
+        let _cut_anyway = shapes;
+    }
+
+    /// Whether [`Queue::transmit`] takes whole frames. If not they have to be cut before ([`crate::cut`]).
+    fn takes_whole(&self) -> bool {
+        false
+    }
 
     /// A descriptor that polls readable when there is something to receive, if there is one.
     fn readable_fd(&self) -> Option<RawFd>;
@@ -82,7 +98,7 @@ pub trait Queue: Send {
         None
     }
 
-    /// Counts of what the queue itself received, sent and lost.
+    /// Counts of what the queue itself received, sent and lost. Costs no system call.
     fn stats(&self) -> QueueStats;
 }
 

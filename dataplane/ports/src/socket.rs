@@ -13,8 +13,9 @@ use heddle_packet::Packet;
 
 use crate::coalesce::{Large, SEGMENTS_MAX, join};
 use crate::frame::VLAN_TAG_BYTES;
-use crate::offload::VNET_HEADER_BYTES;
+use crate::offload::{NO_OFFLOAD, VNET_HEADER_BYTES};
 use crate::scratch::Scratch;
+use crate::whole::vnet_header;
 
 /// A packet socket that has not been bound, or has.
 #[derive(Debug)]
@@ -147,15 +148,15 @@ impl PacketSocket {
 
     /// Reads one frame with its offload header into `scratch`.
     pub(crate) fn receive(&self, scratch: &mut Scratch) -> io::Result<Outcome> {
-        let space = scratch.space();
-        let mut iov = libc::iovec { iov_base: space.as_mut_ptr().cast(), iov_len: space.len() };
+        // An IoSliceMut is an iovec, by its documentation.
+        let mut space = scratch.space();
         let mut control = ControlBuffer([0; CONTROL_BYTES]);
         // SAFETY: sockaddr_ll and msghdr are plain data for which all zeros is a value.
         let (mut address, mut message): (libc::sockaddr_ll, libc::msghdr) = unsafe { (zeroed(), zeroed()) };
         message.msg_name = (&raw mut address).cast();
         message.msg_namelen = size_of::<libc::sockaddr_ll>() as u32;
-        message.msg_iov = &raw mut iov;
-        message.msg_iovlen = 1;
+        message.msg_iov = space.as_mut_ptr().cast();
+        message.msg_iovlen = space.len();
         message.msg_control = control.0.as_mut_ptr().cast();
         message.msg_controllen = CONTROL_BYTES as _;
         // SAFETY: every pointer in the message is to a live local or to scratch, with the lengths stated.
@@ -237,18 +238,37 @@ fn check(result: libc::c_int) -> io::Result<()> {
 /// Messages sent by one system call at most.
 const SEND_BATCH_MAX: usize = 64;
 
-/// The offload header of a frame that needs nothing done.
-static NO_OFFLOAD: [u8; VNET_HEADER_BYTES] = [0; VNET_HEADER_BYTES];
-
 /// The messages of one system call: packets each behind an empty offload header, and large frames joined from
 /// several. Kept for its memory.
 pub(crate) struct SendBatch {
     larges: Box<[Large; SEND_BATCH_MAX]>,
+    /// Offload headers of whole frames.
+    headers: Box<[[u8; VNET_HEADER_BYTES]; SEND_BATCH_MAX]>,
     vectors: Vec<libc::iovec>,
     messages: Box<[libc::mmsghdr; SEND_BATCH_MAX]>,
     /// Packets in each message.
     packets: [usize; SEND_BATCH_MAX],
     count: usize,
+    /// Whether the first message is a large frame.
+    first_is_large: bool,
+}
+
+/// What came of sending packets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sent {
+    /// So many were taken.
+    Packets(usize),
+    /// None was tried: the first is a whole frame that must be cut.
+    CutFirst,
+}
+
+/// What came of laying out packets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Layout {
+    /// There is something to be sent.
+    Ready,
+    /// The first packet is a whole frame that must be cut.
+    CutFirst,
 }
 
 // SAFETY: the pointers in vectors and messages are followed only within `PacketSocket::send`, which writes them
@@ -267,22 +287,27 @@ impl SendBatch {
         let messages: [libc::mmsghdr; SEND_BATCH_MAX] = unsafe { zeroed() };
         Self {
             larges: Box::new([Large::NONE; SEND_BATCH_MAX]),
+            headers: Box::new([[0; VNET_HEADER_BYTES]; SEND_BATCH_MAX]),
             vectors: Vec::with_capacity(SEND_BATCH_MAX * (1 + SEGMENTS_MAX)),
             messages: Box::new(messages),
             packets: [0; SEND_BATCH_MAX],
             count: 0,
+            first_is_large: false,
         }
     }
 
-    /// Packets in the first message.
-    pub(crate) fn first_packets(&self) -> usize {
-        self.packets[0]
+    /// Whether the first message is one that the kernel has to cut.
+    pub(crate) fn first_is_large(&self) -> bool {
+        self.first_is_large
     }
 
-    /// Lays out packets from the front of `from`, joining what can be joined within the MTU if that is asked for.
-    fn lay_out(&mut self, from: &VecDeque<Packet>, join_within_mtu_bytes: Option<usize>) {
+    /// Lays out packets from the front of `from`. With `large`, frames go whole that can, and segments are joined that
+    /// can be.
+    fn lay_out(&mut self, from: &VecDeque<Packet>, mtu_bytes: usize, large: bool) -> Layout {
+        let with_large = large;
         self.vectors.clear();
         self.count = 0;
+        self.first_is_large = false;
         let mut next = 0;
         let vector =
             |bytes: &[u8]| libc::iovec { iov_base: bytes.as_ptr().cast_mut().cast(), iov_len: bytes.len() };
@@ -291,18 +316,29 @@ impl SendBatch {
         {
             let large = &mut self.larges[self.count];
             let first_vector = self.vectors.len();
-            let packets = match join_within_mtu_bytes {
-                Some(mtu_bytes) if join(from.range(next..), mtu_bytes, large) => {
-                    self.vectors.push(vector(large.front()));
-                    let segments = from.range(next..next + large.segments);
-                    self.vectors.extend(segments.map(|segment| vector(large.payload(segment))));
-                    large.segments
-                }
-                Some(_) | None => {
-                    self.vectors.extend([vector(&NO_OFFLOAD), vector(packet.bytes())]);
-                    1
-                }
+            let packets = if packet.segmentation.is_some() {
+                let Some(header) = vnet_header(packet, mtu_bytes).filter(|_| with_large) else {
+                    if self.count == 0 {
+                        return Layout::CutFirst;
+                    }
+                    // In its turn.
+                    break;
+                };
+                self.headers[self.count] = header;
+                self.vectors.extend([vector(&self.headers[self.count]), vector(packet.bytes())]);
+                1
+            } else if with_large && join(from.range(next..), mtu_bytes, large) {
+                self.vectors.push(vector(large.front()));
+                let segments = from.range(next..next + large.segments);
+                self.vectors.extend(segments.map(|segment| vector(large.payload(segment))));
+                large.segments
+            } else {
+                self.vectors.extend([vector(&NO_OFFLOAD), vector(packet.bytes())]);
+                1
             };
+            if self.count == 0 {
+                self.first_is_large = packets > 1 || packet.segmentation.is_some();
+            }
             next += packets;
             self.packets[self.count] = packets;
             self.messages[self.count].msg_hdr.msg_iovlen = self.vectors.len() - first_vector;
@@ -314,18 +350,23 @@ impl SendBatch {
             message.msg_hdr.msg_iov = self.vectors[first_vector..].as_mut_ptr();
             first_vector += message.msg_hdr.msg_iovlen;
         }
+        Layout::Ready
     }
 }
 
 impl PacketSocket {
-    /// Sends packets from the front of `from`. Returns how many the kernel took; none of them is removed.
+    /// Lays out packets from the front of `from` and sends them. Returns how many of them the kernel took; none is
+    /// removed.
     pub(crate) fn send(
         &self,
         batch: &mut SendBatch,
         from: &VecDeque<Packet>,
-        join_within_mtu_bytes: Option<usize>,
-    ) -> io::Result<usize> {
-        batch.lay_out(from, join_within_mtu_bytes);
+        mtu_bytes: usize,
+        large: bool,
+    ) -> io::Result<Sent> {
+        if batch.lay_out(from, mtu_bytes, large) == Layout::CutFirst {
+            return Ok(Sent::CutFirst);
+        }
         // SAFETY: the first `count` messages were laid out above: they point to vectors in `batch`, and those to
         // bytes in `batch`, in `from` and in a static, all of which outlive the call, and which the kernel only
         // reads.
@@ -338,6 +379,6 @@ impl PacketSocket {
             )
         };
         let sent = usize::try_from(sent).map_err(|_| io::Error::last_os_error())?;
-        Ok(batch.packets[..sent.min(batch.count)].iter().sum())
+        Ok(Sent::Packets(batch.packets[..sent.min(batch.count)].iter().sum()))
     }
 }

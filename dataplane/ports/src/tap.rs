@@ -17,13 +17,14 @@ use crate::coalesce::{Large, SEGMENTS_MAX, join};
 use crate::device::{Interface, Request, check_name, interface_names, mtu_bytes};
 use crate::error::OpenError;
 use crate::frame::{MTU_INTERVAL_NS, fits_mtu};
-use crate::offload::{Intake, Sink, VNET_HEADER_BYTES};
+use crate::offload::{Intake, NO_OFFLOAD, Sink, VNET_HEADER_BYTES};
 use crate::port::{Port, PortDescription, Queue, QueueError, QueueStats};
 use crate::scratch::Scratch;
+use crate::whole::{Shapes, cut_first, vnet_header};
 
 const CAPABILITY: &str = "CAP_NET_ADMIN";
 
-/// Offloads that the port undoes per frame, from the most to the fewest that a kernel may know. One read of a
+/// Offloads that the port undoes per frame, or passes on with it, from the most to the fewest that a kernel may know. One read of a
 /// large frame is far cheaper than one for each of its segments.
 const OFFLOADS: [libc::c_uint; 2] = [
     libc::TUN_F_CSUM
@@ -87,7 +88,7 @@ impl TapPort {
             notes.push("Created and set up; it disappears when the port is detached.".to_owned());
         }
         notes.push(match set_offloads(&shared) {
-            Ok(()) => "Checksum and segmentation offloads are on; the port undoes them per frame.".to_owned(),
+            Ok(()) => "Checksum and segmentation offloads are on; large frames go through whole or are cut, as the program allows.".to_owned(),
             Err(error) => format!("The kernel completes every frame itself (no offloads: {error})."),
         });
         let attachment = Arc::new(Attachment { name: name.to_owned(), device: shared });
@@ -227,18 +228,22 @@ impl TapQueue {
         }
     }
 
-    /// Writes the first packet, or as many as were joined.
-    fn write(&self, from: &VecDeque<Packet>, segments: usize) -> io::Result<()> {
-        const NO_OFFLOAD: [u8; VNET_HEADER_BYTES] = [0; VNET_HEADER_BYTES];
-        let mut vectors = [IoSlice::new(&[]); 1 + SEGMENTS_MAX];
-        let front = if segments == 1 { &NO_OFFLOAD[..] } else { self.large.front() };
-        vectors[0] = IoSlice::new(front);
-        for (vector, packet) in vectors[1..].iter_mut().zip(from.iter().take(segments)) {
-            let bytes = if segments == 1 { packet.bytes() } else { self.large.payload(packet) };
-            *vector = IoSlice::new(bytes);
-        }
+    /// Writes one packet behind an offload header.
+    fn write_one(&self, header: &[u8; VNET_HEADER_BYTES], packet: &Packet) -> io::Result<()> {
         // A frame is written as a whole or not at all.
-        (&self.device).write_vectored(&vectors[..1 + segments]).map(drop)
+        (&self.device).write_vectored(&[IoSlice::new(header), IoSlice::new(packet.bytes())]).map(drop)
+    }
+
+    /// Writes packets that were joined.
+    fn write_joined<'p>(&self, segments: impl Iterator<Item = &'p Packet>) -> io::Result<()> {
+        let mut vectors = [IoSlice::new(&[]); 1 + SEGMENTS_MAX];
+        vectors[0] = IoSlice::new(self.large.front());
+        let mut count = 1;
+        for (vector, packet) in vectors[1..].iter_mut().zip(segments) {
+            *vector = IoSlice::new(self.large.payload(packet));
+            count += 1;
+        }
+        (&self.device).write_vectored(&vectors[..count]).map(drop)
     }
 }
 
@@ -260,16 +265,13 @@ impl Queue for TapQueue {
         into: &mut Vec<Packet>,
         max: usize,
     ) -> Result<usize, QueueError> {
-        let before = self.stats.rx_packets;
+        let before = into.len();
         let mut sink = Sink { now_ns, pool, into, stats: &mut self.stats, room: max };
         while sink.room > 0 {
-            if let Some(frame) = self.scratch.frame() {
-                if !self.intake.take(&frame, &mut sink) {
-                    break;
-                }
-                self.scratch.clear();
+            if !self.scratch.take(&mut self.intake, &mut sink) || sink.room == 0 {
+                break;
             }
-            match (&self.device).read(self.scratch.space()) {
+            match (&self.device).read_vectored(&mut self.scratch.space()) {
                 Ok(len) => {
                     if !self.scratch.hold(len, None) {
                         sink.stats.rx_invalid += 1;
@@ -281,7 +283,7 @@ impl Queue for TapQueue {
                 },
             }
         }
-        Ok((self.stats.rx_packets - before) as usize)
+        Ok(into.len() - before)
     }
 
     fn transmit(
@@ -298,7 +300,14 @@ impl Queue for TapQueue {
         }
         let mut count = 0;
         while let Some(packet) = from.front() {
-            let segments = if join(from.iter(), self.mtu_bytes, &mut self.large) {
+            let whole = packet.segmentation.map(|_| vnet_header(packet, self.mtu_bytes));
+            if whole == Some(None) {
+                cut_first(from, pool);
+                continue;
+            }
+            let segments = if whole.is_some() {
+                1
+            } else if join(from.iter(), self.mtu_bytes, &mut self.large) {
                 self.large.segments
             } else if fits_mtu(packet.bytes(), packet.len(), self.mtu_bytes) {
                 1
@@ -307,24 +316,30 @@ impl Queue for TapQueue {
                 give_first(from, pool);
                 continue;
             };
-            match self.write(from, segments) {
+            let written = match whole.flatten() {
+                Some(header) => self.write_one(&header, packet),
+                None if segments == 1 => self.write_one(&NO_OFFLOAD, packet),
+                None => self.write_joined(from.iter().take(segments)),
+            };
+            match written {
                 Ok(()) => {
                     for packet in from.drain(..segments) {
-                        self.stats.tx_packets += 1;
-                        self.stats.tx_bytes += packet.len() as u64;
+                        self.stats.tx_packets += packet.segments() as u64;
+                        self.stats.tx_bytes += packet.wire_bytes() as u64;
+                        count += packet.segments();
                         pool.give(packet);
                     }
-                    count += segments;
                 }
                 Err(error) => match error.raw_os_error() {
                     Some(libc::EAGAIN | libc::ENOBUFS | libc::ENOMEM | libc::EINTR) => break,
                     // Down: as on any wire that is cut, what is sent is lost, and what follows may not be.
                     Some(libc::EIO) => {
                         for packet in from.drain(..segments) {
-                            self.stats.tx_refused += 1;
+                            self.stats.tx_refused += packet.segments() as u64;
                             pool.give(packet);
                         }
                     }
+                    Some(libc::EINVAL) if whole.is_some() => cut_first(from, pool),
                     // Too short for an Ethernet header; segments that are joined are not.
                     Some(libc::EINVAL) if segments == 1 => {
                         self.stats.tx_refused += 1;
@@ -335,6 +350,14 @@ impl Queue for TapQueue {
             }
         }
         Ok(count)
+    }
+
+    fn carry_whole(&mut self, shapes: Shapes) {
+        self.intake.set_whole(shapes);
+    }
+
+    fn takes_whole(&self) -> bool {
+        true
     }
 
     fn readable_fd(&self) -> Option<RawFd> {

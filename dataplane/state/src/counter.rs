@@ -25,16 +25,22 @@ fn add(word: &AtomicU64, amount: u64) {
     word.store(word.load(Ordering::Relaxed).wrapping_add(amount), Ordering::Relaxed);
 }
 
-/// Counts a packet in the cell that begins with a word.
+/// Counts packets in the cell that begins with a word.
 #[inline]
-fn count<'a>(unit: CounterUnit, at: usize, bytes: u64, word: impl Fn(usize) -> Option<&'a AtomicU64>) {
+fn count<'a>(
+    unit: CounterUnit,
+    at: usize,
+    packets: u64,
+    bytes: u64,
+    word: impl Fn(usize) -> Option<&'a AtomicU64>,
+) {
     let (packets_at, bytes_at) = match unit {
         CounterUnit::Packets => (Some(at), None),
         CounterUnit::Bytes => (None, Some(at)),
         CounterUnit::PacketsAndBytes => (Some(at), Some(at + 1)),
     };
     if let Some(word) = packets_at.and_then(&word) {
-        add(word, 1);
+        add(word, packets);
     }
     if let Some(word) = bytes_at.and_then(&word) {
         add(word, bytes);
@@ -82,9 +88,9 @@ impl Counter {
 
     /// Counts a packet. Out of range does nothing.
     #[inline]
-    pub(crate) fn count(&self, worker: usize, index: u64, bytes: u64) {
+    pub(crate) fn count(&self, worker: usize, index: u64, packets: u64, bytes: u64) {
         let (true, Some(cells)) = (index < self.size, self.workers.get(worker)) else { return };
-        count(self.unit, index as usize * cell_words(self.unit), bytes, |at| cells.get(at));
+        count(self.unit, index as usize * cell_words(self.unit), packets, bytes, |at| cells.get(at));
     }
 
     fn sum(&self, at: usize) -> u64 {
@@ -152,9 +158,9 @@ impl DirectCounter {
 
     /// Counts a packet.
     #[inline]
-    pub(crate) fn count(&self, worker: usize, slot: u32, bytes: u64) {
+    pub(crate) fn count(&self, worker: usize, slot: u32, packets: u64, bytes: u64) {
         let Some(cells) = self.workers.get(worker) else { return };
-        count(self.unit, slot as usize * cell_words(self.unit), bytes, |at| cells.get(at));
+        count(self.unit, slot as usize * cell_words(self.unit), packets, bytes, |at| cells.get(at));
     }
 
     fn sum(&self, at: usize) -> u64 {
@@ -193,26 +199,26 @@ mod tests {
                 CounterUnit::Bytes => CounterValue { packets: 0, bytes },
                 CounterUnit::PacketsAndBytes => CounterValue { packets, bytes },
             };
-            counter.count(0, 2, 100);
-            counter.count(1, 2, 50);
-            counter.count(1, 1, 7);
-            counter.count(1, 3, 7);
-            counter.count(2, 2, 7);
+            counter.count(0, 2, 1, 100);
+            counter.count(1, 2, 1, 50);
+            counter.count(1, 1, 1, 7);
+            counter.count(1, 3, 1, 7);
+            counter.count(2, 2, 1, 7);
             assert_eq!(counter.value(2), Some(of(2, 150)));
             assert_eq!(counter.value(1), Some(of(1, 7)));
             assert_eq!(counter.value(3), None);
             counter.set(2, CounterValue { packets: 1_000, bytes: 5 });
             assert_eq!(counter.value(2), Some(of(1_000, 5)));
-            counter.count(0, 2, 1);
+            counter.count(0, 2, 1, 1);
             assert_eq!(counter.value(2), Some(of(1_001, 6)));
             assert_eq!(counter.value(1), Some(of(1, 7)));
 
             let direct = DirectCounter::new(unit, 2);
-            direct.count(0, 70, 9);
+            direct.count(0, 70, 1, 9);
             assert_eq!(direct.value(70), CounterValue::default());
             direct.ensure(70).expect("memory");
-            direct.count(0, 70, 9);
-            direct.count(1, 70, 1);
+            direct.count(0, 70, 1, 9);
+            direct.count(1, 70, 1, 1);
             assert_eq!(direct.value(70), of(2, 10));
             direct.set(70, CounterValue::default());
             assert_eq!(direct.value(70), CounterValue::default());

@@ -303,22 +303,22 @@ impl State {
         }
     }
 
-    /// Counts a packet in a cell of an indirect counter. Out of range does nothing.
+    /// Counts packets, `bytes` in all, in a cell of an indirect counter. Out of range does nothing.
     ///
     /// At most one thread at a time uses a worker's number: its cells are not shared.
     #[inline]
-    pub fn count(&self, worker: usize, counter: CounterId, index: u64, bytes: u64) {
+    pub fn count(&self, worker: usize, counter: CounterId, index: u64, packets: u64, bytes: u64) {
         if let Some(Some(counter)) = self.counters.get(counter.as_u32() as usize) {
-            counter.count(worker, index, bytes);
+            counter.count(worker, index, packets, bytes);
         }
     }
 
-    /// Counts a packet in the direct counter of an entry. Does nothing if its table has none.
+    /// Counts packets, `bytes` in all, in the direct counter of an entry. Does nothing if its table has none.
     #[inline]
-    pub fn count_direct(&self, worker: usize, entry: EntryHandle, bytes: u64) {
+    pub fn count_direct(&self, worker: usize, entry: EntryHandle, packets: u64, bytes: u64) {
         if let Some(counter) = self.tables.get(entry.table.as_u32() as usize).and_then(|t| t.counter.as_ref())
         {
-            counter.count(worker, entry.slot, bytes);
+            counter.count(worker, entry.slot, packets, bytes);
         }
     }
 

@@ -9,7 +9,8 @@ use std::collections::VecDeque;
 
 use heddle_exec::{Entry, Verdict, Work};
 use heddle_ir::Origin;
-use heddle_packet::Packet;
+use heddle_packet::{Packet, Pool};
+use heddle_ports::cut;
 
 use super::{Core, Route, Run};
 use crate::config::PortConfig;
@@ -29,6 +30,8 @@ pub(super) struct Egress {
     /// Have been through egress and wait for the kernel.
     fifo: VecDeque<Packet>,
     sink: Sink,
+    /// Whether the port takes frames whole.
+    takes_whole: bool,
     /// Packets taken out whose egress has not been dealt with.
     unsettled: usize,
     /// Whether the port did not take everything in this step, and so is not asked again in it.
@@ -80,14 +83,15 @@ pub(super) enum Passed {
 }
 
 impl Egress {
-    pub(super) fn new(port: &MappedPort, queue: Option<usize>) -> Self {
+    pub(super) fn new(port: &MappedPort, queue: Option<usize>, takes_whole: bool) -> Self {
         let sink = match queue {
             _ if port.is_controller() => Sink::Controller,
             Some(index) => Sink::Queue(index),
             None => Sink::Gone,
         };
         // No program's number for a position that is vacant.
-        Self::idle(port.id().map_or(u32::MAX, |id| id.0), &port.config, sink)
+        let number = port.id().map_or(u32::MAX, |id| id.0);
+        Self { takes_whole, ..Self::idle(number, &port.config, sink) }
     }
 
     /// Of a port that was attached while the switch runs. `listed`: as [`Egress::listed`] of the one before.
@@ -95,11 +99,12 @@ impl Egress {
         number: u32,
         config: &PortConfig,
         queue: Option<usize>,
+        takes_whole: bool,
         listed: Option<(bool, bool)>,
     ) -> Self {
         let (listed, unsent) = listed.unwrap_or_default();
         let sink = queue.map_or(Sink::Gone, Sink::Queue);
-        Self { listed, unsent, ..Self::idle(number, config, sink) }
+        Self { takes_whole, listed, unsent, ..Self::idle(number, config, sink) }
     }
 
     fn idle(number: u32, config: &PortConfig, sink: Sink) -> Self {
@@ -108,6 +113,7 @@ impl Egress {
             scheduler: Scheduler::new(config),
             fifo: VecDeque::new(),
             sink,
+            takes_whole: false,
             unsettled: 0,
             blocked: false,
             held_until_ns: 0,
@@ -142,7 +148,7 @@ impl Egress {
 
     /// Packets that wait in its queues and before the kernel.
     pub(super) fn held(&self) -> usize {
-        self.scheduler.packets() + self.fifo.len()
+        self.scheduler.packets() + self.waiting()
     }
 
     pub(super) fn holds_before(&self, generation: u64) -> bool {
@@ -164,10 +170,10 @@ impl Egress {
     /// Throws away all that waits; how many.
     pub(super) fn discard(&mut self, waiting: &mut Held) -> usize {
         self.held_until_ns = 0;
-        let mut lost = self.fifo.len();
+        let mut lost = self.waiting();
         for (queue, job) in self.scheduler.drain() {
             waiting.remove(job.work.packet.ingress_port.0, queue, waiting_bytes(&job.work));
-            lost += 1;
+            lost += job.work.packet.segments();
         }
         self.fifo.clear();
         lost
@@ -184,6 +190,21 @@ impl Egress {
         let queue = self.scheduler.queue(queue);
         self.scheduler.hold(now_ns, queue, now_ns.saturating_add(u64::from(ns)));
         self.held_until_ns = 0;
+    }
+
+    /// Packets on the wire that wait before the kernel.
+    fn waiting(&self) -> usize {
+        if self.takes_whole { self.fifo.iter().map(Packet::segments).sum() } else { self.fifo.len() }
+    }
+
+    /// Puts a packet before the kernel, cut if the port takes it only so.
+    fn push(&mut self, packet: Packet, pool: &mut Pool) {
+        if packet.segmentation.is_none() || self.takes_whole {
+            self.fifo.push_back(packet);
+        } else {
+            cut(&packet, pool, |segment| self.fifo.push_back(segment));
+            pool.give(packet);
+        }
     }
 
     fn has_room(&self, transmit_packets: usize) -> bool {
@@ -213,7 +234,8 @@ impl Core {
             Route::Here => self.admit(run, to, queue, Job { work, facts }),
             Route::Worker(owner) => {
                 let parity = (facts.generation & 1) as usize;
-                self.cells().ring_sent[parity].add(1);
+                let packets = work.packet.segments() as u64;
+                self.cells().ring_sent[parity].add(packets);
                 let transfer = Transfer { job: Job { work, facts }, port: to as u16, queue };
                 let refused = match self.rings_out.get_mut(owner) {
                     Some(Some(ring)) => ring.push(transfer).err(),
@@ -222,7 +244,7 @@ impl Core {
                 match refused {
                     None => self.to_wake[owner] = true,
                     Some(Transfer { job, .. }) => {
-                        self.transferred[parity] += 1;
+                        self.transferred[parity] += packets;
                         self.lose(to, Reason::RingFull, job.work, job.facts);
                     }
                 }
@@ -247,7 +269,8 @@ impl Core {
                 }
                 let Some(Transfer { job, port, queue }) = self.rings_in[index].pop() else { break };
                 self.moved += 1;
-                self.transferred[(job.facts.generation & 1) as usize] += 1;
+                let packets = job.work.packet.segments() as u64;
+                self.transferred[(job.facts.generation & 1) as usize] += packets;
                 if run.of(job.facts.generation).is_none() {
                     self.lose(usize::from(port), Reason::StaleProgram, job.work, job.facts);
                     continue;
@@ -299,7 +322,7 @@ impl Core {
         if !egress.scheduler.admits(queue, &job.work) {
             self.lose(position, Reason::QueueFull, job.work, job.facts);
         } else if straight {
-            cells.high_water_packets.raise(1);
+            cells.high_water_packets.raise(job.work.packet.segments() as u64);
             egress.scheduler.pass(run.now_ns, queue, &mut job.work);
             self.take_out(run, position, job);
         } else {
@@ -346,7 +369,8 @@ impl Core {
         intrinsics.origin = Origin::Normal;
         intrinsics.replication_id = 0;
         intrinsics.egress_port = egress.number;
-        self.shared.cells[self.worker].ports[position].queues[queue].high_water_packets.raise(1);
+        let cells = &self.shared.cells[self.worker].ports[position].queues[queue];
+        cells.high_water_packets.raise(work.packet.segments() as u64);
         Passed::Yes
     }
 
@@ -487,7 +511,7 @@ impl Core {
         egress.unsettled += 1;
         let pipeline = run.current.pipeline;
         if pipeline.probes.links() {
-            let recent_bytes = egress.recent.add(run.now_ns, work.packet.wire_len as u64);
+            let recent_bytes = egress.recent.add(run.now_ns, work.packet.wire_bytes() as u64);
             pipeline.probes.set_recent(&pipeline.state, egress.number, recent_bytes);
         }
         work.intrinsics.egress_port = egress.number;
@@ -592,8 +616,8 @@ impl Core {
             let position = usize::from(facts.port);
             if let Some(egress) = self.egress[position].as_mut() {
                 egress.unsettled = egress.unsettled.saturating_sub(1);
-                egress.scheduler.settle(Some(packet.wire_len as u64));
-                egress.fifo.push_back(packet);
+                egress.scheduler.settle(Some(packet.wire_bytes() as u64));
+                egress.push(packet, &mut self.pool);
                 if !egress.unsent {
                     egress.unsent = true;
                     self.unsent.push(position);
@@ -622,9 +646,9 @@ impl Core {
         };
         egress.unsettled = egress.unsettled.saturating_sub(1);
         let goes = transmits && !work.packet.is_empty();
-        egress.scheduler.settle(goes.then_some(work.packet.wire_len as u64));
+        egress.scheduler.settle(goes.then_some(work.packet.wire_bytes() as u64));
         if goes && matches!(egress.sink, Sink::Queue(_)) {
-            egress.fifo.push_back(work.packet);
+            egress.push(work.packet, &mut self.pool);
             if !egress.unsent {
                 egress.unsent = true;
                 self.unsent.push(position);
@@ -689,9 +713,9 @@ impl Core {
             return;
         }
         let Some(queue) = self.queues[index].queue.as_mut() else { return };
-        let before = egress.fifo.len();
+        let before = egress.waiting();
         let outcome = queue.transmit(run.now_ns, &mut self.pool, &mut egress.fifo);
-        let removed = before - egress.fifo.len().min(before);
+        let removed = before - egress.waiting().min(before);
         egress.blocked = !egress.fifo.is_empty();
         let stats = queue.stats();
         let sent = stats.tx_packets.saturating_sub(egress.tx_packets).min(removed as u64);

@@ -52,6 +52,10 @@ impl Core {
             let of = &mut self.queues[index];
             let Some(queue) = of.queue.as_mut() else { continue };
             let before = self.incoming.len();
+            if of.whole != self.whole {
+                of.whole = self.whole;
+                queue.carry_whole(self.whole);
+            }
             let outcome = queue.receive(run.now_ns, &mut self.pool, &mut self.incoming, max);
             let (position, received) = (of.port, &self.incoming[before..]);
             if received.len() >= max
@@ -60,9 +64,13 @@ impl Core {
                 horizon_ns = horizon_ns.min(last.arrival_ns);
             }
             if !received.is_empty() {
-                let bytes: usize = received.iter().map(|packet| packet.wire_len).sum();
+                let (mut packets, mut bytes) = (0, 0);
+                for packet in received {
+                    packets += packet.segments();
+                    bytes += packet.wire_bytes();
+                }
                 let cells = &self.shared.cells[self.worker].ports[position];
-                cells.rx_packets.add(received.len() as u64);
+                cells.rx_packets.add(packets as u64);
                 cells.rx_bytes.add(bytes as u64);
                 self.moved += received.len() as u64;
             }
@@ -117,7 +125,8 @@ impl Core {
     fn begin(&mut self, run: &Run<'_, '_>, packet: Packet) {
         let intrinsics = Intrinsics {
             ingress_port: packet.ingress_port.0,
-            packet_length: packet.wire_len as u32,
+            packet_length: packet.wire_bytes() as u32,
+            packets: packet.segments() as u32,
             ingress_time_ns: packet.arrival_ns,
             ..Intrinsics::default()
         };
@@ -200,7 +209,8 @@ impl Core {
                     }
                     Verdict::Drop(reason) => {
                         let position = self.ingress_position(&work.packet);
-                        self.port_cells(position).drops[Reason::from(reason).index()].add(1);
+                        let packets = work.packet.segments() as u64;
+                        self.port_cells(position).drops[Reason::from(reason).index()].add(packets);
                     }
                     Verdict::Replicate { .. }
                     | Verdict::Resubmit

@@ -84,7 +84,7 @@ impl Core {
         };
         for replica in others {
             let copy = self.copy(&work, facts);
-            self.cells().copies.add(1);
+            self.cells().copies.add(copy.packet.segments() as u64);
             self.send_replica(run, position, replica, queue, copy, facts);
         }
         self.send_replica(run, position, last, queue, work, facts);

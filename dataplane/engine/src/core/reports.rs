@@ -6,6 +6,7 @@
 use bytes::Bytes;
 use heddle_ir::Bits;
 use heddle_packet::Packet;
+use heddle_ports::cut;
 
 use super::{Core, Run, Running};
 use crate::event::{DigestMessage, Event, PacketIn};
@@ -55,6 +56,15 @@ impl Core {
 
     /// Hands a packet to the control plane, or counts it as lost.
     pub(super) fn deliver(&mut self, run: &Run<'_, '_>, position: usize, packet: Packet) {
+        if packet.segmentation.is_some() {
+            let mut segments = Vec::with_capacity(packet.segments());
+            cut(&packet, &mut self.pool, |segment| segments.push(segment));
+            self.pool.give(packet);
+            for segment in segments {
+                self.deliver(run, position, segment);
+            }
+            return;
+        }
         let wire_len = packet.wire_len;
         let sent = !self.shared.packet_ins.is_full()
             && self

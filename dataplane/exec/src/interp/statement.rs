@@ -214,13 +214,14 @@ impl Pass<'_, '_> {
     fn count(&mut self, counter: CounterId, index: Option<&Expr>) {
         let (state, worker) = (self.context.state, self.context.worker);
         let bytes = u64::from(self.intrinsics.packet_length);
+        let packets = u64::from(self.intrinsics.packets);
         match index {
-            Some(index) => state.count(worker, counter, self.index(index), bytes),
+            Some(index) => state.count(worker, counter, self.index(index), packets, bytes),
             None => {
                 if let Some(entry) = self.running
                     && self.program().counters[counter].table == Some(entry.table())
                 {
-                    state.count_direct(worker, entry, bytes);
+                    state.count_direct(worker, entry, packets, bytes);
                 }
             }
         }

@@ -45,7 +45,7 @@ fn payload(len: usize) -> Vec<u8> {
 
 fn header(gso: Gso, gso_size_bytes: usize, checksum_start: usize) -> VnetHeader {
     let checksum_offset = if gso == Gso::Udp { 6 } else { 16 };
-    VnetHeader { needs_checksum: true, gso, gso_size_bytes, checksum_start, checksum_offset }
+    VnetHeader { needs_checksum: true, gso, gso_size_bytes, checksum_start, checksum_offset, is_ecn: false }
 }
 
 /// Takes the frame in calls of at most `room` packets.
@@ -79,7 +79,8 @@ fn header_is_read_in_host_order() {
     bytes[4..6].copy_from_slice(&1448u16.to_ne_bytes());
     bytes[6..8].copy_from_slice(&34u16.to_ne_bytes());
     bytes[8..10].copy_from_slice(&16u16.to_ne_bytes());
-    assert_eq!(VnetHeader::parse(&bytes), header(Gso::Tcp, 1448, 34));
+    let expected = VnetHeader { is_ecn: true, ..header(Gso::Tcp, 1448, 34) };
+    assert_eq!(VnetHeader::parse(&bytes), expected);
     bytes[1] = 3;
     assert_eq!(VnetHeader::parse(&bytes).gso, Gso::Unknown);
 }

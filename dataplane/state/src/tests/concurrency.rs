@@ -216,8 +216,8 @@ fn counts_of_all_workers_add_up() {
             scope.spawn(move || {
                 for _ in 0..10_000 {
                     let snapshot = state.pin();
-                    state.count(worker, counter, 2, 0);
-                    state.count_direct(worker, state.lookup(&snapshot, table, &[1]).entry, 100);
+                    state.count(worker, counter, 2, 1, 0);
+                    state.count_direct(worker, state.lookup(&snapshot, table, &[1]).entry, 1, 100);
                 }
             });
         }

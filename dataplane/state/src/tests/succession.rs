@@ -72,11 +72,11 @@ fn everything_of_the_same_program_is_kept() {
         }),
     ])
     .expect("a first configuration");
-    old.count(1, counter, 3, 60);
+    old.count(1, counter, 3, 1, 60);
     let hit = |state: &State| {
         let snapshot = state.pin();
         let entry = state.lookup(&snapshot, table, &[1]).entry;
-        state.count_direct(0, entry, 60);
+        state.count_direct(0, entry, 1, 60);
         state.touch(entry, 1_000);
     };
     hit(&old);
@@ -103,7 +103,7 @@ fn everything_of_the_same_program_is_kept() {
 
     // What packets of the old program still do is not lost.
     old.write_register(register, 0, &[5]);
-    old.count(0, counter, 3, 40);
+    old.count(0, counter, 3, 1, 40);
     hit(&old);
     hit(&new);
     assert_eq!(new.register_value(register, 0), Some(Bits::new(100, 5)));

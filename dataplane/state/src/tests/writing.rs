@@ -205,7 +205,7 @@ fn default_actions_come_and_go() {
         let found = state.lookup(&snapshot, table, &[1]);
         assert!(!found.hit);
         assert_eq!(set_value(&found), Some(6));
-        state.count_direct(0, found.entry, 1);
+        state.count_direct(0, found.entry, 1, 1);
         assert_eq!(found.entry, EntryHandle::default_of(table));
     }
     let view = state.default_entry(table).expect("a table");
@@ -242,7 +242,7 @@ fn entries_keep_what_is_attached_to_them() {
     let colors = |state: &State| {
         let snapshot = state.pin();
         let found = state.lookup(&snapshot, table, &[1]);
-        state.count_direct(1, found.entry, 30);
+        state.count_direct(1, found.entry, 1, 30);
         state.touch(found.entry, 1_000);
         [0; 3].map(|_| state.meter_direct(&snapshot, found.entry, 64, 0))
     };
@@ -489,9 +489,9 @@ fn cells_are_written_and_read() {
     let narrow = fixture.register(9, 4);
     let wide = fixture.register(200, 2);
     let state = fixture.state();
-    state.count(0, counter, 1, 100);
-    state.count(1, counter, 1, 10);
-    state.count(0, counter, 3, 1);
+    state.count(0, counter, 1, 1, 100);
+    state.count(1, counter, 1, 1, 10);
+    state.count(0, counter, 3, 1, 1);
     assert_eq!(state.counter(counter, 1), Some(CounterValue { packets: 0, bytes: 110 }));
     assert_eq!((state.counter(counter, 3), state.counter(direct, 0)), (None, None));
     let value = CounterValue { packets: 0, bytes: 5 };
