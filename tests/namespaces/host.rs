@@ -150,6 +150,15 @@ impl Host {
         Ok(())
     }
 
+    /// What its kernel has counted: a value below its name in a table of /proc.
+    pub(crate) fn kernel_count(&self, path: &str, row: &str, name: &str) -> Result<u64, Failed> {
+        let text = self.exec(&["cat", path])?;
+        let mut lines = text.lines().filter(|line| line.starts_with(row)).map(str::split_whitespace);
+        let (names, values) = (lines.next().ok_or("no names")?, lines.next().ok_or("no values")?);
+        let found = names.zip(values).find(|(of, _)| *of == name);
+        Ok(found.ok_or_else(|| format!("the kernel does not count {name}"))?.1.parse()?)
+    }
+
     /// An iperf3 server that is ready.
     pub(crate) fn iperf_server(&self) -> Result<Background, Failed> {
         let mut server = self.spawn(&["iperf3", "-s", "--forceflush"])?;
