@@ -14,7 +14,8 @@ const ROUNDS: usize = 6;
 pub(crate) struct Flow {
     pub(crate) src: usize,
     pub(crate) dst: usize,
-    pub(crate) bytes: u64,
+    /// What it wants while its job is under way: one of many into the same host wants a part of that host's link.
+    pub(crate) bytes_per_s: u64,
 }
 
 /// A member of the group that a flow may take: its number, its cable, and the one from there down to the flow's leaf.
@@ -52,9 +53,9 @@ pub(crate) fn pin(
         choices.push(links.collect());
     }
     // Heavy flows decide: they are tried in several orders, and the best way of placing them is kept.
-    let most = flows.iter().map(|flow| flow.bytes).max().unwrap_or(0);
+    let most = flows.iter().map(|flow| flow.bytes_per_s).max().unwrap_or(0);
     let (heavy, light): (Vec<usize>, Vec<usize>) =
-        (0..flows.len()).partition(|&flow| 2 * flows[flow].bytes >= most);
+        (0..flows.len()).partition(|&flow| 2 * flows[flow].bytes_per_s >= most);
     let mut random = fastrand::Rng::with_seed(0);
     let mut best: Option<(u64, Loads)> = None;
     for _ in 0..ORDERS {
@@ -63,7 +64,7 @@ pub(crate) fn pin(
         let mut loads = Loads::new(topology, flows.len());
         for _ in 0..ROUNDS {
             for &flow in &order {
-                loads.place(flow, flows[flow].bytes, &choices[flow]);
+                loads.place(flow, flows[flow].bytes_per_s, &choices[flow]);
             }
         }
         let worst = loads.up.iter().chain(&loads.down).copied().max().unwrap_or(0);
@@ -74,7 +75,7 @@ pub(crate) fn pin(
     let mut loads = best.map_or_else(|| Loads::new(topology, flows.len()), |(_, loads)| loads);
     for _ in 0..ROUNDS {
         for &flow in &light {
-            loads.place(flow, flows[flow].bytes, &choices[flow]);
+            loads.place(flow, flows[flow].bytes_per_s, &choices[flow]);
         }
     }
     let member = |(flow, choice): (usize, Option<usize>)| choice.map(|choice| choices[flow][choice].member);

@@ -284,6 +284,17 @@ impl<'r> Simulation<'r> {
                     *pairs.entry((rank, *to)).or_default() += bytes;
                 }
             }
+            // How long the busiest host of the job sends or receives: what a flow wants of a link is its bytes over that.
+            let mut moved: Vec<[u64; 2]> = vec![[0; 2]; program.len()];
+            for (&(from, to), &bytes) in &pairs {
+                moved[from][0] += bytes;
+                moved[to][1] += bytes;
+            }
+            let busy_ns = moved.iter().zip(&self.placed[index]).map(|(&[sent, received], &host)| {
+                let bits = 8 * u128::from(sent.max(received));
+                bits * 1_000_000_000 / u128::from(topology.host_rate_bps(host).max(1))
+            });
+            let busy_ns = busy_ns.max().unwrap_or(1).max(1);
             for ((from, to), bytes) in pairs {
                 let (src, dst) = (self.placed[index][from], self.placed[index][to]);
                 let mut lanes = Vec::new();
@@ -309,7 +320,9 @@ impl<'r> Simulation<'r> {
                     };
                     self.hosts[dst].listen(back, Target { job: index, rank: to, from, lane });
                     lanes.push(Connection { sender, host: src, posted_ns: VecDeque::new() });
-                    flows.push(Flow { src, dst, bytes: bytes / job.queue_pairs as u64 });
+                    let of_lane = u128::from(bytes) / job.queue_pairs as u128;
+                    let bytes_per_s = (of_lane * 1_000_000_000 / busy_ns) as u64;
+                    flows.push(Flow { src, dst, bytes_per_s });
                     pins.push(Pin { src, dst, dest_qp: remote, member: 0 });
                 }
                 self.connections.insert((index, from, to), Lanes { lanes, messages: 0 });
