@@ -207,6 +207,7 @@ fn intrinsics_come_from_the_engine() {
         ingress_port: 2,
         egress_port: 3,
         packet_length: 1_500,
+        packets: 1,
         origin: heddle_ir::Origin::Replicated,
         replication_id: 6,
         ingress_time_ns: 1 << 33,
