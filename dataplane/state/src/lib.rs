@@ -52,4 +52,4 @@ pub use update::{
     ActionSpec, BackupReplica, CloneSession, CounterValue, DirectOf, EntryAction, EntryKey, EntrySpec,
     GroupMember, GroupSpec, MemberSpec, MulticastGroup, OneShotMember, Replica, Update,
 };
-pub use view::{DefaultView, EntryView, IdleEntry, TableMemory};
+pub use view::{DefaultView, EntryView, IdleEntry, ProfileUse, TableMemory};

@@ -16,6 +16,7 @@ use heddle_ir::CounterUnit;
 use crate::memory::{Array, NoMemory};
 use crate::reclaim::{Held, Later};
 use crate::slots::Slots;
+use crate::update::CounterValue;
 
 const NS_PER_S: u64 = 1_000_000_000;
 /// Rates and bursts above this are taken as this, so that clocks can be compared although they wrap around.
@@ -108,11 +109,34 @@ impl Bucket {
     }
 }
 
+/// Packets of a colour.
+#[derive(Default)]
+struct Marked {
+    packets: AtomicU64,
+    bytes: AtomicU64,
+}
+
+impl Marked {
+    fn add(&self, packets: u64, bytes: u64) {
+        self.packets.fetch_add(packets, Ordering::Relaxed);
+        self.bytes.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    fn value(&self) -> CounterValue {
+        CounterValue {
+            packets: self.packets.load(Ordering::Relaxed),
+            bytes: self.bytes.load(Ordering::Relaxed),
+        }
+    }
+}
+
 /// A configured meter.
 pub(crate) struct MeterCell {
     config: MeterConfig,
     committed: Bucket,
     peak: Bucket,
+    /// By colour.
+    marked: [Marked; 3],
 }
 
 impl MeterCell {
@@ -122,11 +146,26 @@ impl MeterCell {
             config,
             committed: Bucket::new(config.cir, config.cburst),
             peak: Bucket::new(config.pir, config.pburst),
+            marked: Default::default(),
         }
     }
 
     fn copied(&self) -> MeterCell {
-        MeterCell { config: self.config, committed: self.committed.copied(), peak: self.peak.copied() }
+        let copied = MeterCell {
+            config: self.config,
+            committed: self.committed.copied(),
+            peak: self.peak.copied(),
+            marked: Default::default(),
+        };
+        copied.add_marked(self);
+        copied
+    }
+
+    /// Counts what another has counted as well.
+    fn add_marked(&self, other: &MeterCell) {
+        for (own, other) in self.marked.iter().zip(other.marked.iter().map(Marked::value)) {
+            own.add(other.packets, other.bytes);
+        }
     }
 
     /// Meters a packet of so many tokens (RFC 2698, section 3, colour-blind mode).
@@ -160,7 +199,36 @@ type Published = AtomicPtr<MeterCell>;
 fn meter(cell: Option<&Published>, unit: CounterUnit, bytes: u64, now_ns: u64) -> Color {
     let cell = cell.and_then(|cell| Held::from_ptr(cell.load(Ordering::Acquire)));
     // SAFETY: the caller holds a snapshot, and a cell is freed only after those that could load it are gone.
-    cell.map_or(Color::Green, |cell| unsafe { cell.get() }.meter(tokens(unit, bytes), now_ns))
+    let Some(cell) = cell.map(|cell| unsafe { cell.get() }) else { return Color::Green };
+    let color = cell.meter(tokens(unit, bytes), now_ns);
+    let [green, yellow, red] = &cell.marked;
+    let marked = match color {
+        Color::Green => green,
+        Color::Yellow => yellow,
+        Color::Red => red,
+    };
+    marked.add(1, bytes);
+    color
+}
+
+/// Packets by colour since the cell was first configured, or reset.
+fn colors(cell: Option<&Published>) -> Option<[CounterValue; 3]> {
+    let cell = Held::from_ptr(cell?.load(Ordering::Acquire));
+    // SAFETY: the caller holds the writer's lock, under which alone cells are freed.
+    Some(
+        cell.map_or_else(Default::default, |cell| unsafe { cell.get() }.marked.each_ref().map(Marked::value)),
+    )
+}
+
+/// Counts from zero again.
+fn reset_colors(cell: Option<&Published>) {
+    if let Some(cell) = cell.and_then(|cell| Held::from_ptr(cell.load(Ordering::Acquire))) {
+        // SAFETY: the caller holds the writer's lock, under which alone cells are freed.
+        for marked in &unsafe { cell.get() }.marked {
+            marked.packets.store(0, Ordering::Relaxed);
+            marked.bytes.store(0, Ordering::Relaxed);
+        }
+    }
 }
 
 fn config(cell: Option<&Published>) -> Option<MeterConfig> {
@@ -187,7 +255,15 @@ fn copy(to: Option<&Published>, from: Option<&Published>) {
 fn configure(cell: Option<&Published>, config: Option<MeterConfig>) -> Option<Later> {
     let new = config.map_or(null_mut(), |config| Held::new(MeterCell::new(config)).as_ptr());
     match cell {
-        Some(cell) => Held::from_ptr(cell.swap(new, Ordering::AcqRel)).map(Held::into_later),
+        Some(cell) => {
+            let old = Held::from_ptr(cell.swap(new, Ordering::AcqRel))?;
+            if let Some(new) = Held::from_ptr(new) {
+                // SAFETY: the new cell is freed under the writer's lock alone, which the caller holds, and the old one is
+                // retired after this.
+                unsafe { new.get().add_marked(old.get()) }
+            }
+            Some(old.into_later())
+        }
         None => Held::from_ptr(new).map(Held::into_later),
     }
 }
@@ -232,6 +308,16 @@ impl Meter {
     /// The configuration of a cell. Only under the writer's lock.
     pub(crate) fn config(&self, index: u64) -> Option<MeterConfig> {
         config(self.cell(index))
+    }
+
+    /// Packets by colour. Only under the writer's lock.
+    pub(crate) fn colors(&self, index: u64) -> Option<[CounterValue; 3]> {
+        colors(self.cell(index))
+    }
+
+    /// Counts colours from zero again. Only under the writer's lock.
+    pub(crate) fn reset_colors(&self, index: u64) {
+        reset_colors(self.cell(index));
     }
 
     /// Takes over the cells of a meter of the same size, whose writer's lock the caller holds, before anybody uses
@@ -284,6 +370,16 @@ impl DirectMeter {
     /// The configuration of a cell. Only under the writer's lock.
     pub(crate) fn config(&self, slot: u32) -> Option<MeterConfig> {
         config(self.cells.get(slot as usize))
+    }
+
+    /// Packets by colour. Only under the writer's lock.
+    pub(crate) fn colors(&self, slot: u32) -> Option<[CounterValue; 3]> {
+        colors(self.cells.get(slot as usize))
+    }
+
+    /// Counts colours from zero again. Only under the writer's lock.
+    pub(crate) fn reset_colors(&self, slot: u32) {
+        reset_colors(self.cells.get(slot as usize));
     }
 
     /// Takes over a cell of another meter, whose writer's lock the caller holds, before anybody uses this one.

@@ -16,7 +16,7 @@ use crate::update::{
     ActionSpec, CloneSession, CounterValue, DirectOf, EntryAction, EntryKey, EntrySpec, GroupSpec,
     MemberSpec, MulticastGroup,
 };
-use crate::view::{DefaultView, EntryView, IdleEntry, TableMemory};
+use crate::view::{DefaultView, EntryView, IdleEntry, ProfileUse, TableMemory};
 use crate::write::Writer;
 
 /// An action from the words of its arguments.
@@ -132,6 +132,7 @@ impl State {
             is_const: cold.is_some_and(|cold| cold.is_const),
             counter: table.and_then(|t| t.counter.as_ref()).map(|counter| counter.value(entry.slot())),
             meter: table.and_then(|t| t.meter.as_ref()).and_then(|meter| meter.config(entry.slot())),
+            meter_colors: table.and_then(|t| t.meter.as_ref()).and_then(|meter| meter.colors(entry.slot())),
             last_hit_ns: table.and_then(|t| t.last_hit_ns(entry.slot())),
         }
     }
@@ -147,6 +148,7 @@ impl State {
             action: data_spec(&self.program, &this.default.get(self.published()).data),
             counter: this.counter.as_ref().map(|counter| counter.value(0)),
             meter: this.meter.as_ref().and_then(|meter| meter.config(0)),
+            meter_colors: this.meter.as_ref().and_then(|meter| meter.colors(0)),
         })
     }
 
@@ -215,6 +217,31 @@ impl State {
         known.groups.iter().map(spec).collect()
     }
 
+    /// A member of a profile.
+    pub fn member(&self, profile: ProfileId, id: u32) -> Option<MemberSpec> {
+        let writer = self.lock();
+        let record = writer.profiles.get(profile.as_u32() as usize)?.members.get(&id)?;
+        let action = data_spec(&self.program, record.cell().versions.get(self.published()));
+        Some(MemberSpec { profile, id, action })
+    }
+
+    /// A group of a profile.
+    pub fn group(&self, profile: ProfileId, id: u32) -> Option<GroupSpec> {
+        let writer = self.lock();
+        let record = writer.profiles.get(profile.as_u32() as usize)?.groups.get(&id)?;
+        Some(GroupSpec { profile, id, max_size: record.max_size, members: record.members.clone() })
+    }
+
+    /// What a profile holds.
+    pub fn profile_use(&self, profile: ProfileId) -> ProfileUse {
+        let writer = self.lock();
+        writer.profiles.get(profile.as_u32() as usize).map_or_else(ProfileUse::default, |writer| ProfileUse {
+            members: writer.members.len(),
+            groups: writer.groups.len(),
+            one_shot_members: writer.one_shot_members,
+        })
+    }
+
     /// The entries of a value set in the order they were inserted.
     pub fn value_set(&self, value_set: ValueSetId) -> Vec<Vec<KeyMatch>> {
         let writer = self.lock();
@@ -271,6 +298,13 @@ impl State {
     pub fn meter_config(&self, meter: MeterId, index: u64) -> Option<MeterConfig> {
         let _writer = self.lock();
         self.meters.get(meter.as_u32() as usize)?.as_ref()?.config(index)
+    }
+
+    /// Packets of a cell of an indirect meter by colour (green, yellow, red). `None` if out of range. Those that came
+    /// while the cell was not configured are not counted.
+    pub fn meter_colors(&self, meter: MeterId, index: u64) -> Option<[CounterValue; 3]> {
+        let _writer = self.lock();
+        self.meters.get(meter.as_u32() as usize)?.as_ref()?.colors(index)
     }
 
     /// A cell of a register. `None` if out of range.

@@ -462,6 +462,28 @@ impl State {
         results
     }
 
+    /// Applies every group of changes that can be applied as a whole, in order. Those applied appear to every batch at
+    /// once; of the others nothing is.
+    pub fn write_groups<G: AsRef<[Update]>>(&self, groups: &[G]) -> Vec<Result<(), WriteError>> {
+        self.try_groups(groups, true)
+    }
+
+    /// What [`State::write_groups`] would answer. Changes nothing.
+    pub fn check_groups<G: AsRef<[Update]>>(&self, groups: &[G]) -> Vec<Result<(), WriteError>> {
+        self.try_groups(groups, false)
+    }
+
+    fn try_groups<G: AsRef<[Update]>>(&self, groups: &[G], publish: bool) -> Vec<Result<(), WriteError>> {
+        let mut writer = self.lock();
+        let updates = groups.iter().map(|group| group.as_ref().len()).sum();
+        let mut transaction = Transaction::begin(self, &mut writer, updates);
+        let results = groups.iter().map(|group| transaction.apply_group(group.as_ref())).collect();
+        if publish {
+            transaction.finish();
+        }
+        results
+    }
+
     /// Reuses memory that no batch can see any more. Every write does some of this; call it now and then when there
     /// are none.
     pub fn reclaim(&self) {

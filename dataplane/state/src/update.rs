@@ -16,6 +16,8 @@ pub enum Update {
     ModifyEntry(EntrySpec),
     /// Removes an entry.
     DeleteEntry(EntryKey),
+    /// Changes nothing, and is refused if there is no such entry.
+    ExpectEntry(EntryKey),
     /// Removes every entry of a table that the program has not declared as constant.
     ClearTable(TableId),
     /// Sets the action that a table runs on a miss.
@@ -88,6 +90,15 @@ pub enum Update {
         /// Rates and bursts; `None` makes it unconfigured, which is always green.
         config: Option<MeterConfig>,
     },
+    /// Counts the packets of a cell of an indirect meter by colour from zero again.
+    ResetMeterColors {
+        /// The meter.
+        meter: MeterId,
+        /// The cell; `None` means all of them.
+        index: Option<u64>,
+    },
+    /// Counts the packets of the direct meter of an entry by colour from zero again.
+    ResetDirectMeterColors(DirectOf),
     /// Sets a cell of a register.
     WriteRegister {
         /// The register.

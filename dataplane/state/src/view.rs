@@ -18,6 +18,9 @@ pub struct EntryView {
     pub counter: Option<CounterValue>,
     /// The configuration of its direct meter, if the table has one and it is configured.
     pub meter: Option<MeterConfig>,
+    /// Packets of its direct meter by colour (green, yellow, red), if the table has one; those that came while it was
+    /// not configured are not counted.
+    pub meter_colors: Option<[CounterValue; 3]>,
     /// When it was last hit; `None` if never, or if the table does not support idle timeouts.
     pub last_hit_ns: Option<u64>,
 }
@@ -33,6 +36,8 @@ pub struct DefaultView {
     pub counter: Option<CounterValue>,
     /// The configuration of its direct meter, if the table has one and it is configured.
     pub meter: Option<MeterConfig>,
+    /// Packets of its direct meter by colour (green, yellow, red), if the table has one.
+    pub meter_colors: Option<[CounterValue; 3]>,
 }
 
 /// An entry that was not hit for as long as its idle timeout.
@@ -46,6 +51,17 @@ pub struct IdleEntry {
     pub idle_ns: u64,
     /// As given when it was inserted.
     pub metadata: Vec<u8>,
+}
+
+/// What an action profile holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ProfileUse {
+    /// Members with a number.
+    pub members: usize,
+    /// Groups with a number.
+    pub groups: usize,
+    /// Members that belong to an entry alone.
+    pub one_shot_members: usize,
 }
 
 /// What the entries of a table take.

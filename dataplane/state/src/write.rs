@@ -288,9 +288,15 @@ impl<'a> Transaction<'a> {
 
     /// Applies all, or none.
     pub(crate) fn apply_all(&mut self, updates: &[Update]) -> Result<(), WriteError> {
+        self.apply_group(updates)
+    }
+
+    /// Applies all of a group, or nothing of it; what was applied before stays.
+    pub(crate) fn apply_group(&mut self, updates: &[Update]) -> Result<(), WriteError> {
+        let mark = self.log.len();
         for (index, update) in updates.iter().enumerate() {
             if let Err(error) = self.apply(update) {
-                self.undo_to(0);
+                self.undo_to(mark);
                 return Err(WriteError { index, error });
             }
         }
@@ -312,6 +318,7 @@ impl<'a> Transaction<'a> {
             Update::InsertEntry(spec) => self.insert_entry(spec),
             Update::ModifyEntry(spec) => self.modify_entry(spec),
             Update::DeleteEntry(key) => self.delete_entry(key),
+            Update::ExpectEntry(key) => self.slot_of(key).map(|_| ()),
             Update::ClearTable(table) => self.clear_table(*table),
             Update::SetDefault { table, action } => self.set_default(*table, action),
             Update::ResetDefault(table) => self.reset_default(*table),
@@ -326,6 +333,8 @@ impl<'a> Transaction<'a> {
             Update::WriteDirectCounter { entry, value } => self.write_direct_counter(entry, *value),
             Update::WriteMeter { meter, index, config } => self.write_meter(*meter, *index, *config),
             Update::WriteDirectMeter { entry, config } => self.write_direct_meter(entry, *config),
+            Update::ResetMeterColors { meter, index } => self.reset_meter_colors(*meter, *index),
+            Update::ResetDirectMeterColors(entry) => self.reset_direct_meter_colors(entry),
             Update::WriteRegister { register, index, value } => self.write_register(*register, *index, value),
             Update::CreateMulticastGroup(group) => self.create_multicast_group(group),
             Update::ModifyMulticastGroup(group) => self.modify_multicast_group(group),

@@ -643,3 +643,62 @@ fn what_no_reader_sees_is_reused() {
     assert_eq!(state.lock().waiting(), 0);
     assert_eq!(state.entry_count(table), 0);
 }
+
+#[test]
+fn groups_of_updates_are_applied_each_as_a_whole() {
+    let mut fixture = Fixture::new();
+    let table = fixture.table(&[(32, MatchKind::Exact)], 0);
+    let state = fixture.state();
+    let insert = |number| fixture.insert(exact(table, number), 1);
+    let groups = [
+        vec![insert(1), Update::ExpectEntry(exact(table, 1))],
+        vec![insert(2), insert(1)],
+        vec![insert(3), Update::ExpectEntry(exact(table, 9))],
+        vec![insert(4)],
+    ];
+    let generation = state.pin().generation();
+    let failed = |results: Vec<Result<(), crate::WriteError>>| -> Vec<Option<usize>> {
+        results.into_iter().map(|result| result.err().map(|error| error.index)).collect()
+    };
+    let wanted = [None, Some(1), Some(1), None];
+    assert_eq!(failed(state.check_groups(&groups)), wanted);
+    assert_eq!((state.entry_count(table), state.pin().generation()), (0, generation), "only asked");
+    assert_eq!(failed(state.write_groups(&groups)), wanted);
+    assert_eq!(state.pin().generation(), generation + 1, "all at once");
+    let entries: Vec<_> = state.entries(table).into_iter().map(|view| view.spec.key).collect();
+    assert_eq!(entries, [exact(table, 1), exact(table, 4)]);
+}
+
+#[test]
+fn meters_count_what_they_mark() {
+    let mut fixture = Fixture::new();
+    let table = fixture.table(&[(32, MatchKind::Exact)], 0);
+    let meter = fixture.meter(CounterUnit::Bytes, 2);
+    fixture.direct_meter(table, CounterUnit::Packets);
+    let state = fixture.state();
+    let config = MeterConfig { cir: 1, cburst: 100, pir: 1, pburst: 200 };
+    let configure = |config| Update::WriteMeter { meter, index: Some(1), config };
+    state.write(&[configure(Some(config))]).expect("a cell");
+    for bytes in [100, 100, 100] {
+        state.meter(&state.pin(), meter, 1, bytes, 0);
+    }
+    let one = CounterValue { packets: 1, bytes: 100 };
+    assert_eq!(state.meter_colors(meter, 1), Some([one; 3]));
+    state.write(&[configure(Some(config))]).expect("again");
+    assert_eq!(state.meter_colors(meter, 1), Some([one; 3]), "another configuration keeps the counts");
+    state.write(&[Update::ResetMeterColors { meter, index: None }]).expect("all cells");
+    assert_eq!(state.meter_colors(meter, 1), Some([CounterValue::default(); 3]));
+    assert_eq!(
+        (state.meter_colors(meter, 0), state.meter_colors(meter, 2)),
+        (Some(Default::default()), None)
+    );
+
+    let of = DirectOf::Default(table);
+    state.write(&[Update::WriteDirectMeter { entry: of.clone(), config: Some(config) }]).expect("a meter");
+    state.meter_direct(&state.pin(), EntryHandle::default_of(table), 60, 0);
+    let green = CounterValue { packets: 1, bytes: 60 };
+    let view = state.default_entry(table).expect("there is one");
+    assert_eq!(view.meter_colors, Some([green, CounterValue::default(), CounterValue::default()]));
+    state.write(&[Update::ResetDirectMeterColors(of)]).expect("a meter");
+    assert_eq!(state.default_entry(table).expect("there is one").meter_colors, Some(Default::default()));
+}

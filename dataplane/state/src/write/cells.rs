@@ -19,6 +19,8 @@ pub(super) enum CellWrite {
     DirectCounter(TableId, u32, CounterValue),
     Meter(MeterId, Option<u64>, Option<MeterConfig>),
     DirectMeter(TableId, u32, Option<MeterConfig>),
+    MeterColors(MeterId, Option<u64>),
+    DirectMeterColors(TableId, u32),
     Register(RegisterId, Option<u64>, Vec<u64>),
 }
 
@@ -57,6 +59,17 @@ impl CellWrite {
                 if let Some(meter) = state.tables.get(table.as_u32() as usize).and_then(|t| t.meter.as_ref())
                 {
                     later.extend(meter.configure(slot, config));
+                }
+            }
+            CellWrite::MeterColors(id, index) => {
+                if let Some(Some(meter)) = state.meters.get(id.as_u32() as usize) {
+                    range(index, meter.size()).for_each(|index| meter.reset_colors(index));
+                }
+            }
+            CellWrite::DirectMeterColors(table, slot) => {
+                if let Some(meter) = state.tables.get(table.as_u32() as usize).and_then(|t| t.meter.as_ref())
+                {
+                    meter.reset_colors(slot);
                 }
             }
             CellWrite::Register(id, index, value) => {
@@ -143,6 +156,22 @@ impl Transaction<'_> {
         index: Option<u64>,
         config: Option<MeterConfig>,
     ) -> Result<(), UpdateError> {
+        self.check_meter(id, index)?;
+        check_rates(config)?;
+        self.push_cells(CellWrite::Meter(id, index, config))
+    }
+
+    pub(super) fn reset_meter_colors(&mut self, id: MeterId, index: Option<u64>) -> Result<(), UpdateError> {
+        self.check_meter(id, index)?;
+        self.push_cells(CellWrite::MeterColors(id, index))
+    }
+
+    pub(super) fn reset_direct_meter_colors(&mut self, of: &DirectOf) -> Result<(), UpdateError> {
+        let slot = self.direct_slot(of, "meter")?;
+        self.push_cells(CellWrite::DirectMeterColors(of.table(), slot))
+    }
+
+    fn check_meter(&self, id: MeterId, index: Option<u64>) -> Result<(), UpdateError> {
         let Some(declared) = self.state.program.meters.get(id) else {
             return Err(UpdateError::UnknownObject { kind: "meter", number: id.as_u32() });
         };
@@ -150,9 +179,7 @@ impl Transaction<'_> {
         if declared.table.is_some() {
             return Err(UpdateError::Direct { kind: "meter", name: name.clone() });
         }
-        check_index("meter", name, declared.size, index)?;
-        check_rates(config)?;
-        self.push_cells(CellWrite::Meter(id, index, config))
+        check_index("meter", name, declared.size, index)
     }
 
     pub(super) fn write_direct_meter(
