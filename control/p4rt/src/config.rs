@@ -3,8 +3,7 @@
 /// Set-up of a core.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// The device's number. Requests for it and, as BMv2's controllers send them, for device 0 are answered; a switch
-    /// whose own number is 0 answers that alone.
+    /// The device's number. The specification excludes 0, but BMv2's users number from there, so it is taken.
     pub device_id: u64,
     /// Nanoseconds from 1970 to the zero of the times that the core is given.
     pub epoch_ns: u64,

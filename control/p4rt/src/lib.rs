@@ -14,13 +14,32 @@
 //!
 //! Sections cited in this crate are those of the P4Runtime specification, version 1.5.
 
+mod arbitration;
+mod bytestring;
 mod config;
 mod core;
+pub mod device;
+mod digest;
+mod entity;
+mod idle;
+mod notes;
+mod packet;
+mod pipeline;
+mod read;
+mod role;
+mod schema;
 mod status;
+mod stream;
 mod switch;
+mod translation;
+mod write;
 
-pub use self::core::{Core, Pipeline, ReadResponses, StreamId, Transmit, Written};
+pub use self::core::{API_VERSION, Core};
 pub use config::{Config, SdnValue, TranslationConfig};
 pub use heddle_p4rt_proto as proto;
-pub use status::{ERROR_SPACE, Refusal, Status, of_batch};
+pub use pipeline::Pipeline;
+pub use read::ReadResponses;
+pub use status::{ERROR_SPACE, Refusal, Status};
+pub use stream::{StreamId, Transmit};
 pub use switch::{Switch, SwitchError};
+pub use write::Written;

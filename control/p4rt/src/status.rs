@@ -1,6 +1,6 @@
 //! How calls end: canonical codes, and refusals that name object, field, value and remedy.
 //!
-//! Invariant: a [`Status`] of a batch has one `p4.v1.Error` per element in its details, in order (sections 9 and 12.3).
+//! Invariant: a [`Status`] of a batch has one `p4.v1.Error` per element in its details, in order (chapter 10, section 12.3).
 
 use std::fmt;
 
@@ -31,48 +31,40 @@ impl fmt::Display for Refusal {
 impl std::error::Error for Refusal {}
 
 impl Refusal {
-    /// A refusal.
-    pub fn new(code: Code, message: impl Into<String>) -> Refusal {
+    pub(crate) fn new(code: Code, message: impl Into<String>) -> Refusal {
         Refusal { code, message: message.into() }
     }
 
-    /// `INVALID_ARGUMENT`
-    pub fn invalid(message: impl Into<String>) -> Refusal {
+    pub(crate) fn invalid(message: impl Into<String>) -> Refusal {
         Refusal::new(Code::InvalidArgument, message)
     }
 
-    /// `NOT_FOUND`
-    pub fn not_found(message: impl Into<String>) -> Refusal {
+    pub(crate) fn not_found(message: impl Into<String>) -> Refusal {
         Refusal::new(Code::NotFound, message)
     }
 
-    /// `PERMISSION_DENIED`
-    pub fn denied(message: impl Into<String>) -> Refusal {
+    pub(crate) fn denied(message: impl Into<String>) -> Refusal {
         Refusal::new(Code::PermissionDenied, message)
     }
 
-    /// `OUT_OF_RANGE`
-    pub fn out_of_range(message: impl Into<String>) -> Refusal {
+    pub(crate) fn out_of_range(message: impl Into<String>) -> Refusal {
         Refusal::new(Code::OutOfRange, message)
     }
 
-    /// `UNIMPLEMENTED`
-    pub fn unimplemented(message: impl Into<String>) -> Refusal {
+    pub(crate) fn unimplemented(message: impl Into<String>) -> Refusal {
         Refusal::new(Code::Unimplemented, message)
     }
 
-    /// `FAILED_PRECONDITION`
-    pub fn precondition(message: impl Into<String>) -> Refusal {
+    pub(crate) fn precondition(message: impl Into<String>) -> Refusal {
         Refusal::new(Code::FailedPrecondition, message)
     }
 
-    /// `RESOURCE_EXHAUSTED`
-    pub fn exhausted(message: impl Into<String>) -> Refusal {
+    pub(crate) fn exhausted(message: impl Into<String>) -> Refusal {
         Refusal::new(Code::ResourceExhausted, message)
     }
 
     /// Puts the place in front of the message.
-    pub fn at(self, place: impl fmt::Display) -> Refusal {
+    pub(crate) fn at(self, place: impl fmt::Display) -> Refusal {
         Refusal { code: self.code, message: format!("{place}: {}", self.message) }
     }
 
@@ -102,7 +94,7 @@ impl From<Refusal> for Status {
 ///
 /// The code is `UNKNOWN`, and what befell each element is in the details. The message has the first refusal as well,
 /// for clients that look no further.
-pub fn of_batch(what: &str, results: &[Result<(), Refusal>]) -> Option<Status> {
+pub(crate) fn of_batch(what: &str, results: &[Result<(), Refusal>]) -> Option<Status> {
     let failed = results.iter().filter(|result| result.is_err()).count();
     let (index, first) =
         results.iter().enumerate().find_map(|(index, result)| Some((index, result.as_ref().err()?)))?;

@@ -10,6 +10,7 @@ mod messages {
 }
 
 pub use messages::google::rpc;
+pub use messages::heddle::v1 as heddle;
 pub use messages::p4::config::v1 as config;
 pub use messages::p4::tmp;
 pub use messages::p4::v1;
