@@ -7,6 +7,7 @@
 mod condition;
 mod directive;
 mod expansion;
+mod text;
 
 #[cfg(test)]
 mod tests;
@@ -297,6 +298,7 @@ impl Preprocessor<'_> {
                     }
                     self.sources.pop();
                 }
+                TokenKind::String => return self.string_without_skipped_lines(token),
                 _ => return token,
             }
         }

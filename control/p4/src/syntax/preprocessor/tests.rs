@@ -241,6 +241,42 @@ fn built_in_files() {
 }
 
 #[test]
+fn conditionals_in_strings() {
+    check(
+        "#define A 2\n\"one\n#ifdef A\ntwo\n # if A > 2\nnever\n#elif defined(A)\nthree\n#else\nno\n#endif\n\
+         #else\nno\n#if 1\nno\n#endif\n#endif\n# four\n#ifndef A\nno\n#endif\nfive\" \"#if\" __LINE__",
+        expect![[r##"
+            "one
+
+            two
+
+
+
+            three
+
+
+
+
+
+
+
+
+
+            # four
+
+
+
+            five" "#if" 22"##]],
+    );
+    check("\"one\n#if 0\ntwo\"\n3", expect![[r#"
+        "one
+        #if 0
+        two"
+        3
+        main.p4:1:1: E0104: a conditional in this string is not closed in it"#]]);
+}
+
+#[test]
 fn other_directives() {
     check(
         "# TODO: this\n#if_only.apply();\n#endif_ 'x\n # defines a thing\ny",
