@@ -116,7 +116,14 @@ pub fn key_match(text: &str, key: &Key) -> Result<KeyMatch, KeyError> {
         MatchKind::Lpm => {
             if let Some((address, length)) = text.split_once('/') {
                 let wrong = || KeyError::PrefixLength { text: length.to_owned(), width };
-                let prefix_len: u32 = length.trim().parse().map_err(|_| wrong())?;
+                let prefix_len = match length.trim().parse() {
+                    Ok(length) => length,
+                    // A length in hexadecimal, or else a mask.
+                    Err(_) => match value::parse(length, 32).map(|bits| bits.low_u64() as u32) {
+                        Ok(length) if length <= width => length,
+                        _ => full(length).ok().and_then(|mask| mask.prefix_len()).ok_or_else(wrong)?,
+                    },
+                };
                 return lpm(full(address)?, prefix_len).ok_or_else(wrong);
             }
             let (value, mask) = starred(text, width)?;
@@ -295,6 +302,13 @@ mod tests {
             key_match("0x0a01/8", &key(MatchKind::Lpm, 16)),
             Ok(KeyMatch::Lpm { value: bits(0x0a00), prefix_len: 8 })
         );
+        for length in ["0x8", "0xff00"] {
+            assert_eq!(
+                key_match(&format!("0x0a01/{length}"), &key(MatchKind::Lpm, 16)),
+                Ok(KeyMatch::Lpm { value: bits(0x0a00), prefix_len: 8 })
+            );
+        }
+        assert!(key_match("0x0a01/0xf0f0", &key(MatchKind::Lpm, 16)).is_err());
         assert_eq!(
             key_match("0x0a**", &key(MatchKind::Lpm, 16)),
             Ok(KeyMatch::Lpm { value: bits(0x0a00), prefix_len: 8 })
