@@ -3,6 +3,7 @@
 use heddle_ir::verify::Rule;
 
 use crate::check::check;
+use crate::diag::codes::{FILE_NOT_READ, USER_ERROR};
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::lint::lint;
 use crate::lower::{LowerOptions, codes, lower};
@@ -54,6 +55,11 @@ pub fn compile(files: &dyn Files, main: &str, options: &CompileOptions) -> Compi
         diagnostics.deny_warnings();
     }
     let unit = syntax::parse(files, main, &options.preprocessor, &mut source_map, &mut diagnostics);
+    // What is declared in a file that is not there would be reported wherever it is used.
+    let is_whole = !diagnostics.iter().any(|d| d.code == FILE_NOT_READ || d.code == USER_ERROR);
+    if !is_whole {
+        return Compilation { source_map, diagnostics, output: None };
+    }
     // What could be parsed is checked even so: more is found in one go.
     let program = check(&unit, &mut diagnostics);
     let output = match diagnostics.has_errors() {

@@ -54,11 +54,13 @@ impl Checker<'_> {
         let locals = std::mem::take(&mut self.locals);
         let around = Surroundings { control: Some(id), ..Surroundings::at(Place::ControlLocals) };
         self.scopes.enter();
+        let outer = self.note_locals(&written.locals);
         self.within(around.clone(), |c| {
             for local in &written.locals {
                 c.silencing(&local.annotations, |c| c.control_local(local));
             }
         });
+        self.forget_locals(outer);
         let around = Surroundings { place: Place::ControlApply, ..around };
         let (body, _) = self.within(around, |c| c.block(&written.apply));
         self.scopes.leave();

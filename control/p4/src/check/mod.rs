@@ -164,6 +164,8 @@ struct Checker<'a> {
     scopes: Scopes,
     /// Names that the top level declares anywhere, for better messages about their use before that.
     declared_at: HashMap<Arc<str>, Span>,
+    /// Built-in files that were asked for.
+    missing_includes: Vec<&'static str>,
     around: Surroundings,
     /// Names of warnings that annotations around silence.
     silenced: Vec<Arc<str>>,
@@ -206,6 +208,7 @@ impl<'a> Checker<'a> {
             program: Program::default(),
             scopes: Scopes::default(),
             declared_at,
+            missing_includes: Vec::new(),
             around: Surroundings::at(Place::TopLevel),
             silenced: Vec::new(),
             locals: Vec::new(),
@@ -352,6 +355,22 @@ impl<'a> Checker<'a> {
         }
     }
 
+    /// Notes where a control declares its own names, as [`Checker::declared_at`] does for the top level; gives what was
+    /// known of them.
+    fn note_locals(&mut self, locals: &[ast::Decl]) -> Vec<(Arc<str>, Option<Span>)> {
+        let names = locals.iter().filter_map(declarations::name_of);
+        names.map(|name| (name.name.clone(), self.declared_at.insert(name.name.clone(), name.span))).collect()
+    }
+
+    fn forget_locals(&mut self, outer: Vec<(Arc<str>, Option<Span>)>) {
+        for (name, before) in outer.into_iter().rev() {
+            match before {
+                Some(span) => self.declared_at.insert(name, span),
+                None => self.declared_at.remove(&name),
+            };
+        }
+    }
+
     fn unknown_name(&mut self, name: &Ident) {
         if let Some(&span) = self.declared_at.get(&name.name)
             && span.start > name.span.start
@@ -369,12 +388,18 @@ impl<'a> Checker<'a> {
         }
         let mut diagnostic =
             Diagnostic::error(codes::UNKNOWN_NAME, name.span, format!("`{}` is not declared", name.name));
+        if let Some(file) = declared_in(&name.name) {
+            // One `#include` is missing, however many of its names are used.
+            if !self.missing_includes.contains(&file) {
+                self.missing_includes.push(file);
+                self.emit(diagnostic.help(format!("it is declared in `{file}`: add `#include <{file}>`")));
+            }
+            return;
+        }
         if self.diags.error_count() < 50
             && let Some(like) = self.scopes.most_like(&name.name)
         {
             diagnostic = diagnostic.suggest(format!("did you mean `{like}`?"), name.span, &*like);
-        } else if CORE_NAMES.contains(&&*name.name) {
-            diagnostic = diagnostic.help("add `#include <core.p4>`");
         }
         self.emit(diagnostic);
     }
@@ -395,6 +420,31 @@ impl<'a> Checker<'a> {
         Decl { name: name.name.clone(), span: name.span, annotations: self.annotations(annotations) }
     }
 }
+
+/// The built-in file that declares a name.
+fn declared_in(name: &str) -> Option<&'static str> {
+    match name {
+        name if CORE_NAMES.contains(&name) => Some("core.p4"),
+        name if V1MODEL_NAMES.contains(&name) => Some("v1model.p4"),
+        _ => None,
+    }
+}
+
+/// Names that `v1model.p4` declares and programs for it cannot do without, or hardly.
+const V1MODEL_NAMES: [&str; 12] = [
+    "standard_metadata_t",
+    "V1Switch",
+    "mark_to_drop",
+    "HashAlgorithm",
+    "CounterType",
+    "MeterType",
+    "CloneType",
+    "update_checksum",
+    "verify_checksum",
+    "direct_counter",
+    "direct_meter",
+    "register",
+];
 
 /// Names that `core.p4` declares.
 const CORE_NAMES: [&str; 9] =

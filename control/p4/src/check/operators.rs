@@ -143,6 +143,9 @@ impl Checker<'_> {
             ) => diagnostic.help("give one of the operands a width, as in `8w5`"),
             (Ty::New(_), _) => diagnostic.help("cast it to the type it is made of"),
             (Ty::String, BinaryOp::Add) => diagnostic.help("strings are joined by `++`"),
+            (Ty::Bit(_) | Ty::Int(_) | Ty::InfInt, BinaryOp::And | BinaryOp::Or) => {
+                diagnostic.help("compare it, as in `x != 0`: numbers are not conditions in P4")
+            }
             (Ty::Bool, BinaryOp::BitAnd) => diagnostic.help("booleans are combined by `&&`"),
             (Ty::Bool, BinaryOp::BitOr) => diagnostic.help("booleans are combined by `||`"),
             (Ty::Bool, BinaryOp::BitXor) => diagnostic.help("booleans are compared by `!=`"),

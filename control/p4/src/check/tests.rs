@@ -603,7 +603,8 @@ control k<T>(inout T v) { apply { } }",
             4:35 E0403 controls cannot be called in a parser state
             6:9 E0408 a parser cannot be instantiated in the declarations of a control
             7:18 E0403 controls cannot be called in an action
-            7:29 E0301 `t` is not declared
+            7:29 E0305 `t` is used before it is declared
+                move the declaration up: P4 wants declarations before uses
             7:52 E0408 an extern cannot be instantiated in an action
             8:34 E0419 the parameters of an action that have no direction stand last
             8:37 E0419 `q`: an action cannot have parameters of type `packet_in`

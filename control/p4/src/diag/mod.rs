@@ -5,6 +5,7 @@
 //! is written down in [`codes`]; each stage keeps its own section of that list.
 
 pub mod codes;
+pub(crate) mod likeness;
 mod render;
 
 use std::fmt;

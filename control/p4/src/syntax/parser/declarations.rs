@@ -1,6 +1,7 @@
 //! Declarations (P4-16 §6.5, §7.2, §11), at the top level and those that parsers, controls and blocks share.
 
 use super::scope::Binding;
+use super::statements::Context;
 use super::{Parsed, Parser, Reported};
 use crate::diag::Diagnostic;
 use crate::diag::codes::*;
@@ -342,7 +343,7 @@ impl Parser<'_> {
         let name = self.declared_name(Binding::Value)?;
         self.scopes.open();
         let params = self.params()?;
-        let body = self.block(Vec::new())?;
+        let body = self.block_in(Vec::new(), Context::Action)?;
         self.scopes.close();
         Ok(DeclKind::Action(ActionDecl { name, params, body }))
     }

@@ -377,6 +377,16 @@ impl Parser<'_> {
     fn braced<T>(
         &mut self,
         open: Token,
+        element: impl FnMut(&mut Self) -> Parsed<Option<T>>,
+    ) -> Parsed<Vec<T>> {
+        self.braced_before(open, |_| false, element)
+    }
+
+    /// [`Parser::braced`], where something that cannot be an element shows that the `}` is missing as well.
+    fn braced_before<T>(
+        &mut self,
+        open: Token,
+        is_next: impl Fn(&Self) -> bool,
         mut element: impl FnMut(&mut Self) -> Parsed<Option<T>>,
     ) -> Parsed<Vec<T>> {
         let mut elements = Vec::new();
@@ -387,7 +397,7 @@ impl Parser<'_> {
                     return Ok(elements);
                 }
                 TokenKind::Eof => return Err(self.unclosed(TokenKind::RightBrace, open)),
-                kind if begins_top_level(kind) && self.peek().starts_line() => {
+                kind if (begins_top_level(kind) || is_next(self)) && self.peek().starts_line() => {
                     let next = self.peek();
                     let message = "this `{` is not closed before the next declaration";
                     let diagnostic = Diagnostic::error(UNCLOSED_DELIMITER, open.span, message)

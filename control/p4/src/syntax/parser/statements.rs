@@ -5,15 +5,27 @@ use super::scope::Binding;
 use super::{Parsed, Parser, Reported};
 use crate::diag::Diagnostic;
 use crate::diag::codes::*;
+use crate::diag::likeness::most_like;
 use crate::source::Span;
 use crate::syntax::ast::*;
 use crate::syntax::token::{Token, TokenKind};
 
+/// How many tokens are looked at for `x++;`.
+const INCREMENT_LENGTH_MAX: usize = 16;
+
+/// Methods that are called without arguments, as statements.
+const METHODS: &[&str] = &["apply", "setValid", "setInvalid", "count"];
+
+/// Words that begin a statement and may be misspelt.
+const KEYWORDS: &[&str] = &["transition", "return", "switch"];
+
 /// What a statement stands in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Context {
-    /// A control, action or function.
+    /// A control or function.
     Any,
+    /// An action, which the next member of its control may follow.
+    Action,
     /// A parser's state, where `switch`, loops, `return` and `exit` are not statements (`parserStatement`).
     ParserState,
 }
@@ -39,17 +51,32 @@ impl Parser<'_> {
         self.block_in(annotations, Context::Any)
     }
 
-    fn block_in(&mut self, mut annotations: Vec<Annotation>, context: Context) -> Parsed<BlockStmt> {
+    pub(super) fn block_in(
+        &mut self,
+        mut annotations: Vec<Annotation>,
+        context: Context,
+    ) -> Parsed<BlockStmt> {
         annotations.append(&mut self.annotations()?);
         let start = annotations.first().map_or(self.here(), |annotation| annotation.span);
         let open = self.expect(TokenKind::LeftBrace)?;
         let mut stmts = Vec::new();
         self.scopes.open();
         self.nested(|parser| {
-            parser.braced(open, |parser| parser.statement_or_declaration(context, &mut stmts).map(Some))
+            let is_next = |parser: &Self| context == Context::Action && parser.begins_next_member();
+            let element = |parser: &mut Self| parser.statement_or_declaration(context, &mut stmts).map(Some);
+            parser.braced_before(open, is_next, element)
         })?;
         self.scopes.close();
         Ok(BlockStmt { annotations, stmts, span: self.span_from(start) })
+    }
+
+    /// Whether what comes next stands in a control, behind an action whose `}` is missing.
+    fn begins_next_member(&self) -> bool {
+        match self.kind() {
+            TokenKind::Action | TokenKind::Table => true,
+            TokenKind::Apply => self.kind_ahead(1) == TokenKind::LeftBrace,
+            _ => false,
+        }
     }
 
     /// `statementOrDeclaration`, or `parserStatement`, added to `stmts`.
@@ -129,14 +156,14 @@ impl Parser<'_> {
     ) -> Parsed<Box<Stmt>> {
         match self.kind() {
             TokenKind::LeftBrace => self.block_statement(annotations, context),
-            TokenKind::For if context == Context::Any => self.for_loop(annotations, start),
+            TokenKind::For if context != Context::ParserState => self.for_loop(annotations, start),
             kind => {
                 if let Some(first) = annotations.first() {
                     self.misplaced_annotation(first.span);
                 }
                 match kind {
                     TokenKind::If => self.conditional(context),
-                    TokenKind::Switch if context == Context::Any => self.switch(),
+                    TokenKind::Switch if context != Context::ParserState => self.switch(),
                     _ => self.simple_statement(context),
                 }
             }
@@ -184,6 +211,11 @@ impl Parser<'_> {
             }
             _ => {
                 let kind = self.assignment_or_call()?;
+                if let StmtKind::Call(call) = &kind
+                    && let Some(diagnostic) = self.unknown_loop(call)
+                {
+                    return Err(self.report(diagnostic));
+                }
                 self.expect_semicolon()?;
                 kind
             }
@@ -222,6 +254,39 @@ impl Parser<'_> {
         }
     }
 
+    /// `while (...) {`, which P4 does not have.
+    fn unknown_loop(&self, call: &Expr) -> Option<Diagnostic> {
+        let ExprKind::Call { callee, .. } = &call.kind else { return None };
+        match &callee.kind {
+            ExprKind::Name { name, .. } if &*name.name == "while" && self.is_at(TokenKind::LeftBrace) => {
+                Some(
+                    Diagnostic::error(UNEXPECTED_TOKEN, callee.span, "P4 has no `while`")
+                        .help("write `for (; condition; ) { ... }`"),
+                )
+            }
+            _ => None,
+        }
+    }
+
+    /// `x++;` or `x--;`, which P4 does not have: where the operator is, and what to write for it.
+    fn increment_ahead(&self) -> Option<(Span, &'static str)> {
+        let end = (self.at..self.at + INCREMENT_LENGTH_MAX).find(|&at| {
+            matches!(
+                self.token_at(at).kind,
+                TokenKind::Semicolon | TokenKind::LeftBrace | TokenKind::RightBrace | TokenKind::Eof
+            )
+        })?;
+        if self.token_at(end).kind != TokenKind::Semicolon || end < self.at + 2 {
+            return None;
+        }
+        let (before, last) = (self.token_at(end - 2), self.token_at(end - 1));
+        match (before.kind, last.kind) {
+            (_, TokenKind::PlusPlus) => Some((last.span, " += 1")),
+            (TokenKind::Minus, TokenKind::Minus) => Some((before.span.to(last.span), " -= 1")),
+            _ => None,
+        }
+    }
+
     /// `assignmentOrMethodCallStatementWithoutSemicolon`
     fn assignment_or_call(&mut self) -> Parsed<StmtKind> {
         let start = self.peek();
@@ -230,6 +295,12 @@ impl Parser<'_> {
                 || start.kind.is_name();
         if !is_operand {
             return Err(self.unexpected("a statement"));
+        }
+        if let Some((span, instead)) = self.increment_ahead() {
+            let diagnostic =
+                Diagnostic::error(UNEXPECTED_TOKEN, span, "P4 has no operators that count up or down")
+                    .suggest("add or subtract 1", span, instead);
+            return Err(self.report(diagnostic));
         }
         let target = self.statement_expression()?;
         let op = match self.kind() {
@@ -271,8 +342,24 @@ impl Parser<'_> {
                     .help("to assign, write `=`")
             }
             _ if ends => {
-                Diagnostic::error(UNEXPECTED_TOKEN, target.span, "this expression is not a statement")
-                    .help("a statement assigns or calls: `target = value;` or `name(arguments);`")
+                let diagnostic =
+                    Diagnostic::error(UNEXPECTED_TOKEN, target.span, "this expression is not a statement");
+                match &target.kind {
+                    ExprKind::Member(_, name) if METHODS.contains(&&*name.name) => {
+                        diagnostic.suggest("to call it, add `()`", target.span.after(), "()")
+                    }
+                    _ => diagnostic
+                        .help("a statement assigns or calls: `target = value;` or `name(arguments);`"),
+                }
+            }
+            ExprKind::Name { name, .. } => {
+                let diagnostic = self.mismatch(UNEXPECTED_TOKEN, "`=` or `(`");
+                match most_like(&name.name, KEYWORDS.iter()) {
+                    Some(&keyword) => {
+                        diagnostic.suggest(format!("did you mean `{keyword}`?"), name.span, keyword)
+                    }
+                    None => diagnostic,
+                }
             }
             _ => self.mismatch(UNEXPECTED_TOKEN, "`=` or `(`"),
         };

@@ -348,7 +348,7 @@ impl Parser<'_> {
         let diagnostic =
             Diagnostic::error(EXPECTED_EXPRESSION, ty.span, "expected an expression, found a type")
                 .primary_label("this is a type")
-                .help("a member of it is written `TYPE.member`, a conversion to it `(TYPE) value`");
+                .help("write `TYPE.member` for a member of it, `(TYPE) value` for a conversion to it, `TYPE(arguments)` for an instance");
         self.report(diagnostic)
     }
 

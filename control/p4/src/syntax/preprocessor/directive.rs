@@ -10,6 +10,7 @@ use super::expansion::{Macro, Piece};
 use super::{Conditional, Preprocessor};
 use crate::diag::Diagnostic;
 use crate::diag::codes::*;
+use crate::diag::likeness::most_like;
 use crate::source::Span;
 use crate::syntax::token::{Token, TokenFlags, TokenKind};
 
@@ -77,8 +78,8 @@ impl Preprocessor<'_> {
             _ => {
                 let message = format!("there is no directive `#{name}`");
                 // p4c passes over whatever it does not know, so lines like `# TODO` are about.
-                let diagnostic = match nearest(&name) {
-                    Some(near) if !word.is_spaced() => Diagnostic::error(
+                let diagnostic = match most_like(&name, DIRECTIVES.iter()) {
+                    Some(&near) if !word.is_spaced() => Diagnostic::error(
                         UNKNOWN_DIRECTIVE,
                         word.span,
                         message,
@@ -426,27 +427,4 @@ impl Preprocessor<'_> {
 pub(super) fn unquote(text: &str) -> &str {
     let text = text.strip_prefix('"').unwrap_or(text);
     text.strip_suffix('"').unwrap_or(text)
-}
-
-/// The directive that is meant, if one is near: one letter in three differs, and at most two.
-fn nearest(name: &str) -> Option<&'static str> {
-    let near = DIRECTIVES.iter().map(|known| (distance(name, known), *known)).min()?;
-    (near.0 <= 2 && 3 * near.0 <= name.len()).then_some(near.1)
-}
-
-/// How many letters have to be inserted, removed or replaced.
-fn distance(from: &str, to: &str) -> usize {
-    if from.len() > 16 {
-        return usize::MAX;
-    }
-    let mut row: Vec<usize> = (0..=to.len()).collect();
-    for (at, letter) in from.bytes().enumerate() {
-        let mut diagonal = std::mem::replace(&mut row[0], at + 1);
-        for (column, other) in to.bytes().enumerate() {
-            let replaced = diagonal + usize::from(letter != other);
-            diagonal = row[column + 1];
-            row[column + 1] = replaced.min(diagonal + 1).min(row[column] + 1);
-        }
-    }
-    row[to.len()]
 }

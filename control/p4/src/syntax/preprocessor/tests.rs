@@ -268,12 +268,15 @@ fn conditionals_in_strings() {
 
             five" "#if" 22"##]],
     );
-    check("\"one\n#if 0\ntwo\"\n3", expect![[r#"
+    check(
+        "\"one\n#if 0\ntwo\"\n3",
+        expect![[r#"
         "one
         #if 0
         two"
         3
-        main.p4:1:1: E0104: a conditional in this string is not closed in it"#]]);
+        main.p4:1:1: E0104: a conditional in this string is not closed in it"#]],
+    );
 }
 
 #[test]
