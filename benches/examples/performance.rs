@@ -1,13 +1,14 @@
 //! All measurements, one after the other: what `docs/performance.md` shows.
 //!
-//! `cargo run --release -p heddle-benches --example performance` takes some minutes; `--quick` is passed on.
+//! `cargo run --release -p heddle-benches --example performance` takes about ten minutes; `--quick` is passed on.
 //! What needs root or a tool that is missing says so, and the rest is measured all the same.
 #![allow(clippy::print_stderr)] // It is what this is for.
 
 use std::process::{Command, ExitCode};
 
 /// Examples in order, and whether they take `--quick`.
-const PARTS: [(&str, bool); 3] = [("matrix", true), ("tables", false), ("instructions", false)];
+const PARTS: [(&str, bool); 4] =
+    [("matrix", true), ("tables", false), ("instructions", false), ("endtoend", true)];
 
 fn main() -> ExitCode {
     let is_quick = std::env::args().any(|given| given == "--quick");
