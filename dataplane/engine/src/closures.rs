@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use heddle_exec::{Clone as PacketClone, Context, Entry, Executor, Verdict, Work};
+use heddle_exec::{Clone as PacketClone, Context, Entry, Executor, Gate, Verdict, Work};
 use heddle_ir::{Decision, DropReason, Origin, ProgramBuilder, Stmt, Verified};
 
 pub(crate) type Pass = dyn Fn(&mut Work, usize, &mut Context<'_>) + Send + Sync;
@@ -13,6 +13,8 @@ pub(crate) struct Closures {
     pub(crate) ingress: Box<Pass>,
     pub(crate) egress: Box<Pass>,
     pub(crate) words: usize,
+    /// Whether packets may pass through both at once: egress only transmits and drops.
+    pub(crate) passes: bool,
 }
 
 impl Executor for Closures {
@@ -31,6 +33,44 @@ impl Executor for Closures {
                 Entry::Egress => (self.egress)(work, position, context),
             }
         }
+    }
+
+    fn run_through(
+        &self,
+        context: &mut Context<'_>,
+        gates: &mut [Gate],
+        batch: &mut [Work],
+    ) -> Option<usize> {
+        if !self.passes {
+            return None;
+        }
+        for (position, work) in batch.iter_mut().enumerate() {
+            (self.ingress)(work, position, context);
+            let (port, queue) = match work.verdict {
+                Verdict::Drop(_) if context.clones.is_empty() => continue,
+                Verdict::Enqueue { port, queue } if context.clones.is_empty() => (port, queue),
+                _ => return Some(position + 1),
+            };
+            let Some(gate) = gates.get_mut(port as usize).filter(|gate| gate.room > 0) else {
+                return Some(position + 1);
+            };
+            let queue = queue.min(u32::from(gate.queues) - 1);
+            work.intrinsics.origin = Origin::Normal;
+            (work.intrinsics.egress_port, work.intrinsics.queue_id) = (port, queue);
+            work.intrinsics.enqueue_time_ns = context.now_ns;
+            (self.egress)(work, position, context);
+            work.verdict = match work.verdict {
+                Verdict::Drop(reason) => Verdict::Lost { port, reason },
+                _ => {
+                    gate.room -= 1;
+                    if let Some(bytes) = work.truncate_bytes.take() {
+                        work.packet.truncate(bytes as usize);
+                    }
+                    Verdict::Passed { port, queue }
+                }
+            };
+        }
+        Some(batch.len())
     }
 }
 
@@ -52,7 +92,13 @@ pub(crate) fn closures(
     egress: impl Fn(&mut Work, usize, &mut Context<'_>) + Send + Sync + 'static,
 ) -> Arc<Closures> {
     let (ingress, egress) = (Box::new(ingress), Box::new(egress));
-    Arc::new(Closures { program: program(comes_back), ingress, egress, words: 4 })
+    Arc::new(Closures { program: program(comes_back), ingress, egress, words: 4, passes: false })
+}
+
+/// The same program for an executor that takes packets through both passes at once.
+pub(crate) fn passing(closures: Arc<Closures>) -> Arc<Closures> {
+    let closures = Arc::into_inner(closures).expect("it was just made");
+    Arc::new(Closures { passes: true, ..closures })
 }
 
 /// Ingress sends a packet to the port in its first byte and the queue in its second; egress sends it out.

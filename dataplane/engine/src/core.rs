@@ -19,6 +19,7 @@
 
 mod egress;
 mod ingress;
+mod passage;
 mod recovery;
 mod replication;
 mod reports;
@@ -32,7 +33,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use arc_swap::ArcSwap;
 use crossbeam::channel::{Receiver, Sender};
 use heddle_exec::trace::TraceSink;
-use heddle_exec::{Clone as PacketClone, Context, DigestBuffer, Entry, Frame, FramePool, Work};
+use heddle_exec::{Clone as PacketClone, Context, DigestBuffer, Entry, Frame, FramePool, Gate, Work};
 use heddle_packet::{Packet, Pool, PortId};
 use heddle_ports::{Queue, QueueError, Shapes, cut};
 use heddle_state::Snapshot;
@@ -174,6 +175,10 @@ pub(crate) struct Core {
     unsent: Vec<usize>,
     /// What waits, by where it came from; kept while a program asks for it.
     waiting: Held,
+    /// Which ports let packets through without stopping, by number; right but for those in `stale`.
+    gates: Vec<Gate>,
+    /// Positions of ports whose gates have to be looked at, each once.
+    stale: Vec<usize>,
     /// When the program was last told what links have sent.
     refreshed_ns: u64,
     /// What is left of [`STEP_BUDGET`].
@@ -204,6 +209,8 @@ struct Run<'a, 't> {
     retiring: Option<Running<'a>>,
     /// Packets that go through ingress together.
     batch_packets: usize,
+    /// Whether packets may go from ingress through egress each before the next, wherever nothing holds them up.
+    may_pass: bool,
     /// Lent to one call of the executor at a time.
     trace: RefCell<Option<&'t mut (dyn TraceSink + 't)>>,
 }
@@ -288,6 +295,8 @@ impl Core {
             backlog: Vec::with_capacity(ports),
             unsent: Vec::with_capacity(ports),
             waiting: Held::default(),
+            gates: Vec::new(),
+            stale: (0..ports).collect(),
             refreshed_ns: 0,
             budget: 0,
             moved: 0,
@@ -312,6 +321,8 @@ impl Core {
         self.adopt(&published);
         self.adopt_whole(&published.current, trace.is_some());
         let (current, retiring) = (&published.current, published.retiring.as_ref());
+        // A trace is told of the two passes apart.
+        let may_pass = trace.is_none() && current.may_pass;
         let mut singly = trace.is_some() || !current.may_batch;
         if let Some(retiring) = retiring {
             singly |= !retiring.may_batch;
@@ -329,6 +340,7 @@ impl Core {
                 snapshot: pipeline.state.pin(),
             }),
             batch_packets: if singly { 1 } else { self.shared.config.batch_packets.max(1) },
+            may_pass,
             trace: RefCell::new(trace),
         };
         self.budget = STEP_BUDGET;
@@ -382,6 +394,7 @@ impl Core {
                 Command::Configure { port, config } => {
                     if let Some(Some(egress)) = self.egress.get_mut(port) {
                         egress.configure(&config);
+                        self.grow_stale(port);
                     }
                 }
                 Command::Trace(sink) => self.sink = sink,
@@ -534,6 +547,31 @@ impl Core {
         true
     }
 
+    /// [`heddle_exec::Executor::run_through`] for packets that have just arrived.
+    fn execute_through(
+        &mut self,
+        run: &Run<'_, '_>,
+        works: &mut [Work],
+        clones: &mut Vec<PacketClone>,
+    ) -> Option<usize> {
+        let running = &run.current;
+        let mut context = Context {
+            state: &running.pipeline.state,
+            snapshot: &running.snapshot,
+            worker: self.worker,
+            now_ns: run.now_ns,
+            random: &mut self.random,
+            pool: &mut self.pool,
+            frames: &mut self.frames,
+            clones,
+            digests: &mut self.digests,
+            trace: None,
+        };
+        let ran = running.pipeline.executor.run_through(&mut context, &mut self.gates, works);
+        self.deliver_digests(run, running);
+        ran
+    }
+
     /// Takes a port that failed out of service: what waits for it is lost, the others go on.
     fn detach(&mut self, position: usize, error: &QueueError) {
         self.let_go(position);
@@ -578,6 +616,7 @@ impl Core {
             *egress = (route == Route::Here)
                 .then(|| Egress::attached(number, config, first, takes_whole, is_listed));
         }
+        self.grow_stale(position);
         let sends = route == Route::Here && first.is_some();
         if let Some(port) = self.shared.ports.ports().get(position)
             && sends
@@ -593,6 +632,7 @@ impl Core {
         for of in self.queues.iter_mut().filter(|of| of.port == position) {
             of.queue = None;
         }
+        self.grow_stale(position);
         if let Some(Some(egress)) = self.egress.get_mut(position) {
             let lost = egress.detach(&mut self.waiting);
             let cells = self.port_cells(position);

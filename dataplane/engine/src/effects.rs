@@ -30,6 +30,12 @@ pub(crate) fn may_batch(program: &Program) -> bool {
     !(comes_back || digests || random || meters || registers)
 }
 
+/// Whether egress may read or write a register.
+pub(crate) fn egress_touches(program: &Program, register: RegisterId) -> bool {
+    let egress = Effects::of(program, program.egress);
+    egress.read.contains(&register) || egress.written.contains(&register)
+}
+
 /// What an entry point may do, gathered over everything it may call.
 #[derive(Default)]
 struct Effects {

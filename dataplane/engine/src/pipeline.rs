@@ -14,7 +14,7 @@ use heddle_exec::Executor;
 use heddle_ports::Shapes;
 use heddle_state::State;
 
-use crate::effects::may_batch;
+use crate::effects::{egress_touches, may_batch};
 use crate::probe::Probes;
 use crate::scheduler::Scheduler;
 use crate::stats::{Cell, WorkerCells};
@@ -26,6 +26,8 @@ pub(crate) struct Pipeline {
     pub(crate) state: Arc<State>,
     /// Whether packets may go through the entry points in batches.
     pub(crate) may_batch: bool,
+    /// Whether egress of a packet may follow ingress before its port has been told of it.
+    pub(crate) may_pass: bool,
     /// What it asks to be told about ports.
     pub(crate) probes: Probes,
     /// Found out when the first port comes that could make use of it.
@@ -38,7 +40,10 @@ impl Pipeline {
         let probes = Probes::of(executor.program());
         // What a probe tells ingress depends on what the packets before did to the queues.
         let may_batch = may_batch(executor.program()) && !probes.any();
-        Self { executor, state, may_batch, probes, whole: Arc::default() }
+        // Links are told of a packet between its passes: what egress does not look at may be told after them.
+        let may_pass = !probes.holds()
+            && !probes.recent().is_some_and(|recent| egress_touches(executor.program(), recent));
+        Self { executor, state, may_batch, may_pass, probes, whole: Arc::default() }
     }
 
     /// Which large frames it treats as it would their segments. None before [`Pipeline::find_whole`].

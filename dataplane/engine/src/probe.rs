@@ -49,6 +49,11 @@ impl Probes {
         self.held.is_some()
     }
 
+    /// Whether it has queues held, which is done between a packet's passes.
+    pub(crate) fn holds(&self) -> bool {
+        self.hold.is_some()
+    }
+
     /// What the program has asked to be held since it was looked at last.
     pub(crate) fn take_holds(&self, state: &State) -> impl Iterator<Item = Hold> + use<> {
         let mut holds = [None; PROBE_QUEUES as usize];
@@ -70,6 +75,11 @@ impl Probes {
     /// Whether it asks for what links have sent.
     pub(crate) fn links(&self) -> bool {
         self.recent.is_some()
+    }
+
+    /// The register that says what links have sent.
+    pub(crate) fn recent(&self) -> Option<RegisterId> {
+        self.recent
     }
 
     /// Tells how much waits for a port.

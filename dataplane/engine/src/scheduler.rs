@@ -158,6 +158,17 @@ impl Scheduler {
         usize::try_from(asked).unwrap_or(usize::MAX).min(self.queues.len() - 1)
     }
 
+    /// How many queues there are.
+    pub(crate) fn queues(&self) -> usize {
+        self.queues.len()
+    }
+
+    /// Whether a packet of any length would leave at once, whatever its queue.
+    pub(crate) fn lets_through(&self) -> bool {
+        let admits = |queue: &PriorityQueue| queue.depth_packets > 0 && queue.depth_bytes == u64::MAX;
+        self.is_empty() && !self.paced && self.queues.iter().all(admits)
+    }
+
     /// Packets and bytes that wait in a queue.
     pub(crate) fn depth(&self, queue: usize) -> (usize, u64) {
         let queue = &self.queues[queue];

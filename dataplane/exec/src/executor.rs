@@ -26,6 +26,34 @@ pub trait Executor: Send + Sync {
     /// deparsed. [`Verdict::Resubmit`]: the bytes are as they arrived. For the latter two the frame holds just
     /// what is preserved, and `parsed_bytes` is zero.
     fn run(&self, entry: Entry, context: &mut Context<'_>, batch: &mut [Work]);
+
+    /// Runs works that have just arrived through ingress, and those that it sends to an open [`Gate`] through egress
+    /// at once, each before the next begins: as if it had gone through the port's queue without stopping, now. Gates
+    /// are by port number; each packet to be transmitted takes one from its gate's room.
+    ///
+    /// Ends behind the first work that neither passed ([`Verdict::Passed`], [`Verdict::Lost`]) nor was dropped: its
+    /// verdict and clones are as [`Executor::run`] leaves them. A work may be left so though it could have passed. Gives how many works it ran; `None`, and nothing was
+    /// done, if this executor cannot do so with this program.
+    fn run_through(
+        &self,
+        context: &mut Context<'_>,
+        gates: &mut [Gate],
+        batch: &mut [Work],
+    ) -> Option<usize> {
+        let _ = (context, gates, batch);
+        None
+    }
+}
+
+/// Whether packets pass through a port's queues without stopping: they are empty and have no rate, nothing limits
+/// their bytes, and there is room behind them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(C)]
+pub struct Gate {
+    /// Packets that may still pass. None: the gate is shut.
+    pub room: u8,
+    /// Queues of the port. A decision for one beyond the last means the last.
+    pub queues: u8,
 }
 
 /// Where a packet enters the program.
@@ -37,7 +65,8 @@ pub enum Entry {
     Egress,
 }
 
-/// The storage of a packet's slots: opaque words, all zero for a new packet.
+/// The storage of a packet's slots: opaque words. Those of a packet that begins ingress with [`Origin::Normal`] mean
+/// nothing: the executor takes all of them for zero.
 #[derive(Clone, Debug, Default)]
 pub struct Frame {
     /// As many as [`Executor::frame_words`] says.
@@ -64,6 +93,12 @@ impl FramePool {
         Self { words, free: (0..count).map(|_| Frame::new(words)).collect() }
     }
 
+    /// A frame for a packet that arrives, with anything in it: an executor clears it where it has to.
+    #[inline]
+    pub fn take_for_arrival(&mut self) -> Frame {
+        self.free.pop().unwrap_or_else(|| Frame::new(self.words))
+    }
+
     /// An all-zero frame.
     pub fn take(&mut self) -> Frame {
         match self.free.pop() {
@@ -81,6 +116,7 @@ impl FramePool {
     }
 
     /// Takes a frame back. Frames of another size (of a program since replaced) are dropped.
+    #[inline]
     pub fn give(&mut self, frame: Frame) {
         if frame.words.len() == self.words && self.free.len() < self.free.capacity().max(4_096) {
             self.free.push(frame);
@@ -116,6 +152,7 @@ pub struct Intrinsics {
 }
 
 impl Default for Intrinsics {
+    #[inline]
     fn default() -> Self {
         Self {
             ingress_port: 0,
@@ -177,6 +214,20 @@ pub enum Verdict {
     Transmit,
     /// Nowhere.
     Drop(DropReason),
+    /// Out of a port, whose queue and egress it has been through: [`Executor::run_through`] alone decides so.
+    Passed {
+        /// Port.
+        port: u32,
+        /// Queue that it went through, one that the port has.
+        queue: u32,
+    },
+    /// Nowhere: egress dropped it behind a port's queue. [`Executor::run_through`] alone decides so.
+    Lost {
+        /// Port.
+        port: u32,
+        /// Why.
+        reason: DropReason,
+    },
 }
 
 /// A clone that a pass made. Its egress pass starts with [`Work::intrinsics`]' `origin` as given here.

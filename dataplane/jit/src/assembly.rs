@@ -22,7 +22,7 @@ use crate::code::{Coder, Purpose, Variant};
 use crate::error::JitError;
 use crate::host::Host;
 use crate::plan::Plan;
-use crate::program::{Code, Compiled};
+use crate::program::{Code, Compiled, Lookup};
 
 /// How to compile.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -137,19 +137,35 @@ impl Assembly {
         };
         let ingress = write(Entry::Ingress, program.ingress)?;
         let egress = write(Entry::Egress, program.egress)?;
+        let through = self.write_through()?;
         self.module.finalize_definitions().map_err(module_error)?;
         let address = |function: Option<FuncId>| function.map(|f| self.module.get_finalized_function(f));
-        let (ingress, egress) = (address(ingress), address(egress));
-        let code = Code::new(self.module, ingress, egress);
+        let (ingress, egress, through) = (address(ingress), address(egress), address(through));
+        let through_uses_frame = self.plan.through().is_some_and(|plan| plan.uses_frame);
+        let code = Code::new(self.module, ingress, egress, through);
         Ok(Compiled {
-            data_words: data_words(&program, &self.layout),
+            lookups: lookups(&program, &self.layout),
             program: (*program).clone(),
             layout: (*self.layout).clone(),
             constants: self.constants,
             arena_words: self.arena_words,
             atomic_sets: self.atomic_sets,
+            through_uses_frame,
             code,
         })
+    }
+
+    /// The function of both passes, if there is to be one.
+    fn write_through(&mut self) -> Result<Option<FuncId>, JitError> {
+        let Some(plan) = self.plan.through().cloned() else { return Ok(None) };
+        let signature = self.unit_signature();
+        let function = self.module.declare_function("through", Linkage::Local, &signature);
+        let function = function.map_err(module_error)?;
+        self.write(function, Purpose::Through(plan))?;
+        while let Some((variant, function)) = self.pending.pop() {
+            self.write(function, Purpose::Unit(variant))?;
+        }
+        Ok(Some(function))
     }
 
     fn write(&mut self, function: FuncId, purpose: Purpose) -> Result<(), JitError> {
@@ -250,13 +266,17 @@ impl Assembly {
     }
 }
 
-/// Words of data that each action of each table takes.
-fn data_words(program: &Verified, layout: &Layout) -> PrimaryMap<TableId, Vec<usize>> {
+/// What the host has to know of each table.
+fn lookups(program: &Verified, layout: &Layout) -> PrimaryMap<TableId, Lookup> {
     let words = |action: &heddle_ir::TableAction| {
         let params = &program.actions[action.action].params;
         params.iter().map(|param| layout.vars[param.var].limb_count()).sum()
     };
-    program.tables.values().map(|table| table.actions.iter().map(words).collect()).collect()
+    let lookup = |table: &heddle_ir::Table| Lookup {
+        data_words: table.actions.iter().map(words).collect(),
+        idle_timeout: table.idle_timeout,
+    };
+    program.tables.values().map(lookup).collect()
 }
 
 fn module_error(error: cranelift_module::ModuleError) -> JitError {

@@ -2,18 +2,22 @@
 //!
 //! One file per noun: [`value`] expressions and arithmetic, [`place`] where scalars lie, [`wire`] bits of packets,
 //! [`header`] headers, [`statement`] statements, [`call`] calls and what leaves them, [`parser`] parsers,
-//! [`table`] tables.
+//! [`table`] tables, [`through`] both passes in one function, [`checksum`] sums of what lies in packets, [`sweep`] loads
+//! that nobody needs.
 //!
 //! Invariants: a block is started only after every jump to it has been written, but for the heads of loops; what
 //! is known at its start is what all of those jumps agree on. The frame holds every slot that is not promoted as
 //! soon as it is written, and promoted ones when the pass ends.
 
 mod call;
+mod checksum;
 mod header;
 mod parser;
 mod place;
 mod statement;
+mod sweep;
 mod table;
+mod through;
 mod value;
 mod wire;
 
@@ -56,10 +60,12 @@ pub(crate) struct Variant {
 }
 
 /// What a function is made for.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum Purpose {
     /// A pass.
     Entry(Entry, heddle_ir::BodyId),
+    /// Both passes, one after the other.
+    Through(Rc<crate::plan::Through>),
     /// Being called.
     Unit(Variant),
 }
@@ -161,6 +167,16 @@ pub(crate) struct Coder<'a, 'f> {
     in_atomic: bool,
     /// Words of the arena in use.
     arena_used: usize,
+    /// Of a function of both passes.
+    through: Option<through::State>,
+    /// Whether the pass is over behind the statement being written.
+    at_end: bool,
+    /// Headers emitted that nobody has put into the packet's new front yet.
+    emitted: Vec<through::Emitted>,
+    /// Where in the packet values were loaded from.
+    sources: HashMap<Value, wire::Source>,
+    /// Sums that were computed for checksums.
+    sums: Vec<checksum::Sum>,
 }
 
 impl<'a, 'f> Coder<'a, 'f> {
@@ -209,13 +225,20 @@ impl<'a, 'f> Coder<'a, 'f> {
             in_parser: false,
             in_atomic: false,
             arena_used: 0,
+            through: None,
+            at_end: false,
+            emitted: Vec::new(),
+            sources: HashMap::new(),
+            sums: Vec::new(),
         };
         match purpose {
             Purpose::Entry(entry, body) => coder.entry(entry, body),
+            Purpose::Through(plan) => coder.through(plan),
             Purpose::Unit(variant) => coder.unit(variant),
         }
         let config = coder.assembly.frontend_config();
         coder.builder.seal_all_blocks();
+        sweep::sweep(coder.builder.func);
         coder.builder.finalize(config);
     }
 
@@ -453,7 +476,8 @@ impl<'a, 'f> Coder<'a, 'f> {
     /// Forgets all that a function called may have written.
     fn forget_frame(&mut self) {
         let variables = &self.variables;
-        self.known.forget(|word| !variables.contains_key(&word));
+        self.known
+            .forget(|word| !variables.contains_key(&word) && !(checksum::SUMS..FRONT_LEN).contains(&word));
     }
 
     fn new_block(&mut self) -> Block {
@@ -477,6 +501,7 @@ impl<'a, 'f> Coder<'a, 'f> {
     }
 
     fn jump(&mut self, to: Block, word: Option<Value>) {
+        self.flush_emitted();
         self.arrive(to);
         let args: Vec<BlockArg> = word.into_iter().map(BlockArg::from).collect();
         self.builder.ins().jump(to, &args);
@@ -485,6 +510,7 @@ impl<'a, 'f> Coder<'a, 'f> {
 
     /// To one block or another, neither of which takes a word.
     fn branch(&mut self, cond: Value, then: Block, els: Block) {
+        self.flush_emitted();
         self.arrive(then);
         self.arrive(els);
         self.builder.ins().brif(cond, then, &[], els, &[]);
@@ -497,6 +523,7 @@ impl<'a, 'f> Coder<'a, 'f> {
             Cond::Const(true) => {}
             Cond::Const(false) => self.jump(to, word),
             Cond::Var(cond) => {
+                self.flush_emitted();
                 let on = self.new_block();
                 self.arrive(on);
                 self.arrive(to);

@@ -11,7 +11,7 @@ use heddle_ir::{
     BinaryOp, Bits, CounterId, DigestId, HashAlgorithm, HeaderId, MeterId, MirrorSource, PreserveId,
     RegisterId, StackId, TableId, Ty, UnaryOp, ValueSetId,
 };
-use heddle_state::Color;
+use heddle_state::{Color, EntryHandle, Match};
 
 use crate::machine::{Machine, Mirror};
 
@@ -215,8 +215,9 @@ host_functions! {
     Select = fn select(m, table, hash) {
         let (state, snapshot) = (m.context.state, m.context.snapshot);
         let Some(found) = m.found else { return 0 };
-        m.found = Some(state.select(snapshot, found, hash));
-        settle(m, TableId::from_u32(table as u32))
+        let found = state.select(snapshot, found, hash);
+        let action = found.action.unwrap_or(usize::MAX);
+        settle(m, TableId::from_u32(table as u32), action, found.args, found.entry, found.hit)
     }
     /// Counts in a cell.
     Count = fn count(m, counter, index) {
@@ -346,7 +347,17 @@ host_functions! {
     Mirror = fn mirror(m, session, live, preserve) {
         let source = if live == 0 { MirrorSource::Received } else { MirrorSource::Live };
         let preserve = PreserveId::from_u32(preserve as u32);
-        m.scratch.mirrors.push(Mirror { session: session as u32, source, preserve });
+        m.add_mirror(Mirror { session: session as u32, source, preserve });
+        0
+    }
+    /// Forgets the entry whose action ran last: another pass begins.
+    ForgetEntry = fn forget_entry(m) {
+        m.running = None;
+        0
+    }
+    /// Clears the frame.
+    ClearFrame = fn clear_frame(m) {
+        m.clear_frame();
         0
     }
     /// Whether values are in a value set.
@@ -549,29 +560,35 @@ host_functions! {
     }
 }
 
+#[inline]
 fn look_up(m: &mut Machine<'_, '_>, table: TableId, key: &[u64]) -> u64 {
-    let (state, snapshot) = (m.context.state, m.context.snapshot);
-    let found = state.lookup(snapshot, table, key);
-    let needs_selection = found.needs_selection();
-    m.found = Some(found);
-    if needs_selection { NEEDS_SELECTION } else { settle(m, table) }
+    let found = m.lens.find(table, key);
+    if found.action() == Match::SELECT {
+        m.found = Some(found.found());
+        return NEEDS_SELECTION;
+    }
+    settle(m, table, found.action() as usize, found.args(), found.entry(), found.is_hit())
 }
 
 /// Says what was found.
-fn settle(m: &mut Machine<'_, '_>, id: TableId) -> u64 {
-    let Some(found) = m.found else { return 0 };
-    let program = m.program;
-    let table = &program.program.tables[id];
-    if found.hit && table.idle_timeout {
-        m.context.state.touch(found.entry, m.context.now_ns);
+#[inline]
+fn settle<'c>(
+    m: &mut Machine<'_, 'c>,
+    id: TableId,
+    action: usize,
+    args: &'c [u64],
+    entry: EntryHandle,
+    hit: bool,
+) -> u64 {
+    let table = &m.program.lookups[id];
+    if table.idle_timeout && hit {
+        m.context.state.touch(entry, m.context.now_ns);
     }
-    m.set_found(found.args, found.hit);
-    m.running = Some(found.entry);
-    let none = table.actions.len();
-    let action = found.action.unwrap_or(none);
+    m.set_found(args, hit);
+    m.running = Some(entry);
     // A state of the same program has data for every parameter; compiled code relies on it.
-    let enough = program.data_words[id].get(action).is_none_or(|words| found.args.len() >= *words);
-    (if enough { action.min(none) } else { none }) as u64
+    let enough = table.data_words.get(action).is_some_and(|words| args.len() >= *words);
+    (if enough { action } else { table.data_words.len() }) as u64
 }
 
 fn packet_of<'a>(m: &'a Machine<'_, '_>) -> &'a [u8] {

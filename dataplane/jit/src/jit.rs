@@ -1,7 +1,7 @@
 //! The executor.
 
 use crossbeam::queue::ArrayQueue;
-use heddle_exec::{Context, Entry, Executor, Interpreter, Work};
+use heddle_exec::{Context, Entry, Executor, Gate, Interpreter, Work};
 use heddle_ir::Verified;
 
 use crate::assembly::{Assembly, Effort, Options};
@@ -65,5 +65,22 @@ impl Executor for Jit {
         machine::run(&self.compiled, entry, context, &mut scratch, batch);
         // Full only with more workers than it was made for; then one storage less is kept.
         let _ = self.scratch.push(scratch);
+    }
+
+    fn run_through(
+        &self,
+        context: &mut Context<'_>,
+        gates: &mut [Gate],
+        batch: &mut [Work],
+    ) -> Option<usize> {
+        let function = self.compiled.through()?;
+        if context.trace.is_some() {
+            return None;
+        }
+        let mut scratch = self.scratch.pop().unwrap_or_default();
+        let ran = machine::run_through(&self.compiled, function, context, &mut scratch, gates, batch);
+        // As above.
+        let _ = self.scratch.push(scratch);
+        Some(ran)
     }
 }

@@ -3,17 +3,17 @@
 //!
 //! Invariant: the fields that compiled code reads and writes come first, in the order of [`field`], and every
 //! pointer among them is valid for the whole pass: the frame has [`Layout::words`] words, the packet's bytes are
-//! not changed before the pass ends, and `front` is fetched anew after anything that may move it.
+//! not changed before all that is read of them has been read, and `front` is fetched anew after anything that may move it.
 
 use std::mem::offset_of;
 
 use heddle_exec::bitstring::BitString;
 use heddle_exec::layout::Layout;
-use heddle_exec::{Clone, Context, Entry, Frame, Intrinsics, Verdict, Work};
+use heddle_exec::{Clone, Context, Entry, Frame, Gate, Intrinsics, Verdict, Work};
 use heddle_ir::{DropReason, MirrorSource, Origin, PreserveId};
-use heddle_state::{AtomicSection, EntryHandle, Found};
+use heddle_state::{AtomicSection, EntryHandle, Found, Lens};
 
-use crate::program::Compiled;
+use crate::program::{Compiled, Function};
 
 /// Room that `front` has at the start of every pass, so that short headers are written without asking.
 pub(crate) const FRONT_BYTES_MIN: usize = 4_096;
@@ -29,7 +29,8 @@ pub(crate) static ZEROS: [u64; heddle_ir::verify::limit::WIDTH_BITS as usize / 6
 #[repr(C)]
 pub(crate) struct Machine<'r, 'c> {
     frame: *mut u64,
-    bytes: *const u8,
+    /// Changed by nobody before the pass ends, and then only by a pass through both entry points.
+    bytes: *mut u8,
     len_bytes: u64,
     cursor_bytes: u64,
     front: *mut u8,
@@ -48,11 +49,20 @@ pub(crate) struct Machine<'r, 'c> {
     decided: u64,
     decided_first: u64,
     decided_second: u64,
+    /// By port number: whether packets pass straight through, and the port and queue that one did.
+    gates: *mut Gate,
+    gate_count: u64,
+    passed_port: u64,
+    passed_queue: u64,
+    /// Clones decided on.
+    mirrored: u64,
 
     // From here on only the host looks.
     pub(crate) program: &'r Compiled,
     pub(crate) context: &'r mut Context<'c>,
     pub(crate) scratch: &'r mut Scratch,
+    pub(crate) lens: Lens<'c>,
+    /// What has a member of a group selected.
     pub(crate) found: Option<Found<'c>>,
     /// The entry whose action is running, or ran last.
     pub(crate) running: Option<EntryHandle>,
@@ -85,6 +95,11 @@ pub(crate) mod field {
         DECIDED = decided;
         DECIDED_FIRST = decided_first;
         DECIDED_SECOND = decided_second;
+        GATES = gates;
+        GATE_COUNT = gate_count;
+        PASSED_PORT = passed_port;
+        PASSED_QUEUE = passed_queue;
+        MIRRORED = mirrored;
     }
 }
 
@@ -137,6 +152,12 @@ pub(crate) mod flow {
     pub(crate) const REJECT: i64 = 2;
     /// The pass is over.
     pub(crate) const STOP: i64 = 3;
+    /// Both passes are over, as was decided last.
+    pub(crate) const PASSED: i64 = 4;
+    /// Both passes are over, and the packet's bytes are already those to transmit.
+    pub(crate) const SENT: i64 = 5;
+    /// Egress is over in a drop, for the reason that follows.
+    pub(crate) const LOST: i64 = 6;
     /// Where the rest begins.
     pub(crate) const SHIFT: u8 = 8;
 }
@@ -164,45 +185,14 @@ pub(crate) struct Scratch {
 }
 
 /// Runs every work of a batch through an entry point.
-pub(crate) fn run<'c>(
+pub(crate) fn run(
     program: &Compiled,
     entry: Entry,
-    context: &mut Context<'c>,
+    context: &mut Context<'_>,
     scratch: &mut Scratch,
     batch: &mut [Work],
 ) {
-    if scratch.front.len() < FRONT_BYTES_MIN + SLACK_BYTES {
-        scratch.front.resize(FRONT_BYTES_MIN + SLACK_BYTES, 0);
-    }
-    let arena_words = program.arena_words + SLACK_BYTES;
-    if scratch.arena.len() < arena_words {
-        scratch.arena.resize(arena_words, 0);
-    }
-    let mut machine = Machine {
-        frame: std::ptr::null_mut(),
-        bytes: std::ptr::null(),
-        len_bytes: 0,
-        cursor_bytes: 0,
-        front: scratch.front.as_mut_ptr(),
-        front_len: 0,
-        front_capacity: (scratch.front.len() - SLACK_BYTES) as u64,
-        arena: scratch.arena.as_mut_ptr(),
-        constants: program.constants.as_ptr(),
-        intrinsics: std::ptr::null(),
-        now_ns: context.now_ns,
-        args: ZEROS.as_ptr(),
-        hit: 0,
-        truncate: u64::MAX,
-        decided: 0,
-        decided_first: 0,
-        decided_second: 0,
-        program,
-        running: None,
-        context,
-        scratch,
-        found: None,
-        section: None,
-    };
+    let mut machine = Machine::new(program, context, scratch, &mut []);
     for (position, work) in batch.iter_mut().enumerate() {
         machine.begin(entry, work);
         let flow = program.call(entry, &mut machine);
@@ -210,7 +200,105 @@ pub(crate) fn run<'c>(
     }
 }
 
+/// Runs works through both entry points, up to and including the first that is held up. How many.
+pub(crate) fn run_through(
+    program: &Compiled,
+    function: Function,
+    context: &mut Context<'_>,
+    scratch: &mut Scratch,
+    gates: &mut [Gate],
+    batch: &mut [Work],
+) -> usize {
+    let mut machine = Machine::new(program, context, scratch, gates);
+    for (position, work) in batch.iter_mut().enumerate() {
+        machine.begin_arrival(work);
+        let flow = program.call_function(function, &mut machine);
+        let port = machine.passed_port as u32;
+        let passes = match flow & 0xff {
+            flow::SENT => {
+                if let Ok(bytes) = u32::try_from(machine.truncate) {
+                    work.packet.truncate(bytes as usize);
+                }
+                true
+            }
+            flow::PASSED if machine.decided == Decided::Transmit as u64 => {
+                work.parsed_bytes = machine.cursor_bytes as usize;
+                work.truncate_bytes = u32::try_from(machine.truncate).ok();
+                machine.deparse(work);
+                true
+            }
+            flow::PASSED | flow::LOST => {
+                let why = match flow & 0xff {
+                    flow::LOST => reason((flow >> flow::SHIFT) as u64),
+                    _ if machine.decided == Decided::Drop as u64 => reason(machine.decided_first),
+                    _ => DropReason::NoDecision,
+                };
+                work.verdict = Verdict::Lost { port, reason: why };
+                continue;
+            }
+            _ => false,
+        };
+        if passes {
+            machine.take_room(port);
+            work.verdict = Verdict::Passed { port, queue: machine.passed_queue as u32 };
+            continue;
+        }
+        machine.end(position, work, flow);
+        if !matches!(work.verdict, Verdict::Drop(_)) || machine.mirrored != 0 {
+            return position + 1;
+        }
+    }
+    batch.len()
+}
+
 impl<'r, 'c> Machine<'r, 'c> {
+    fn new(
+        program: &'r Compiled,
+        context: &'r mut Context<'c>,
+        scratch: &'r mut Scratch,
+        gates: &mut [Gate],
+    ) -> Machine<'r, 'c> {
+        scratch.mirrors.clear();
+        if scratch.front.len() < FRONT_BYTES_MIN + SLACK_BYTES {
+            scratch.front.resize(FRONT_BYTES_MIN + SLACK_BYTES, 0);
+        }
+        let arena_words = program.arena_words + SLACK_BYTES;
+        if scratch.arena.len() < arena_words {
+            scratch.arena.resize(arena_words, 0);
+        }
+        Machine {
+            frame: std::ptr::null_mut(),
+            bytes: std::ptr::null_mut(),
+            len_bytes: 0,
+            cursor_bytes: 0,
+            front: scratch.front.as_mut_ptr(),
+            front_len: 0,
+            front_capacity: (scratch.front.len() - SLACK_BYTES) as u64,
+            arena: scratch.arena.as_mut_ptr(),
+            constants: program.constants.as_ptr(),
+            intrinsics: std::ptr::null(),
+            now_ns: context.now_ns,
+            args: ZEROS.as_ptr(),
+            hit: 0,
+            truncate: u64::MAX,
+            decided: 0,
+            decided_first: 0,
+            decided_second: 0,
+            gates: gates.as_mut_ptr(),
+            gate_count: gates.len() as u64,
+            passed_port: 0,
+            passed_queue: 0,
+            mirrored: 0,
+            program,
+            running: None,
+            lens: context.state.lens(context.snapshot),
+            context,
+            scratch,
+            found: None,
+            section: None,
+        }
+    }
+
     /// The first word of the frame.
     pub(crate) fn frame(&mut self) -> *mut u64 {
         self.frame
@@ -254,13 +342,16 @@ impl<'r, 'c> Machine<'r, 'c> {
             // A frame of another program has nothing that this one could read.
             work.frame = Frame::new(words);
         }
+        if entry == Entry::Ingress && work.intrinsics.origin == Origin::Normal {
+            work.frame.words.fill(0);
+        }
         let unparsed = match entry {
             Entry::Ingress => true,
             Entry::Egress => work.intrinsics.origin == Origin::CloneOfReceived,
         };
         self.frame = work.frame.words.as_mut_ptr();
-        let bytes = work.packet.bytes();
-        self.bytes = bytes.as_ptr();
+        let bytes = work.packet.bytes_mut();
+        self.bytes = bytes.as_mut_ptr();
         self.len_bytes = bytes.len() as u64;
         self.cursor_bytes = if unparsed { 0 } else { work.parsed_bytes.min(bytes.len()) as u64 };
         self.front_len = 0;
@@ -268,7 +359,53 @@ impl<'r, 'c> Machine<'r, 'c> {
         self.running = None;
         self.truncate = work.truncate_bytes.map_or(u64::MAX, u64::from);
         self.decided = Decided::Nothing as u64;
+        self.mirrored = 0;
         self.scratch.mirrors.clear();
+    }
+
+    /// Begins both passes of a packet that has just arrived.
+    #[inline]
+    fn begin_arrival(&mut self, work: &mut Work) {
+        let words = self.program.layout.words;
+        if work.frame.words.len() != words {
+            work.frame = Frame::new(words);
+        } else if self.program.through_uses_frame {
+            work.frame.words.fill(0);
+        }
+        self.frame = work.frame.words.as_mut_ptr();
+        let bytes = work.packet.bytes_mut();
+        self.bytes = bytes.as_mut_ptr();
+        self.len_bytes = bytes.len() as u64;
+        self.intrinsics = &raw const work.intrinsics;
+        self.running = None;
+        self.truncate = u64::MAX;
+        self.decided = Decided::Nothing as u64;
+        if self.mirrored != 0 {
+            self.mirrored = 0;
+            self.scratch.mirrors.clear();
+        }
+    }
+
+    /// Says that a packet went through a port's gate.
+    #[inline]
+    fn take_room(&mut self, port: u32) {
+        if u64::from(port) < self.gate_count {
+            // SAFETY: there are as many gates, lent to this machine's maker for as long as it lives.
+            let gate = unsafe { &mut *self.gates.add(port as usize) };
+            gate.room = gate.room.saturating_sub(1);
+        }
+    }
+
+    /// Decides on a clone.
+    pub(crate) fn add_mirror(&mut self, mirror: Mirror) {
+        self.mirrored += 1;
+        self.scratch.mirrors.push(mirror);
+    }
+
+    /// Clears the frame.
+    pub(crate) fn clear_frame(&mut self) {
+        // SAFETY: the frame has as many words.
+        unsafe { std::ptr::write_bytes(self.frame, 0, self.program.layout.words) }
     }
 
     /// Ends the pass: clones are made, and the packet is got ready for what was decided.

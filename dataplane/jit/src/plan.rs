@@ -3,14 +3,22 @@
 //! A unit is a piece of code that can be called. One that is called once, or is small, becomes part of its caller;
 //! any other becomes a function, so that the size of the code stays linear in that of the program.
 //!
+//! A program whose packets may go through both entry points at once ([`heddle_exec::Executor::run_through`]) gets a
+//! third function for that, in which headers live in registers as well; [`Through`] says which.
+//!
 //! Invariant: a slot is promoted in an entry point only if no function that the entry point calls names it, so
 //! that the frame needs to be right only when the pass begins and ends.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::rc::Rc;
 
 use heddle_exec::Entry;
-use heddle_ir::{ActionId, BodyId, Callee, ParserId, Program, Stmt, TableId, Ty, VarId};
+use heddle_ir::{
+    ActionId, BodyId, Callee, Decision, Expr, HeaderId, HeaderRef, HeaderType, ParserId, Program, StackId,
+    Stmt, TableId, Ty, VarId,
+};
 
+use crate::code::INLINE_LIMBS_MAX;
 use crate::visit::{self, Part};
 
 /// Statements and expressions up to which a unit is compiled into every caller.
@@ -19,6 +27,28 @@ const SMALL: usize = 40;
 const LARGE: usize = 20_000;
 /// Limbs of the widest slot that is promoted.
 const PROMOTED_LIMBS_MAX: u32 = 2;
+/// Words of the largest header that is handled in place, and limbs of the widest field of one.
+pub(crate) const HEADER_WORDS_MAX: usize = 48;
+/// Statements and expressions of the largest program that packets go through at once.
+const THROUGH_SIZE_MAX: usize = 12_000;
+/// Words of headers and slots that such a program may have in registers.
+const THROUGH_WORDS_MAX: usize = 1_024;
+/// Statements and expressions that may come of compiling what follows the parser once for each way out of it.
+const SPLIT_SIZE_MAX: usize = 8_000;
+/// Ways out of a parser that are told apart at most.
+const SPLITS_MAX: usize = 24;
+
+/// Whether a header is handled in place: it takes few words, and no field is beyond registers.
+pub(crate) fn is_simple(ty: &HeaderType) -> bool {
+    let limbs = ty.fields.iter().map(|field| match field.ty {
+        Ty::Bits(width) => {
+            Some(width.div_ceil(64).max(1) as usize).filter(|limbs| *limbs <= INLINE_LIMBS_MAX)
+        }
+        Ty::Varbit(_) => None,
+    });
+    let words: Option<usize> = limbs.sum();
+    words.is_some_and(|words| words < HEADER_WORDS_MAX)
+}
 
 /// A piece of code that can be called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -46,8 +76,24 @@ struct Contents {
     /// What it calls, once for each place.
     calls: Vec<Unit>,
     vars: BTreeSet<VarId>,
+    headers: BTreeSet<HeaderId>,
+    /// Headers that are reached by an index into their stack, or moved within it.
+    moving: BTreeSet<HeaderId>,
+    /// What it does that not every pass may.
+    does: Does,
     /// Its own statements and expressions.
     size: usize,
+}
+
+/// What code does.
+#[derive(Clone, Copy, Debug, Default)]
+struct Does {
+    /// Makes clones.
+    mirrors: bool,
+    /// Decides on anything but to transmit or to drop.
+    sends_on: bool,
+    /// Counts or meters in the entry whose action is running.
+    direct: bool,
 }
 
 impl Contents {
@@ -56,6 +102,7 @@ impl Contents {
         each_part(program, unit, &mut |part| match part {
             Part::Stmt(stmt) => {
                 contents.size += 1;
+                contents.note(program, stmt);
                 match stmt {
                     Stmt::Call { callee, .. } => contents.calls.push((*callee).into()),
                     Stmt::Apply { table, hit, action_run } => {
@@ -101,6 +148,16 @@ impl Contents {
             Part::Var(var) => {
                 contents.vars.insert(var);
             }
+            Part::Header(HeaderRef::One(header)) => {
+                contents.headers.insert(*header);
+            }
+            Part::Header(HeaderRef::Element(stack, index)) => {
+                let elements = &program.stacks[*stack].elements;
+                contents.headers.extend(elements);
+                if !matches!(**index, Expr::Const(_)) {
+                    contents.moving.extend(elements);
+                }
+            }
         });
         match unit {
             Unit::Action(_) | Unit::Body(_) => {}
@@ -119,12 +176,80 @@ impl Contents {
         }
         contents
     }
+
+    /// What a statement does with headers beyond naming them, and what else matters of it.
+    fn note(&mut self, program: &Program, stmt: &Stmt) {
+        let mut moves = |stack: StackId| {
+            self.headers.extend(&program.stacks[stack].elements);
+            self.moving.extend(&program.stacks[stack].elements);
+        };
+        match stmt {
+            Stmt::PushFront(stack, _) | Stmt::PopFront(stack, _) => moves(*stack),
+            Stmt::CopyHeader { dst, src } => {
+                let is_fixed = |header: &HeaderRef| match header {
+                    HeaderRef::One(_) => true,
+                    HeaderRef::Element(_, index) => matches!(**index, Expr::Const(_)),
+                };
+                if !is_fixed(dst) || !is_fixed(src) {
+                    for header in [dst, src] {
+                        match header {
+                            HeaderRef::One(header) => {
+                                self.moving.insert(*header);
+                            }
+                            HeaderRef::Element(stack, _) => {
+                                self.moving.extend(&program.stacks[*stack].elements);
+                            }
+                        }
+                    }
+                }
+            }
+            Stmt::Mirror { .. } => self.does.mirrors = true,
+            Stmt::Count { index: None, .. } | Stmt::Meter { index: None, .. } => self.does.direct = true,
+            Stmt::Decide(decision) => match decision {
+                Decision::Transmit | Decision::Drop(_) => {}
+                Decision::Enqueue { .. }
+                | Decision::Replicate { .. }
+                | Decision::Resubmit(_)
+                | Decision::Recirculate(_) => self.does.sends_on = true,
+            },
+            Stmt::Assign(..)
+            | Stmt::AssignSlice { .. }
+            | Stmt::SetValid(_)
+            | Stmt::SetInvalid(_)
+            | Stmt::If { .. }
+            | Stmt::Switch { .. }
+            | Stmt::Loop { .. }
+            | Stmt::Break
+            | Stmt::Continue
+            | Stmt::Return
+            | Stmt::Exit
+            | Stmt::Catch(_)
+            | Stmt::Apply { .. }
+            | Stmt::Call { .. }
+            | Stmt::Extract { .. }
+            | Stmt::Lookahead(_)
+            | Stmt::Advance(_)
+            | Stmt::Verify { .. }
+            | Stmt::Emit(_)
+            | Stmt::Count { index: Some(_), .. }
+            | Stmt::Meter { index: Some(_), .. }
+            | Stmt::RegisterRead { .. }
+            | Stmt::RegisterWrite { .. }
+            | Stmt::Atomic(_)
+            | Stmt::Hash { .. }
+            | Stmt::Random { .. }
+            | Stmt::Digest { .. }
+            | Stmt::Log { .. }
+            | Stmt::Assert { .. }
+            | Stmt::Truncate(_) => {}
+        }
+    }
 }
 
-fn fields_of(program: &Program, header: &heddle_ir::HeaderRef) -> usize {
+fn fields_of(program: &Program, header: &HeaderRef) -> usize {
     let header = match header {
-        heddle_ir::HeaderRef::One(header) => Some(*header),
-        heddle_ir::HeaderRef::Element(stack, _) => program.stacks[*stack].elements.first().copied(),
+        HeaderRef::One(header) => Some(*header),
+        HeaderRef::Element(stack, _) => program.stacks[*stack].elements.first().copied(),
     };
     header.map_or(0, |header| program.header_types[program.headers[header].ty].fields.len())
 }
@@ -174,6 +299,26 @@ pub(crate) struct Plan {
     outlined: HashSet<Unit>,
     ingress: BTreeMap<VarId, Promoted>,
     egress: BTreeMap<VarId, Promoted>,
+    through: Option<Rc<Through>>,
+}
+
+/// Both passes in one function, for packets that nothing holds up between them.
+#[derive(Debug)]
+pub(crate) struct Through {
+    pub(crate) ingress: BodyId,
+    pub(crate) egress: BodyId,
+    /// What lives in registers; whether the frame has to hold it for egress if the packet is held up after all.
+    pub(crate) vars: BTreeMap<VarId, bool>,
+    pub(crate) headers: BTreeMap<HeaderId, bool>,
+    /// Whether anything is left in the frame, so that it has to be clear when the pass begins.
+    pub(crate) uses_frame: bool,
+    /// Whether ingress makes clones, and egress counts in entries.
+    pub(crate) mirrors: bool,
+    pub(crate) egress_direct: bool,
+    /// Whether egress calls functions.
+    pub(crate) egress_calls: bool,
+    /// Ways out of the parser that are told apart.
+    pub(crate) splits: usize,
 }
 
 /// What an entry point reaches.
@@ -182,6 +327,14 @@ struct Reach {
     vars: BTreeSet<VarId>,
     /// Slots named by code that is not compiled into the entry point.
     outside: BTreeSet<VarId>,
+    headers: BTreeSet<HeaderId>,
+    /// Headers that have to be in the frame.
+    framed: BTreeSet<HeaderId>,
+    does: Does,
+    /// Whether it calls functions.
+    calls: bool,
+    /// Statements and expressions that are compiled into the entry point.
+    size: usize,
 }
 
 impl Plan {
@@ -222,7 +375,14 @@ impl Plan {
             };
             vars.map(|var| (var, of(var))).collect()
         };
+        let through = match entries {
+            [Some(of_ingress), Some(of_egress)] if !shows_all => {
+                through(program, (of_ingress, &ingress), (of_egress, &egress), &preserved)
+            }
+            _ => None,
+        };
         Plan {
+            through: through.map(Rc::new),
             ingress: promote(&ingress, &egress, Entry::Ingress),
             egress: promote(&egress, &ingress, Entry::Egress),
             outlined,
@@ -234,6 +394,11 @@ impl Plan {
         self.outlined.contains(&unit)
     }
 
+    /// Both passes at once, if packets may go through them so.
+    pub(crate) fn through(&self) -> Option<&Rc<Through>> {
+        self.through.as_ref()
+    }
+
     /// The slots that live in registers.
     pub(crate) fn promoted(&self, entry: Entry) -> &BTreeMap<VarId, Promoted> {
         match entry {
@@ -241,6 +406,67 @@ impl Plan {
             Entry::Egress => &self.egress,
         }
     }
+}
+
+/// The plan for both passes at once, if they allow it and it is worth it.
+fn through(
+    program: &Program,
+    (ingress, of_ingress): (BodyId, &Reach),
+    (egress, of_egress): (BodyId, &Reach),
+    preserved: &BTreeSet<VarId>,
+) -> Option<Through> {
+    let size = of_ingress.size.saturating_add(of_egress.size);
+    if of_egress.does.mirrors || of_egress.does.sends_on || size > THROUGH_SIZE_MAX {
+        return None;
+    }
+    let preserved_headers: BTreeSet<HeaderId> =
+        program.preserves.values().flat_map(|preserve| preserve.headers.iter().copied()).collect();
+    let mut uses_frame = false;
+    let mut words = 0;
+    let mut vars = BTreeMap::new();
+    for var in of_ingress.vars.union(&of_egress.vars) {
+        let fits = match program.vars[*var].ty {
+            Ty::Bits(width) => width <= 64 * PROMOTED_LIMBS_MAX,
+            Ty::Varbit(_) => false,
+        };
+        if fits && !of_ingress.outside.contains(var) && !of_egress.outside.contains(var) {
+            words += 2;
+            vars.insert(*var, of_egress.vars.contains(var) || preserved.contains(var));
+        } else {
+            uses_frame = true;
+        }
+    }
+    let named: BTreeSet<HeaderId> = of_ingress.headers.union(&of_egress.headers).copied().collect();
+    let is_framed = |header: &HeaderId| {
+        of_ingress.framed.contains(header)
+            || of_egress.framed.contains(header)
+            || !is_simple(&program.header_types[program.headers[*header].ty])
+    };
+    let mut headers = BTreeMap::new();
+    for header in &named {
+        // Members of a union make each other invalid, so they live in one place.
+        let framed = match program.headers[*header].union {
+            Some(union) => program.unions[union].members.iter().any(is_framed),
+            None => is_framed(header),
+        };
+        if framed {
+            uses_frame = true;
+        } else {
+            words += 1 + program.header_types[program.headers[*header].ty].fields.len();
+            headers.insert(*header, of_egress.headers.contains(header) || preserved_headers.contains(header));
+        }
+    }
+    (words <= THROUGH_WORDS_MAX).then_some(Through {
+        ingress,
+        egress,
+        vars,
+        headers,
+        uses_frame,
+        mirrors: of_ingress.does.mirrors,
+        egress_direct: of_egress.does.direct,
+        egress_calls: of_egress.calls,
+        splits: (SPLIT_SIZE_MAX / size.max(1)).clamp(1, SPLITS_MAX),
+    })
 }
 
 /// What is known of the units that can run.
@@ -298,8 +524,17 @@ impl Survey<'_> {
             }
             let contents = &self.contents[&unit];
             reach.vars.extend(&contents.vars);
+            reach.headers.extend(&contents.headers);
+            reach.framed.extend(&contents.moving);
+            reach.does.mirrors |= contents.does.mirrors;
+            reach.does.sends_on |= contents.does.sends_on;
+            reach.does.direct |= contents.does.direct;
             if outside {
+                reach.calls = true;
                 reach.outside.extend(&contents.vars);
+                reach.framed.extend(&contents.headers);
+            } else {
+                reach.size = reach.size.saturating_add(contents.size);
             }
             open.extend(contents.calls.iter().map(|callee| (*callee, outside || outlined.contains(callee))));
         }

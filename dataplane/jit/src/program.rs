@@ -15,7 +15,7 @@ use heddle_state::AtomicSet;
 use crate::machine::Machine;
 
 /// A pass: takes the machine and the frame, and returns how it ended.
-type Function = unsafe extern "C" fn(*mut Machine<'_, '_>, *mut u64) -> i64;
+pub(crate) type Function = unsafe extern "C" fn(*mut Machine<'_, '_>, *mut u64) -> i64;
 
 /// A compiled program.
 pub(crate) struct Compiled {
@@ -23,10 +23,19 @@ pub(crate) struct Compiled {
     pub(crate) layout: Layout,
     pub(crate) constants: Vec<u64>,
     pub(crate) arena_words: usize,
+    /// Whether a pass through both entry points needs a clear frame from the start.
+    pub(crate) through_uses_frame: bool,
     pub(crate) atomic_sets: Vec<AtomicSet>,
-    /// Words of data that each action of each table takes.
-    pub(crate) data_words: PrimaryMap<TableId, Vec<usize>>,
+    pub(crate) lookups: PrimaryMap<TableId, Lookup>,
     pub(crate) code: Code,
+}
+
+/// What the host has to know of a table that is looked up.
+pub(crate) struct Lookup {
+    /// Words of data that each of its actions takes.
+    pub(crate) data_words: Vec<usize>,
+    /// Whether hits are noted.
+    pub(crate) idle_timeout: bool,
 }
 
 /// Machine code.
@@ -34,6 +43,8 @@ pub(crate) struct Code {
     module: ManuallyDrop<JITModule>,
     ingress: Option<Function>,
     egress: Option<Function>,
+    /// Both, one after the other.
+    through: Option<Function>,
 }
 
 // SAFETY: after it is made the module is only looked at once more, to be freed, by whoever has it alone. The code
@@ -44,13 +55,19 @@ unsafe impl Sync for Code {}
 
 impl Code {
     /// From the finished functions of a module, made by [`crate::assembly::Assembly`] with this signature.
-    pub(crate) fn new(module: JITModule, ingress: Option<*const u8>, egress: Option<*const u8>) -> Code {
+    pub(crate) fn new(
+        module: JITModule,
+        ingress: Option<*const u8>,
+        egress: Option<*const u8>,
+        through: Option<*const u8>,
+    ) -> Code {
         // SAFETY: these are addresses of functions with this signature.
         let function = |address: *const u8| unsafe { std::mem::transmute::<*const u8, Function>(address) };
         Code {
             module: ManuallyDrop::new(module),
             ingress: ingress.map(function),
             egress: egress.map(function),
+            through: through.map(function),
         }
     }
 }
@@ -69,11 +86,22 @@ impl Compiled {
             Entry::Ingress => self.code.ingress,
             Entry::Egress => self.code.egress,
         };
-        let frame = machine.frame();
         match function {
-            // SAFETY: the machine is as its module's invariant says, and the code is this program's.
-            Some(function) => unsafe { function(machine, frame) },
+            Some(function) => self.call_function(function, machine),
             None => crate::machine::flow::NEXT,
         }
+    }
+
+    /// Both passes at once, if packets may go through them so.
+    pub(crate) fn through(&self) -> Option<Function> {
+        self.code.through
+    }
+
+    /// Runs one of this program's functions.
+    #[inline]
+    pub(crate) fn call_function(&self, function: Function, machine: &mut Machine<'_, '_>) -> i64 {
+        let frame = machine.frame();
+        // SAFETY: the machine is as its module's invariant says, and the code is this program's.
+        unsafe { function(machine, frame) }
     }
 }

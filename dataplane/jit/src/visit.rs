@@ -14,6 +14,8 @@ pub(crate) enum Part<'p> {
     Expr,
     /// A scalar slot that is read or written.
     Var(VarId),
+    /// A header that is read, written or asked for.
+    Header(&'p HeaderRef),
 }
 
 /// Shows every part of a block.
@@ -49,6 +51,7 @@ fn place<'p>(place: &'p Place, seen: &mut dyn FnMut(Part<'p>)) {
 }
 
 fn header<'p>(header: &'p HeaderRef, seen: &mut dyn FnMut(Part<'p>)) {
+    seen(Part::Header(header));
     match header {
         HeaderRef::One(_) => {}
         HeaderRef::Element(_, index) => expr(index, seen),

@@ -86,16 +86,19 @@ impl Packet {
     }
 
     /// Bytes held.
+    #[inline]
     pub fn len(&self) -> usize {
         self.len
     }
 
     /// Whether it holds none.
+    #[inline]
     pub fn is_empty(&self) -> bool {
         self.len == 0
     }
 
     /// Bytes it can hold behind the headroom.
+    #[inline]
     pub fn capacity(&self) -> usize {
         self.storage.len() - HEADROOM_BYTES
     }
@@ -114,16 +117,19 @@ impl Packet {
     }
 
     /// The bytes.
+    #[inline]
     pub fn bytes(&self) -> &[u8] {
         &self.storage[self.start..self.start + self.len]
     }
 
     /// The bytes, to be changed in place.
+    #[inline]
     pub fn bytes_mut(&mut self) -> &mut [u8] {
         &mut self.storage[self.start..self.start + self.len]
     }
 
     /// Empties it for use again: no bytes, the whole headroom free.
+    #[inline]
     pub fn reset(&mut self) {
         self.start = HEADROOM_BYTES;
         self.len = 0;
@@ -139,6 +145,7 @@ impl Packet {
     }
 
     /// States that the first `len` bytes of [`Packet::receive_space`] are the packet.
+    #[inline]
     pub fn set_received(&mut self, len: usize) {
         self.start = HEADROOM_BYTES;
         self.len = len.min(self.capacity());
@@ -181,6 +188,7 @@ impl Packet {
     }
 
     /// Cuts the packet to at most `len` bytes, on the wire too.
+    #[inline]
     pub fn truncate(&mut self, len: usize) {
         self.len = self.len.min(len);
         self.wire_len = self.wire_len.min(len);
@@ -216,6 +224,7 @@ impl Pool {
     }
 
     /// An empty packet with room for `capacity` bytes.
+    #[inline]
     pub fn take(&mut self, capacity: usize) -> Packet {
         let small = capacity <= SMALL_STORAGE_BYTES - HEADROOM_BYTES;
         let jumbo = capacity <= JUMBO_STORAGE_BYTES - HEADROOM_BYTES;
@@ -238,6 +247,7 @@ impl Pool {
     }
 
     /// Takes a packet back.
+    #[inline]
     pub fn give(&mut self, mut packet: Packet) {
         packet.reset();
         let (shelf, retained_max) = match packet.storage.len() {

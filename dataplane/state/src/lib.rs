@@ -42,7 +42,7 @@ mod tests;
 
 pub use error::{StateError, UpdateError, WriteError};
 pub use found::{EntryHandle, Found};
-pub use lookup::{Match, Structure, TableReader};
+pub use lookup::{Lens, Match, Structure, TableReader};
 pub use meter::{Color, MeterConfig};
 pub use register::{AtomicSection, AtomicSet};
 pub use snapshot::Snapshot;

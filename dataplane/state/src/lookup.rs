@@ -146,7 +146,37 @@ impl std::fmt::Debug for Match<'_> {
     }
 }
 
+/// All tables as one batch sees them.
+#[derive(Clone, Copy)]
+pub struct Lens<'s> {
+    state: &'s State,
+    generation: u64,
+    counts_bits: bool,
+}
+
+impl<'s> Lens<'s> {
+    /// A table. `None` for a table of another program.
+    #[inline]
+    pub fn reader(&self, table: TableId) -> Option<TableReader<'s>> {
+        let of_state = self.state.tables.get(table.as_u32() as usize)?;
+        let Lens { generation, counts_bits, .. } = *self;
+        Some(TableReader { id: table, table: of_state, generation, counts_bits })
+    }
+
+    /// The entry of a table that a key matches, as [`TableReader::find`] has it.
+    #[inline]
+    pub fn find(&self, table: TableId, key: &[u64]) -> Match<'s> {
+        self.reader(table).map_or(Match::nothing(table), |reader| reader.find(key))
+    }
+}
+
 impl State {
+    /// All tables for the length of a batch.
+    #[inline]
+    pub fn lens<'s>(&'s self, snapshot: &Snapshot<'_>) -> Lens<'s> {
+        Lens { state: self, generation: snapshot.generation_of(self), counts_bits: counts_bits() }
+    }
+
     /// A table for the length of a batch. `None` for a table of another program.
     #[inline]
     pub fn reader<'s>(&'s self, snapshot: &'s Snapshot<'_>, table: TableId) -> Option<TableReader<'s>> {

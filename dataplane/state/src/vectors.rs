@@ -58,8 +58,16 @@ struct Page<N> {
 struct Pages<N> {
     /// The nibbles with the numbers of their rows, in the order in which rows are intersected: those that tell most
     /// entries apart first.
-    order: Box<[(Nibble, usize)]>,
+    order: Box<[Step]>,
     pages: Box<[Held<Page<N>>]>,
+}
+
+/// One intersection.
+#[derive(Clone, Copy)]
+struct Step {
+    nibble: Nibble,
+    /// The row of the nibble's value 0, counted in rows.
+    first_row: u32,
 }
 
 /// Entries by position.
@@ -107,15 +115,10 @@ impl<N> Page<N> {
 
     /// Offers every entry that is left when the rows of a key are intersected.
     #[inline(always)] // For two numbers of words.
-    fn scan<const W: usize>(
-        &self,
-        order: &[(Nibble, usize)],
-        key: &[u64],
-        offer: &mut impl FnMut(NonNull<N>),
-    ) {
+    fn scan<const W: usize>(&self, order: &[Step], key: &[u64], offer: &mut impl FnMut(NonNull<N>)) {
         let mut left = [u64::MAX; W];
-        for (nibble, number) in order {
-            let at = row(*number, nibble.of(key), W);
+        for step in order {
+            let at = (step.first_row as usize + step.nibble.of(key)) * W;
             let mut any = 0;
             for (i, left) in left.iter_mut().enumerate() {
                 // SAFETY: a page with rows of so many words has one for every value of the nibbles of its set.
@@ -243,13 +246,17 @@ impl<N> Vectors<N> {
     fn add_page(&self, later: &mut Vec<Later>) {
         let pages = self.pages();
         let new = Held::new(Page::new(self.nibbles.len(), row_words(pages.len())));
-        let mut order: Vec<(Nibble, usize)> = self.nibbles.iter().copied().zip(0..).collect();
+        let step = |(number, nibble): (usize, &Nibble)| Step {
+            nibble: *nibble,
+            first_row: (number * VALUES) as u32,
+        };
+        let mut order: Vec<Step> = self.nibbles.iter().enumerate().map(step).collect();
         if let Some((last, words)) =
             pages.last().zip(pages.len().checked_sub(1)).map(|(p, n)| (p, row_words(n)))
         {
             // SAFETY: a page is freed when this is dropped.
             let last = unsafe { last.get() };
-            order.sort_by_cached_key(|(_, number)| last.passes(*number, words));
+            order.sort_by_cached_key(|step| last.passes(step.first_row as usize / VALUES, words));
         }
         let pages = Pages { order: order.into(), pages: pages.iter().copied().chain([new]).collect() };
         let old = self.pages.swap(Held::new(pages).as_ptr(), Ordering::AcqRel);

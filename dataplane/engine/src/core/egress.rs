@@ -7,7 +7,7 @@
 
 use std::collections::VecDeque;
 
-use heddle_exec::{Entry, Verdict, Work};
+use heddle_exec::{Entry, Gate, Verdict, Work};
 use heddle_ir::Origin;
 use heddle_packet::{Packet, Pool};
 use heddle_ports::cut;
@@ -42,6 +42,8 @@ pub(super) struct Egress {
     listed: bool,
     /// Whether it is in `unsent`.
     unsent: bool,
+    /// Whether it is in `stale`.
+    stale: bool,
     /// What the queue had sent when it was looked at last.
     tx_packets: u64,
     tx_bytes: u64,
@@ -100,11 +102,11 @@ impl Egress {
         config: &PortConfig,
         queue: Option<usize>,
         takes_whole: bool,
-        listed: Option<(bool, bool)>,
+        listed: Option<[bool; 3]>,
     ) -> Self {
-        let (listed, unsent) = listed.unwrap_or_default();
+        let [listed, unsent, stale] = listed.unwrap_or_default();
         let sink = queue.map_or(Sink::Gone, Sink::Queue);
-        Self { takes_whole, listed, unsent, ..Self::idle(number, config, sink) }
+        Self { takes_whole, listed, unsent, stale, ..Self::idle(number, config, sink) }
     }
 
     fn idle(number: u32, config: &PortConfig, sink: Sink) -> Self {
@@ -119,15 +121,63 @@ impl Egress {
             held_until_ns: 0,
             listed: false,
             unsent: false,
+            // As every port is when a core is made.
+            stale: true,
             tx_packets: 0,
             tx_bytes: 0,
             recent: Recent::default(),
         }
     }
 
-    /// Whether it is in the list of ports with a backlog, and in that of ports with packets unsent.
-    pub(super) fn listed(&self) -> (bool, bool) {
-        (self.listed, self.unsent)
+    /// Whether it is in the list of ports with a backlog, in that of ports with packets unsent, and in that of ports
+    /// whose gates have to be looked at.
+    pub(super) fn listed(&self) -> [bool; 3] {
+        [self.listed, self.unsent, self.stale]
+    }
+
+    /// Puts it into the list of ports whose gates have to be looked at.
+    pub(super) fn grow_stale(&mut self, position: usize, stale: &mut Vec<usize>) {
+        if !self.stale {
+            self.stale = true;
+            stale.push(position);
+        }
+    }
+
+    pub(super) fn set_stale(&mut self, stale: bool) {
+        self.stale = stale;
+    }
+
+    /// Its gate with so much room before the port, and whether nothing waits for it.
+    pub(super) fn gate(&self, room_max: usize) -> (Gate, bool) {
+        let is_idle = self.scheduler.is_empty() && self.fifo.is_empty();
+        let lets_through = matches!(self.sink, Sink::Queue(_)) && self.scheduler.lets_through();
+        let room = room_max.saturating_sub(self.fifo.len() + self.unsettled).min(usize::from(u8::MAX));
+        let room = if lets_through { room as u8 } else { 0 };
+        (Gate { room, queues: self.scheduler.queues() as u8 }, is_idle)
+    }
+
+    /// Tells a program that asks what links have sent of a packet.
+    pub(super) fn tell_link(&mut self, run: &Run<'_, '_>, wire_bytes: u64) {
+        let pipeline = run.current.pipeline;
+        let recent_bytes = self.recent.add(run.now_ns, wire_bytes);
+        pipeline.probes.set_recent(&pipeline.state, self.number, recent_bytes);
+    }
+
+    /// Has a packet wait for the kernel.
+    pub(super) fn send(
+        &mut self,
+        position: usize,
+        packet: Packet,
+        pool: &mut Pool,
+        unsent: &mut Vec<usize>,
+        stale: &mut Vec<usize>,
+    ) {
+        self.push(packet, pool);
+        if !self.unsent {
+            self.unsent = true;
+            unsent.push(position);
+        }
+        self.grow_stale(position, stale);
     }
 
     /// Forgets of a step that did not come to its end: what was taken out of the queues is gone. Returns whether it
@@ -342,6 +392,7 @@ impl Core {
                 egress.listed = true;
                 self.backlog.push(position);
             }
+            self.grow_stale(position);
             self.serve(run, position);
         }
     }
@@ -381,7 +432,9 @@ impl Core {
             let Some(position) = self.shared.ports.position(port) else { continue };
             let Some(egress) = self.egress[position].as_mut() else { continue };
             egress.hold(run.now_ns, queue, ns);
-            if ns == 0 && !egress.scheduler.is_empty() {
+            let goes_on = ns == 0 && !egress.scheduler.is_empty();
+            self.grow_stale(position);
+            if goes_on {
                 self.serve(run, position);
             }
         }
@@ -509,10 +562,8 @@ impl Core {
             return;
         };
         egress.unsettled += 1;
-        let pipeline = run.current.pipeline;
-        if pipeline.probes.links() {
-            let recent_bytes = egress.recent.add(run.now_ns, work.packet.wire_bytes() as u64);
-            pipeline.probes.set_recent(&pipeline.state, egress.number, recent_bytes);
+        if run.current.pipeline.probes.links() {
+            egress.tell_link(run, work.packet.wire_bytes() as u64);
         }
         work.intrinsics.egress_port = egress.number;
         facts.port = position as u16;
@@ -617,11 +668,7 @@ impl Core {
             if let Some(egress) = self.egress[position].as_mut() {
                 egress.unsettled = egress.unsettled.saturating_sub(1);
                 egress.scheduler.settle(Some(packet.wire_bytes() as u64));
-                egress.push(packet, &mut self.pool);
-                if !egress.unsent {
-                    egress.unsent = true;
-                    self.unsent.push(position);
-                }
+                egress.send(position, packet, &mut self.pool, &mut self.unsent, &mut self.stale);
             }
             if facts.generation == self.generation {
                 self.frames.give(frame);
@@ -648,11 +695,7 @@ impl Core {
         let goes = transmits && !work.packet.is_empty();
         egress.scheduler.settle(goes.then_some(work.packet.wire_bytes() as u64));
         if goes && matches!(egress.sink, Sink::Queue(_)) {
-            egress.push(work.packet, &mut self.pool);
-            if !egress.unsent {
-                egress.unsent = true;
-                self.unsent.push(position);
-            }
+            egress.send(position, work.packet, &mut self.pool, &mut self.unsent, &mut self.stale);
             self.release_frame(facts.generation, work.frame);
             return;
         }
@@ -671,7 +714,10 @@ impl Core {
             Verdict::Recirculate => self.come_back(position, Origin::Recirculated, work, facts),
             Verdict::Resubmit => self.come_back(position, Origin::Resubmitted, work, facts),
             Verdict::Drop(reason) => self.lose(position, reason.into(), work, facts),
-            Verdict::Enqueue { .. } | Verdict::Replicate { .. } => {
+            Verdict::Enqueue { .. }
+            | Verdict::Replicate { .. }
+            | Verdict::Passed { .. }
+            | Verdict::Lost { .. } => {
                 self.lose(position, Reason::InvalidVerdict, work, facts);
             }
         }

@@ -4,7 +4,7 @@
 //! Invariant: packets begin ingress in the order of their arrival, those that come back before those that
 //! arrive.
 
-use heddle_exec::{Entry, Intrinsics, Verdict, Work};
+use heddle_exec::{Clone as PacketClone, Entry, Intrinsics, Verdict, Work};
 use heddle_ir::{DropReason, Origin};
 use heddle_packet::Packet;
 
@@ -132,7 +132,7 @@ impl Core {
         };
         self.batch.push(Work {
             packet,
-            frame: self.frames.take(),
+            frame: self.frames.take_for_arrival(),
             parsed_bytes: 0,
             intrinsics,
             verdict: Verdict::Drop(DropReason::NoDecision),
@@ -147,28 +147,47 @@ impl Core {
         let mut facts = std::mem::take(&mut self.batch_facts);
         let mut clones = std::mem::take(&mut self.batch_clones);
         self.cells().ingress_passes.add(works.len() as u64);
-        let ran = self.execute(run, Entry::Ingress, generation, &mut works, &mut clones);
-        self.hold_queues(run);
-        if ran && clones.is_empty() {
-            self.go_straight(run, generation, &mut works, &mut facts);
+        // What comes back keeps what was preserved, and a frame that is carried whole counts as several packets; those
+        // go the long way.
+        let goes_apart =
+            |work: &Work| work.intrinsics.origin != Origin::Normal || work.packet.segmentation.is_some();
+        if run.may_pass && generation == run.current.generation && !works.iter().any(goes_apart) {
+            self.pass_through(run, &mut works, &mut facts, &mut clones);
         }
-        {
-            let mut made = clones.drain(..).peekable();
-            for (parent, (work, facts)) in works.drain(..).zip(facts.drain(..)).enumerate() {
-                let position = self.ingress_position(&work.packet);
-                while let Some(clone) = made.next_if(|clone| clone.parent <= parent) {
-                    self.mirror(run, position, clone, facts);
-                }
-                if ran {
-                    self.decide(run, position, work, facts);
-                } else {
-                    self.lose(position, Reason::StaleProgram, work, facts);
-                }
-            }
+        if !works.is_empty() {
+            self.ingress_apart(run, generation, &mut works, &mut facts, &mut clones);
         }
         self.batch = works;
         self.batch_facts = facts;
         self.batch_clones = clones;
+    }
+
+    /// Runs ingress over works, and egress later.
+    fn ingress_apart(
+        &mut self,
+        run: &Run<'_, '_>,
+        generation: u64,
+        works: &mut Vec<Work>,
+        facts: &mut Vec<Facts>,
+        clones: &mut Vec<PacketClone>,
+    ) {
+        let ran = self.execute(run, Entry::Ingress, generation, works, clones);
+        self.hold_queues(run);
+        if ran && clones.is_empty() {
+            self.go_straight(run, generation, works, facts);
+        }
+        let mut made = clones.drain(..).peekable();
+        for (parent, (work, facts)) in works.drain(..).zip(facts.drain(..)).enumerate() {
+            let position = self.ingress_position(&work.packet);
+            while let Some(clone) = made.next_if(|clone| clone.parent <= parent) {
+                self.mirror(run, position, clone, facts);
+            }
+            if ran {
+                self.decide(run, position, work, facts);
+            } else {
+                self.lose(position, Reason::StaleProgram, work, facts);
+            }
+        }
     }
 
     /// Takes the packets at the front of the batch that are dropped, or that pass through an empty queue of a port
@@ -215,6 +234,8 @@ impl Core {
                     Verdict::Replicate { .. }
                     | Verdict::Resubmit
                     | Verdict::Recirculate
+                    | Verdict::Passed { .. }
+                    | Verdict::Lost { .. }
                     | Verdict::Transmit => break,
                 }
                 end = index + 1;
@@ -235,7 +256,7 @@ impl Core {
     }
 
     /// Does what a packet's ingress pass decided.
-    fn decide(&mut self, run: &Run<'_, '_>, position: usize, mut work: Work, facts: Facts) {
+    pub(super) fn decide(&mut self, run: &Run<'_, '_>, position: usize, mut work: Work, facts: Facts) {
         match work.verdict {
             Verdict::Enqueue { port, queue } => {
                 work.intrinsics.origin = Origin::Normal;
@@ -246,7 +267,9 @@ impl Core {
             Verdict::Resubmit => self.come_back(position, Origin::Resubmitted, work, facts),
             Verdict::Recirculate => self.come_back(position, Origin::Recirculated, work, facts),
             Verdict::Drop(reason) => self.lose(position, reason.into(), work, facts),
-            Verdict::Transmit => self.lose(position, Reason::InvalidVerdict, work, facts),
+            Verdict::Transmit | Verdict::Passed { .. } | Verdict::Lost { .. } => {
+                self.lose(position, Reason::InvalidVerdict, work, facts);
+            }
         }
     }
 

@@ -34,6 +34,7 @@ impl Core {
                 self.unsent.push(position);
             }
         }
+        self.grow_all_stale();
         let transferred = std::mem::take(&mut self.transferred);
         for (cell, count) in self.cells().ring_received.iter().zip(transferred) {
             cell.add(count);

@@ -26,7 +26,11 @@ impl Pass<'_, '_> {
         };
         let (verdict, preserve) = decided;
         match verdict {
-            Verdict::Enqueue { .. } | Verdict::Replicate { .. } | Verdict::Drop(_) => {}
+            Verdict::Enqueue { .. }
+            | Verdict::Replicate { .. }
+            | Verdict::Drop(_)
+            | Verdict::Passed { .. }
+            | Verdict::Lost { .. } => {}
             Verdict::Transmit => self.deparse(),
             Verdict::Recirculate => {
                 self.deparse();
@@ -40,10 +44,13 @@ impl Pass<'_, '_> {
         *self.verdict = verdict;
         if let Some(sink) = self.context.trace.as_deref_mut() {
             match verdict {
-                Verdict::Drop(reason) => sink.event(&Event::Dropped { reason }),
+                Verdict::Drop(reason) | Verdict::Lost { port: _, reason } => {
+                    sink.event(&Event::Dropped { reason });
+                }
                 Verdict::Enqueue { .. }
                 | Verdict::Replicate { .. }
                 | Verdict::Transmit
+                | Verdict::Passed { .. }
                 | Verdict::Recirculate
                 | Verdict::Resubmit => sink.event(&Event::PassEnded { verdict, bytes: self.packet.bytes() }),
             }

@@ -77,6 +77,9 @@ impl<'r, 'c> Pass<'r, 'c> {
             // A frame of another program has nothing that this one could read.
             *frame = Frame::new(interpreter.layout.words);
         }
+        if entry == Entry::Ingress && intrinsics.origin == Origin::Normal {
+            frame.words.fill(0);
+        }
         scratch.front.clear();
         scratch.mirrors.clear();
         let unparsed = match entry {

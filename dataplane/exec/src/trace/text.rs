@@ -91,6 +91,8 @@ impl Display for Verdict {
             Verdict::Recirculate => f.write_str("recirculate"),
             Verdict::Transmit => f.write_str("transmit"),
             Verdict::Drop(reason) => write!(f, "drop: {reason:?}"),
+            Verdict::Passed { port, queue } => write!(f, "through port {port}, queue {queue}"),
+            Verdict::Lost { port, reason } => write!(f, "lost at port {port}: {reason:?}"),
         }
     }
 }

@@ -107,6 +107,7 @@ impl Coder<'_, '_> {
                 function
             }
         };
+        self.flush_emitted();
         self.hand_over();
         let call = self.builder.ins().call(function, &[self.machine, self.frame]);
         let result = self.builder.inst_results(call)[0];

@@ -5,30 +5,22 @@
 
 use cranelift_codegen::ir::InstBuilder;
 use cranelift_codegen::ir::condcodes::IntCC;
-use heddle_ir::{Expr, HeaderId, HeaderRef, StackId, Ty, error_code};
+use heddle_ir::{Expr, HeaderId, HeaderRef, StackId, error_code};
 
 use super::place::HeaderAt;
-use super::value::limb_count;
 use super::wire::Packing;
-use super::{CURSOR, Coder, Cond, FRONT_LEN, INLINE_LIMBS_MAX, Limb, Way};
+use super::{CURSOR, Coder, Cond, FRONT_LEN, Limb, Way};
 use crate::host::{self, Host};
 use crate::machine::{FRONT_BYTES_MIN, field};
-
-/// Words of the largest header that is handled in place.
-const WORDS_MAX: usize = 48;
+use crate::plan;
 
 impl Coder<'_, '_> {
     /// Whether a header is handled in place.
-    fn is_simple(&self, header: HeaderId) -> bool {
-        let slot = &self.layout.headers[header];
-        self.layout.types[slot.ty].words <= WORDS_MAX
-            && slot.fields.iter().all(|field| match field.ty {
-                Ty::Bits(width) => limb_count(width) <= INLINE_LIMBS_MAX,
-                Ty::Varbit(_) => false,
-            })
+    pub(super) fn is_simple(&self, header: HeaderId) -> bool {
+        plan::is_simple(&self.program.header_types[self.layout.headers[header].ty])
     }
 
-    fn words_of_header(&self, header: HeaderId) -> std::ops::Range<u32> {
+    pub(super) fn words_of_header(&self, header: HeaderId) -> std::ops::Range<u32> {
         let slot = &self.layout.headers[header];
         slot.word as u32..(slot.word + self.layout.types[slot.ty].words) as u32
     }
@@ -276,6 +268,7 @@ impl Coder<'_, '_> {
             HeaderAt::Absent => {}
             HeaderAt::One(header) => match self.is_valid(header) {
                 Cond::Const(false) => {}
+                Cond::Const(true) if self.emit_later(header) => {}
                 Cond::Const(true) => self.emit_valid(header),
                 Cond::Var(valid) => {
                     let (then, after) = (self.new_block(), self.new_block());
@@ -288,6 +281,7 @@ impl Coder<'_, '_> {
                 }
             },
             HeaderAt::Element(stack, index) => {
+                self.flush_emitted();
                 let front_len = self.read_word(FRONT_LEN);
                 let front_len = self.word_value(front_len);
                 let (number, index) = (self.constant(u64::from(stack.as_u32())), self.word_value(index));
@@ -298,6 +292,7 @@ impl Coder<'_, '_> {
     }
 
     fn emit_valid(&mut self, header: HeaderId) {
+        self.flush_emitted();
         let front_len = self.read_word(FRONT_LEN);
         if !self.is_simple(header) {
             let (number, front_len) = (self.number(header), self.word_value(front_len));
@@ -305,12 +300,26 @@ impl Coder<'_, '_> {
             self.write_word(FRONT_LEN, Limb::Var(len));
             return;
         }
+        let pieces = self.pieces_of(header);
+        self.append(&pieces);
+    }
+
+    /// The widths and limbs of a header's fields as they are now.
+    pub(super) fn pieces_of(&mut self, header: HeaderId) -> Vec<(u32, Vec<Limb>)> {
+        let fields = self.fields(header);
+        let limbs = |slot: heddle_exec::layout::Slot| {
+            let words = (0..slot.limb_count()).map(|i| self.read_word((slot.word + i) as u32));
+            (slot.ty.width(), words.collect())
+        };
+        fields.into_iter().map(limbs).collect()
+    }
+
+    /// Appends what is in registers to the packet's new front.
+    pub(super) fn append(&mut self, pieces: &[(u32, Vec<Limb>)]) {
+        let front_len = self.read_word(FRONT_LEN);
         let mut packing = Packing::default();
-        for slot in self.fields(header) {
-            let width = slot.ty.width();
-            let limbs: Vec<Limb> =
-                (0..slot.limb_count()).map(|i| self.read_word((slot.word + i) as u32)).collect();
-            self.pack(&mut packing, width, &limbs);
+        for (width, limbs) in pieces {
+            self.pack(&mut packing, *width, limbs);
         }
         let len_bytes = packing.len_bytes();
         let behind = self.limb_add(front_len, Limb::Const(u64::from(len_bytes)));

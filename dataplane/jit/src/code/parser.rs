@@ -9,8 +9,8 @@ use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{Block, InstBuilder, types};
 use cranelift_frontend::Variable;
 use heddle_ir::{
-    BinaryOp, Bits, Expr, Keyset, Parser, ParserId, SelectMatch, StateId, Target, Transition, ValueSetId,
-    error_code,
+    BinaryOp, Bits, Expr, Keyset, Parser, ParserId, SelectMatch, State, StateId, Target, Transition,
+    ValueSetId, error_code,
 };
 
 use super::value::limb_count;
@@ -20,6 +20,10 @@ use crate::host::Host;
 /// What transitions of a parser need to know.
 struct Targets {
     states: HashMap<StateId, Block>,
+    /// Ways out that are told apart, at most.
+    splits: usize,
+    /// Whether states are written once for each way to them, too.
+    apart: bool,
     accept: Block,
     /// Takes a code.
     rejected: Block,
@@ -28,6 +32,34 @@ struct Targets {
     /// Counts transitions, if the bound may be reached.
     steps: Option<Variable>,
     step_bound: u32,
+}
+
+/// Ways through a parser for packets that differ in what is known of them.
+#[derive(Default)]
+struct Apart {
+    /// Blocks that it accepts to.
+    accepted: Vec<(Signature, Block)>,
+    /// Blocks of states.
+    states: HashMap<StateId, Vec<(Signature, Block)>>,
+    /// How many of those there are.
+    state_count: usize,
+}
+
+/// What is known of packets.
+type Signature = Vec<(u32, u64)>;
+
+/// The block for what is known now among those that there are, or a new one if there may be more.
+fn block_for(
+    blocks: &mut Vec<(Signature, Block)>,
+    signature: Signature,
+    new: impl FnOnce() -> Option<Block>,
+) -> Option<Block> {
+    if let Some((_, block)) = blocks.iter().find(|(other, _)| *other == signature) {
+        return Some(*block);
+    }
+    let block = new()?;
+    blocks.push((signature, block));
+    Some(block)
 }
 
 /// The targets of a state's transition.
@@ -81,6 +113,27 @@ fn order(parser: &Parser) -> (Vec<StateId>, Option<usize>) {
 impl Coder<'_, '_> {
     /// Runs a parser. One that rejects stores the code, and rejects the one that called it, if one did.
     pub(super) fn parse(&mut self, id: ParserId) {
+        let (ways, accept) = self.parse_to(id, 0);
+        debug_assert!(ways.is_empty(), "none was asked for");
+        self.start(accept);
+    }
+
+    /// Runs a parser, and what follows it to the end of the pass once for each way out of it.
+    pub(super) fn parse_apart(&mut self, id: ParserId, rest: &[heddle_ir::Stmt]) {
+        let splits = self.through.as_ref().map_or(0, |through| through.plan.splits);
+        let (ways, accept) = self.parse_to(id, splits);
+        for block in ways.into_iter().chain([accept]) {
+            if self.start(block) {
+                self.at_end = true;
+                self.block(rest);
+                self.end_pass();
+            }
+        }
+    }
+
+    /// Runs a parser. Gives the blocks that it accepts to: up to so many for packets that differ in what is known of
+    /// them, and one for the others and for those that it rejects.
+    fn parse_to(&mut self, id: ParserId, splits: usize) -> (Vec<Block>, Block) {
         let program = self.program();
         let parser = &program.parsers[id];
         let (order, longest) = order(parser);
@@ -94,11 +147,14 @@ impl Coder<'_, '_> {
             steps
         });
         let states = order.iter().map(|state| (*state, self.new_block())).collect();
-        let targets = Targets { states, accept, rejected, kept, steps, step_bound: parser.step_bound };
+        let apart = splits > 0 && bounded;
+        let targets =
+            Targets { states, splits, apart, accept, rejected, kept, steps, step_bound: parser.step_bound };
         let outside = self.ways;
         let in_parser = std::mem::replace(&mut self.in_parser, true);
         self.ways[Way::Reject as usize] = Some(rejected);
-        self.states(parser, &order, &targets);
+        let mut ways = Apart::default();
+        self.states(parser, &order, &targets, &mut ways);
         self.ways = outside;
         self.in_parser = in_parser;
 
@@ -121,10 +177,36 @@ impl Coder<'_, '_> {
                 self.jump(accept, None);
             }
         }
-        self.start(accept);
+        (ways.accepted.into_iter().map(|(_, block)| block).collect(), accept)
     }
 
-    fn states(&mut self, parser: &Parser, order: &[StateId], targets: &Targets) {
+    /// Where to accept to: packets of which the same is known go the same way.
+    fn accept(&mut self, targets: &Targets, ways: &mut Apart) -> Block {
+        if targets.splits == 0 {
+            return targets.accept;
+        }
+        let (signature, count) = (self.signature(), ways.accepted.len());
+        let new = || (count < targets.splits).then(|| self.new_block());
+        block_for(&mut ways.accepted, signature, new).unwrap_or(targets.accept)
+    }
+
+    /// The block of a state.
+    fn state_block(&mut self, state: StateId, targets: &Targets, ways: &mut Apart) -> Block {
+        if !targets.apart {
+            return targets.states[&state];
+        }
+        let signature = self.signature();
+        let (may, count) = (ways.state_count < 2 * targets.splits, &mut ways.state_count);
+        let new = || {
+            may.then(|| {
+                *count += 1;
+                self.new_block()
+            })
+        };
+        block_for(ways.states.entry(state).or_default(), signature, new).unwrap_or(targets.states[&state])
+    }
+
+    fn states(&mut self, parser: &Parser, order: &[StateId], targets: &Targets, ways: &mut Apart) {
         let position: HashMap<StateId, usize> =
             order.iter().enumerate().map(|(i, state)| (*state, i)).collect();
         let is_head = |state: &StateId| {
@@ -140,10 +222,17 @@ impl Coder<'_, '_> {
             vec![false; order.len()]
         };
         let mut unsealed = Vec::new();
-        for (i, state) in order.iter().enumerate() {
-            let block = targets.states[state];
+        for (i, id) in order.iter().enumerate() {
+            let block = targets.states[id];
             if i == 0 && !heads[0] {
                 self.jump(block, None);
+            }
+            let state = &parser.states[*id];
+            // All that leads here has been written: a parser whose states are told apart has no circles.
+            for (_, block) in ways.states.remove(id).unwrap_or_default() {
+                if self.start(block) {
+                    self.state(state, targets, ways);
+                }
             }
             if heads[i] {
                 if i == 0 {
@@ -157,13 +246,7 @@ impl Coder<'_, '_> {
             } else if !self.start(block) {
                 continue;
             }
-            let state = &parser.states[*state];
-            self.returning(|coder| coder.block(&state.block));
-            if self.reachable {
-                let arena_used = self.arena_used;
-                self.transition(&state.transition, targets);
-                self.arena_used = arena_used;
-            }
+            self.state(state, targets, ways);
         }
         for block in unsealed {
             self.incoming.remove(&block);
@@ -171,16 +254,25 @@ impl Coder<'_, '_> {
         }
     }
 
-    fn transition(&mut self, transition: &Transition, targets: &Targets) {
+    fn state(&mut self, state: &State, targets: &Targets, ways: &mut Apart) {
+        self.returning(|coder| coder.block(&state.block));
+        if self.reachable {
+            let arena_used = self.arena_used;
+            self.transition(&state.transition, targets, ways);
+            self.arena_used = arena_used;
+        }
+    }
+
+    fn transition(&mut self, transition: &Transition, targets: &Targets, ways: &mut Apart) {
         let (on, cases) = match transition {
-            Transition::Goto(target) => return self.go(*target, targets),
+            Transition::Goto(target) => return self.go(*target, targets, ways),
             Transition::Select { on, cases } => (on, cases),
         };
         let values: Vec<Val> = on.iter().map(|value| self.value(value)).collect();
         if let [value] = &values[..]
             && let Some((labels, rest)) = labels(cases)
         {
-            return self.select_label(&on[0], value, &labels, rest, targets);
+            return self.select_label((&on[0], value), &labels, rest, targets, ways);
         }
         for case in cases {
             if !self.reachable {
@@ -201,12 +293,12 @@ impl Coder<'_, '_> {
             self.arena_used = arena_used;
             match matches {
                 Cond::Const(false) => {}
-                Cond::Const(true) => self.go(case.target, targets),
+                Cond::Const(true) => self.go(case.target, targets, ways),
                 Cond::Var(matches) => {
                     let (edge, next) = (self.new_block(), self.new_block());
                     self.branch(matches, edge, next);
                     if self.start(edge) {
-                        self.go(case.target, targets);
+                        self.go(case.target, targets, ways);
                     }
                     self.start(next);
                 }
@@ -225,11 +317,11 @@ impl Coder<'_, '_> {
     /// To where the first label leads that a value is equal to.
     fn select_label(
         &mut self,
-        on: &Expr,
-        value: &Val,
+        (on, value): (&Expr, &Val),
         labels: &[(&Bits, Target)],
         rest: Option<Target>,
         targets: &Targets,
+        ways: &mut Apart,
     ) {
         let edges: Vec<(&Bits, Block)> = labels.iter().map(|(label, _)| (*label, self.new_block())).collect();
         let otherwise = self.new_block();
@@ -239,20 +331,23 @@ impl Coder<'_, '_> {
                 let equal =
                     Expr::Binary(BinaryOp::Eq, Box::new(on.clone()), Box::new(Expr::Const((*label).clone())));
                 self.assume(&equal, true);
-                self.go(*target, targets);
+                self.go(*target, targets, ways);
             }
         }
         if self.start(otherwise) {
             match rest {
-                Some(target) => self.go(target, targets),
+                Some(target) => self.go(target, targets, ways),
                 None => self.no_match(targets),
             }
         }
     }
 
-    fn go(&mut self, target: Target, targets: &Targets) {
+    fn go(&mut self, target: Target, targets: &Targets, ways: &mut Apart) {
         match target {
-            Target::Accept => self.jump(targets.accept, None),
+            Target::Accept => {
+                let to = self.accept(targets, ways);
+                self.jump(to, None);
+            }
             Target::Reject => self.jump(targets.kept, None),
             Target::State(state) => {
                 if let Some(steps) = targets.steps {
@@ -263,7 +358,8 @@ impl Coder<'_, '_> {
                     let taken = self.builder.ins().iadd_imm_u(taken, 1);
                     self.builder.def_var(steps, taken);
                 }
-                self.jump(targets.states[&state], None);
+                let to = self.state_block(state, targets, ways);
+                self.jump(to, None);
             }
         }
     }

@@ -4,11 +4,11 @@ use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{Block as CodeBlock, InstBuilder, types};
 use cranelift_frontend::Switch;
 use heddle_ir::{
-    BinaryOp, Bits, Block, CounterId, Decision, DigestId, DropReason, Expr, HashAlgorithm, MeterId,
+    BinaryOp, Bits, Block, Callee, CounterId, Decision, DigestId, DropReason, Expr, HashAlgorithm, MeterId,
     MirrorSource, RegisterId, Stmt, VarId,
 };
 
-use super::value::{limb_count, limb_mask};
+use super::value::limb_count;
 use super::wire::Packing;
 use super::{CURSOR, Coder, Cond, INLINE_LIMBS_MAX, Limb, Val, Way};
 use crate::host::{self, Host};
@@ -21,17 +21,32 @@ const SUMMED_CHUNKS_MAX: usize = 32;
 impl Coder<'_, '_> {
     /// Statements in order, until control cannot be behind one.
     pub(super) fn block(&mut self, block: &[Stmt]) {
-        for stmt in block {
+        // Whether the pass is over behind the last statement, too.
+        let ends = std::mem::take(&mut self.at_end);
+        for (i, stmt) in block.iter().enumerate() {
             if !self.reachable {
                 return;
             }
             let arena_used = self.arena_used;
+            if ends
+                && let Stmt::Call { callee: Callee::Parser(parser), copy_out } = stmt
+                && copy_out.is_empty()
+                && self.splits_behind(*parser)
+            {
+                self.parse_apart(*parser, &block[i + 1..]);
+                self.arena_used = arena_used;
+                return;
+            }
+            self.at_end = ends && i + 1 == block.len();
             self.stmt(stmt);
+            self.at_end = false;
             self.arena_used = arena_used;
         }
     }
 
     fn stmt(&mut self, stmt: &Stmt) {
+        // Few statements pass it on to what is within.
+        let at_end = std::mem::take(&mut self.at_end);
         match stmt {
             Stmt::Assign(place, value) => self.assign(place, value),
             Stmt::AssignSlice { dst, high, low, value } => self.assign_slice(dst, *high, *low, value),
@@ -40,18 +55,21 @@ impl Coder<'_, '_> {
             Stmt::CopyHeader { dst, src } => self.copy_header(dst, src),
             Stmt::PushFront(stack, count) => self.push_front(*stack, *count),
             Stmt::PopFront(stack, count) => self.pop_front(*stack, *count),
-            Stmt::If { cond, then, els } => self.if_else(cond, then, els),
-            Stmt::Switch { on, cases, default } => self.switch(on, cases, default),
+            Stmt::If { cond, then, els } => self.if_else(cond, then, els, at_end),
+            Stmt::Switch { on, cases, default } => self.switch(on, cases, default, at_end),
             Stmt::Loop { bound, body, update } => self.repeat(*bound, body, update),
             Stmt::Break => self.leave(Way::Break, None),
             Stmt::Continue => self.leave(Way::Continue, None),
             Stmt::Return => self.leave(Way::Return, None),
             Stmt::Exit => self.leave(Way::Exit, None),
-            Stmt::Catch(block) => self.catch(block),
+            Stmt::Catch(block) => self.catch(block, at_end),
             Stmt::Apply { table, hit, action_run } => {
                 self.enter(Unit::Table(*table, *hit, *action_run));
             }
-            Stmt::Call { callee, copy_out } => self.call((*callee).into(), copy_out),
+            Stmt::Call { callee, copy_out } => {
+                self.at_end = at_end && copy_out.is_empty() && !matches!(callee, Callee::Parser(_));
+                self.call((*callee).into(), copy_out);
+            }
             Stmt::Extract { header, varbit_bits } => self.extract(header, varbit_bits.as_ref()),
             Stmt::Lookahead(var) => self.lookahead(*var),
             Stmt::Advance(bits) => self.advance(bits),
@@ -83,19 +101,23 @@ impl Coder<'_, '_> {
                 let (live, preserve) = (self.constant(live), self.constant(u64::from(preserve.as_u32())));
                 self.host(Host::Mirror, &[session, live, preserve]);
             }
-            Stmt::Decide(decision) => self.decide(decision),
+            Stmt::Decide(decision) => self.decide(decision, at_end),
         }
     }
 
-    fn if_else(&mut self, cond: &Expr, then: &Block, els: &Block) {
+    fn if_else(&mut self, cond: &Expr, then: &Block, els: &Block, at_end: bool) {
         match self.cond(cond) {
-            Cond::Const(held) => self.block(if held { then } else { els }),
+            Cond::Const(held) => {
+                self.at_end = at_end;
+                self.block(if held { then } else { els });
+            }
             Cond::Var(value) => {
                 let (then_block, els_block, after) = (self.new_block(), self.new_block(), self.new_block());
                 self.branch(value, then_block, els_block);
                 for (code, block, held) in [(then_block, then, true), (els_block, els, false)] {
                     if self.start(code) {
                         self.assume(cond, held);
+                        self.at_end = at_end;
                         self.block(block);
                         if self.reachable {
                             self.jump(after, None);
@@ -107,7 +129,7 @@ impl Coder<'_, '_> {
         }
     }
 
-    fn switch(&mut self, on: &Expr, cases: &[(Vec<Bits>, Block)], default: &Block) {
+    fn switch(&mut self, on: &Expr, cases: &[(Vec<Bits>, Block)], default: &Block, at_end: bool) {
         let value = self.value(on);
         let after = self.new_block();
         let otherwise = self.new_block();
@@ -126,6 +148,7 @@ impl Coder<'_, '_> {
                     );
                     self.assume(&equal, true);
                 }
+                self.at_end = at_end;
                 self.block(block);
                 if self.reachable {
                     self.jump(after, None);
@@ -133,6 +156,7 @@ impl Coder<'_, '_> {
             }
         }
         if self.start(otherwise) {
+            self.at_end = at_end;
             self.block(default);
             if self.reachable {
                 self.jump(after, None);
@@ -182,6 +206,7 @@ impl Coder<'_, '_> {
             }
             Limb::Var(value) => value,
         };
+        self.flush_emitted();
         for (label, to) in labels {
             switch.set_entry(u128::from(label), to);
             self.arrive(to);
@@ -234,9 +259,10 @@ impl Coder<'_, '_> {
         }
     }
 
-    fn catch(&mut self, block: &Block) {
+    fn catch(&mut self, block: &Block, at_end: bool) {
         let after = self.new_block();
         let outside = self.ways[Way::Exit as usize].replace(after);
+        self.at_end = at_end;
         self.block(block);
         self.ways[Way::Exit as usize] = outside;
         if self.reachable {
@@ -407,12 +433,15 @@ impl Coder<'_, '_> {
         let Some(pieces) = in_registers.filter(|_| !is_long) else {
             return self.hash_pieces(number, data, with_payload);
         };
+        if algorithm == HashAlgorithm::Csum16 && !payload {
+            let bits: u32 = pieces.iter().map(|(width, _)| *width).sum();
+            if bits.div_ceil(64) as usize <= SUMMED_CHUNKS_MAX {
+                return self.internet_checksum(&pieces);
+            }
+        }
         let mut packing = Packing::default();
         for (width, limbs) in &pieces {
             self.pack(&mut packing, *width, limbs);
-        }
-        if algorithm == HashAlgorithm::Csum16 && !payload && packing.chunks.len() <= SUMMED_CHUNKS_MAX {
-            return self.internet_checksum(&packing);
         }
         let at = self.arena_words(packing.chunks.len() + 1);
         self.store_packing(&packing, self.arena, 8 * at as i32);
@@ -444,23 +473,6 @@ impl Coder<'_, '_> {
             self.arena_used = arena_used;
         }
         Limb::Var(self.host(Host::HashEnd, &[number, with_payload]))
-    }
-
-    /// RFC 1071: sums of 32-bit words fold to the same as those of 16-bit words.
-    fn internet_checksum(&mut self, packing: &Packing) -> Limb {
-        let mut sum = Limb::Const(0);
-        for chunk in &packing.chunks {
-            let (high, low) =
-                (self.limb_shr(chunk.word, 32), self.limb_and(chunk.word, Limb::Const(0xffff_ffff)));
-            sum = self.limb_add(sum, high);
-            sum = self.limb_add(sum, low);
-        }
-        // Below 2^38, then 2^33, 2^18, 2^17 and at last 2^16.
-        for bits in [32, 16, 16, 16] {
-            let (high, low) = (self.limb_shr(sum, bits), self.limb_and(sum, Limb::Const(limb_mask(bits, 0))));
-            sum = self.limb_add(high, low);
-        }
-        self.limb_xor(sum, Limb::Const(0xffff))
     }
 
     fn random(&mut self, dst: VarId, low: &Expr, high: &Expr) {
@@ -506,12 +518,15 @@ impl Coder<'_, '_> {
         self.put(field::TRUNCATE, least);
     }
 
-    fn decide(&mut self, decision: &Decision) {
+    fn decide(&mut self, decision: &Decision, at_end: bool) {
         let word = |coder: &mut Self, expr: &Expr| {
             let value = coder.value(expr);
             let limb = coder.low_limb(&value);
             coder.word_value(limb)
         };
+        if at_end && self.decide_through(decision) {
+            return;
+        }
         let (what, first, second) = match decision {
             Decision::Enqueue { port, queue } => {
                 (Decided::Enqueue, Some(word(self, port)), Some(word(self, queue)))
@@ -534,6 +549,9 @@ impl Coder<'_, '_> {
             if let Some(value) = value {
                 self.put(offset, value);
             }
+        }
+        if at_end && self.may_be_held_up() {
+            self.hold_up();
         }
     }
 }

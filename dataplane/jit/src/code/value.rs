@@ -154,6 +154,9 @@ impl Coder<'_, '_> {
         use std::mem::offset_of;
 
         use heddle_exec::Intrinsics;
+        if let Some(passed) = self.passed_intrinsic(intrinsic) {
+            return Val::word(intrinsic.width(), passed);
+        }
         let (offset, ty) = match intrinsic {
             Intrinsic::NowNs => {
                 let now = self.fetch(field::NOW_NS);
@@ -714,7 +717,7 @@ impl Coder<'_, '_> {
         }
     }
 
-    fn limb_sub(&mut self, a: Limb, b: Limb) -> Limb {
+    pub(super) fn limb_sub(&mut self, a: Limb, b: Limb) -> Limb {
         match (a, b) {
             (Limb::Const(a), Limb::Const(b)) => Limb::Const(a.wrapping_sub(b)),
             (other, Limb::Const(0)) => other,

@@ -15,6 +15,16 @@ pub(super) struct Range {
     pub(super) len_bytes: u32,
 }
 
+/// Where in the packet a value was loaded from. The packet stays as it is until all that is read of it has been.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Source {
+    /// An address in the packet.
+    pub(super) base: Value,
+    /// The value's first bit behind it.
+    pub(super) bit: i64,
+    pub(super) width: u32,
+}
+
 /// A chunk of at most 64 bits, the first one the most significant of the word.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Chunk {
@@ -60,8 +70,17 @@ impl Coder<'_, '_> {
         Val::limbs(width, limbs)
     }
 
-    /// At most 64 bits from bit position `at` of a range.
+    /// At most 64 bits from bit position `at` of a range, and a note of where they were.
     fn load_word(&mut self, range: Range, at: u32, width: u32) -> Limb {
+        let loaded = self.load_word_unnoted(range, at, width);
+        if let Limb::Var(value) = loaded {
+            let bit = 8 * i64::from(range.offset) + i64::from(at);
+            self.sources.insert(value, Source { base: range.base, bit, width });
+        }
+        loaded
+    }
+
+    fn load_word_unnoted(&mut self, range: Range, at: u32, width: u32) -> Limb {
         if width == 0 {
             return Limb::Const(0);
         }

@@ -61,6 +61,8 @@ pub(super) struct Generator {
     budget: u32,
     /// Indices around the one being made.
     indices: u32,
+    /// Whether packets are to go through both passes at once, and mostly by the headers that they came with.
+    passes: bool,
 }
 
 fn control(name: &str) -> ControlName {
@@ -82,7 +84,13 @@ impl Generator {
             parser_bodies: vec![],
             budget: 0,
             indices: 0,
+            passes: false,
         }
+    }
+
+    /// Makes programs whose packets may go through both passes at once.
+    pub(super) fn passing(seed: u64) -> Generator {
+        Generator { passes: true, ..Generator::new(seed) }
     }
 
     pub(super) fn below(&mut self, bound: usize) -> usize {
@@ -133,6 +141,9 @@ impl Generator {
         for _ in 0..1 + self.below(3) {
             self.parser();
         }
+        if self.passes {
+            return self.passing_entries();
+        }
         let [ingress, egress] = [Spot::Ingress, Spot::Egress].map(|place| {
             let mut block = self.some_block(place, 25);
             if self.chance(80) {
@@ -143,6 +154,55 @@ impl Generator {
         });
         self.program.ingress = Some(ingress);
         self.program.egress = Some(egress);
+    }
+
+    /// Entry points as architectures make them: a parser first, a decision last, headers emitted in order.
+    fn passing_entries(&mut self) {
+        let parser = self.pick(&self.parsers.clone());
+        let sum = self.program.vars.push(Var { name: "sum".to_string(), ty: Ty::Bits(16) });
+        let mut ingress = vec![Stmt::Call { callee: Callee::Parser(parser), copy_out: vec![] }];
+        ingress.extend(self.checksum(sum));
+        ingress.extend(self.some_block(Spot::Ingress, 6));
+        let port = Expr::Const(Bits::new(32, self.below(20) as u128));
+        let enqueue = Stmt::Decide(Decision::Enqueue { port, queue: self.expr(32, 1) });
+        ingress.push(if self.chance(50) {
+            let cond = self.expr(1, 2);
+            Stmt::If { cond, then: vec![Stmt::Decide(self.decision(Spot::Ingress))], els: vec![enqueue] }
+        } else {
+            enqueue
+        });
+        let mut egress = self.some_block(Spot::Egress, 4);
+        egress.extend(self.checksum(sum));
+        for header in self.headers.clone() {
+            if self.chance(95) {
+                egress.push(Stmt::Emit(HeaderRef::One(header)));
+            }
+        }
+        egress.push(Stmt::Decide(Decision::Transmit));
+        let [ingress, egress] = [ingress, egress]
+            .map(|block| self.program.bodies.push(Body { name: "entry".to_string(), block }));
+        self.program.ingress = Some(ingress);
+        self.program.egress = Some(egress);
+    }
+
+    /// A checksum of a header's fields but one, perhaps put into that one.
+    fn checksum(&mut self, sum: VarId) -> Vec<Stmt> {
+        let header = self.pick(&self.headers.clone());
+        let fields = &self.program.header_types[self.program.headers[header].ty].fields;
+        let widths: Vec<Ty> = fields.iter().map(|field| field.ty).collect();
+        if widths.iter().any(|ty| matches!(ty, Ty::Varbit(_))) {
+            return vec![];
+        }
+        let at = self.below(widths.len());
+        let field = |i: usize| Place::Field(HeaderRef::One(header), i);
+        let data = (0..widths.len()).filter(|i| *i != at).map(|i| Expr::Read(field(i))).collect();
+        let mut body = vec![Stmt::Hash { algorithm: HashAlgorithm::Csum16, dst: sum, data, payload: false }];
+        if self.chance(50) {
+            let of = Box::new(Expr::Read(Place::Var(sum)));
+            let value = Expr::Resize { of, width: widths[at].width(), signed: false };
+            body.push(Stmt::Assign(field(at), value));
+        }
+        vec![Stmt::If { cond: Expr::Valid(HeaderRef::One(header)), then: body, els: vec![] }]
     }
 
     fn declare(&mut self) {
@@ -338,6 +398,16 @@ impl Generator {
             if let (0, Some(body)) = (i, self.parser_bodies.last()) {
                 // What takes bits has to be called by a parser.
                 block.insert(0, Stmt::Call { callee: Callee::Body(*body), copy_out: vec![] });
+            }
+            if self.passes {
+                let header = HeaderRef::One(self.headers[i % self.headers.len()]);
+                let varbit_bits = match self.program.headers[self.headers[i % self.headers.len()]].ty.as_u32()
+                {
+                    // The first type has bits of any number.
+                    0 => Some(Expr::Const(Bits::new(32, 16))),
+                    _ => None,
+                };
+                block.insert(0, Stmt::Extract { header, varbit_bits });
             }
             let transition = self.transition(i, count, circles);
             states.push(State { name: "s".to_string(), block, transition });
@@ -747,7 +817,7 @@ impl Generator {
             34 => Stmt::Log { format: "{}".to_string(), args: vec![self.expr(8, 1)] },
             35 if self.chance(20) => Stmt::Assert { cond: self.expr(1, 2), message: "m".to_string() },
             36 => Stmt::Truncate(self.expr(32, 1)),
-            37 => Stmt::Mirror {
+            37 if !self.passes => Stmt::Mirror {
                 session: self.expr(32, 1),
                 source: self.pick(&[MirrorSource::Received, MirrorSource::Live]),
                 preserve: self.preserve(),
@@ -886,6 +956,7 @@ impl Generator {
             (Spot::Ingress, 5) => Decision::Replicate { group: self.expr(32, 1), queue: self.expr(32, 1) },
             (Spot::Ingress, 6) => Decision::Resubmit(self.preserve()),
             (Spot::Egress, 0..6) => Decision::Transmit,
+            (Spot::Egress, _) if self.passes => Decision::Drop(DropReason::EgressDrop),
             (Spot::Egress, 6) => Decision::Recirculate(self.preserve()),
             (_, _) => drop,
         }

@@ -9,7 +9,7 @@ use heddle_state::{CloneSession, MulticastGroup, State, Update};
 use proptest::prelude::*;
 
 use super::replica;
-use crate::closures::{Closures, every_way};
+use crate::closures::{Closures, every_way, passing};
 use crate::{Config, PortConfig, QueueConfig, Rate, Stats, Switch};
 
 /// What the random program does with a packet is written in the packet.
@@ -129,8 +129,13 @@ proptest! {
     ) {
         let (single, single_stats) = run_plan(&plan, every_way(comes_back, comes_back), 1, rate_bps, wire);
         let (batched, batched_stats) = run_plan(&plan, every_way(comes_back, comes_back), batch, rate_bps, wire);
-        prop_assert_eq!(single, batched);
-        prop_assert_eq!(single_stats, batched_stats);
+        prop_assert_eq!(&single, &batched);
+        prop_assert_eq!(&single_stats, &batched_stats);
+        if !comes_back {
+            let (passed, passed_stats) = run_plan(&plan, passing(every_way(false, false)), batch, rate_bps, wire);
+            prop_assert_eq!(&single, &passed);
+            prop_assert_eq!(&single_stats, &passed_stats);
+        }
     }
 }
 

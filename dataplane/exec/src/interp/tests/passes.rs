@@ -187,6 +187,7 @@ fn resubmitted_packets_come_back_as_they_arrived() {
             assert_eq!((work[0].verdict, work[0].parsed_bytes), (Verdict::Resubmit, 0));
             assert_eq!((switch.number(&work[0], lost), switch.is_valid(&work[0], header)), (0, false));
             assert_eq!(work[0].truncate_bytes, None, "what comes back is what arrived");
+            work[0].intrinsics.origin = Origin::Resubmitted;
         }
     }
     assert_eq!(work[0].verdict, Verdict::Enqueue { port: 1, queue: 0 });
