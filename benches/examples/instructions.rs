@@ -1,6 +1,7 @@
 //! Instructions that a packet costs in the switch, by pipeline and executor: counted, so that no neighbour disturbs them.
 //!
-//! `cargo run --release -p heddle-benches --example instructions` runs itself under callgrind for each, prints the
+//! `CARGO_PROFILE_RELEASE_LTO=off CARGO_INCREMENTAL=0 cargo run --release -p heddle-benches --example instructions`, as
+//! CI builds it, runs itself under callgrind for each, prints the
 //! counts beside those recorded in `benches/instructions.json`, and fails if one has grown by more than 3%.
 //! With `--record` it writes the file anew; with names only those are run.
 #![allow(clippy::print_stdout)] // It is what this is for.
@@ -135,6 +136,7 @@ fn main() -> ExitCode {
     } else if grown {
         println!(
             "more than 3% more instructions than recorded: find out why, or say why in the commit that records them:\n  \
+             CARGO_PROFILE_RELEASE_LTO=off CARGO_INCREMENTAL=0 \\\n  \
              cargo run --release -p heddle-benches --example instructions -- --record"
         );
         return ExitCode::FAILURE;
