@@ -29,6 +29,8 @@ const ARROWS: &[(&str, &[&str])] = &[
             "heddle-engine",
             "heddle-exec",
             "heddle-ir",
+            "heddle-p4rt",
+            "heddle-p4rt-proto",
             "heddle-packet",
             "heddle-ports",
             "heddle-runtime",

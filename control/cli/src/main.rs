@@ -4,6 +4,7 @@
 //! status, and what a person reads goes to standard error, so that standard output stays for results.
 #![allow(clippy::print_stdout, clippy::print_stderr)] // a command line speaks by printing
 
+mod client;
 mod command;
 mod executor;
 mod exit;
@@ -16,7 +17,7 @@ mod program;
 mod recording;
 mod shim;
 
-use clap::Parser as _;
+use clap::{CommandFactory as _, Parser as _};
 
 use crate::command::CommandLine;
 use crate::shim::Shim;
@@ -33,6 +34,8 @@ fn main() -> std::process::ExitCode {
             exit::Exit::Failure | exit::Exit::Usage | exit::Exit::System => exit::Exit::Failure.into(),
         };
     }
+    // `source <(COMPLETE=bash heddle)`: the shell asks, and names come from the switch that runs.
+    clap_complete::CompleteEnv::with_factory(CommandLine::command).complete();
     let line = CommandLine::parse();
     if let Err(error) = logging::start(&line.log) {
         eprintln!("error: {error:#}");

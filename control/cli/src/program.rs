@@ -57,6 +57,8 @@ impl SourceOptions {
 /// A program ready to run.
 pub(crate) struct Loaded {
     pub(crate) verified: Verified,
+    /// What controllers need to know of it, as protobuf's JSON, where the program comes with it.
+    pub(crate) p4info: Option<serde_json::Value>,
 }
 
 /// The loadable artifact: JSON, recognised by its `heddle_artifact` member.
@@ -133,7 +135,7 @@ pub(crate) fn load(path: &Path, options: &SourceOptions) -> anyhow::Result<Loade
     let bytes = std::fs::read(path).with_context(|| format!("{name}: cannot be read"))?;
     let first = bytes.iter().position(|b| !b.is_ascii_whitespace()).map_or(&[][..], |at| &bytes[at..]);
     if heddle_bmv2::is_bmv2(&bytes) {
-        return Ok(Loaded { verified: bmv2(path, &bytes)? });
+        return Ok(Loaded { verified: bmv2(path, &bytes)?, p4info: None });
     }
     if first.starts_with(b"{") {
         return load_artifact(&name, &bytes);
@@ -141,11 +143,11 @@ pub(crate) fn load(path: &Path, options: &SourceOptions) -> anyhow::Result<Loade
     if first.starts_with(b"program ") {
         let text = std::str::from_utf8(&bytes).with_context(|| format!("{name}: not UTF-8"))?;
         let program = heddle_ir::text::parse(text).with_context(|| format!("{name}: not IR text"))?;
-        return Ok(Loaded { verified: verify(&name, program)? });
+        return Ok(Loaded { verified: verify(&name, program)?, p4info: None });
     }
     let compilation = compile(path, options)?;
     match compilation.output {
-        Some(output) => Ok(Loaded { verified: output.verified }),
+        Some(output) => Ok(Loaded { verified: output.verified, p4info: Some(output.p4info.to_json()) }),
         None => bail!(Refused {
             path: name,
             what: output::count(compilation.diagnostics.error_count() as u64, "error"),
@@ -168,7 +170,7 @@ fn load_artifact(name: &str, bytes: &[u8]) -> anyhow::Result<Loaded> {
     }
     let program =
         heddle_ir::text::parse(&artifact.program).with_context(|| format!("{name}: its pipeline"))?;
-    Ok(Loaded { verified: verify(name, program)? })
+    Ok(Loaded { verified: verify(name, program)?, p4info: Some(artifact.p4info) })
 }
 
 fn verify(name: &str, program: heddle_ir::Program) -> anyhow::Result<Verified> {

@@ -115,6 +115,17 @@ impl Attachments {
         Ok(description)
     }
 
+    /// Attaches one more, or waits until that is possible.
+    pub(crate) fn add_or_await(&mut self, engine: &Engine, spec: PortSpec, observer: &mut dyn Observer) {
+        let id = spec.id;
+        if let Err(error) = self.add(engine, spec.clone()) {
+            let error = chain(&error);
+            observer.notice(&Notice::NotBack { port: id, error: &error });
+            self.specs.push(spec);
+            self.gone.push(Gone { port: id, told: Some(error) });
+        }
+    }
+
     /// Detaches one for good.
     pub(crate) fn remove(&mut self, engine: &Engine, port: PortId) -> Result<(), PortError> {
         let position = self.specs.iter().position(|spec| spec.id == port);
@@ -169,7 +180,7 @@ impl Attachments {
 }
 
 /// An error with its causes.
-fn chain(error: &dyn std::error::Error) -> String {
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {

@@ -5,11 +5,16 @@
 
 use std::error::Error;
 use std::fmt;
+use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 
-use heddle_engine::{Event, Reloaded};
+use heddle_engine::Event;
 use heddle_packet::PortId;
 use heddle_ports::PortDescription;
+use heddle_state::Kept;
+
+use crate::grpc::TlsError;
 
 /// Something that happened to a switch.
 #[derive(Debug)]
@@ -26,9 +31,29 @@ pub enum Notice<'a> {
         error: &'a str,
     },
     /// Another program took over.
-    Reloaded(&'a Reloaded),
+    Reloaded(&'a Kept),
     /// Another program could not take over, and the one before goes on.
     NotReloaded(&'a (dyn Error + Send + Sync)),
+    /// New certificates cannot be used, and those before stay in use.
+    CertificatesKept(&'a TlsError),
+    /// Controllers are served.
+    Serving {
+        /// Where.
+        address: SocketAddr,
+        /// Whether everybody who reaches the address may control the switch.
+        is_open: bool,
+    },
+    /// What was kept is back.
+    Restored {
+        /// Where it was.
+        folder: &'a Path,
+        /// Records read.
+        records: u64,
+        /// Bytes of an unfinished record that were cut off.
+        cut_bytes: u64,
+        /// What could not be brought back, and why.
+        refused: &'a [String],
+    },
 }
 
 impl Notice<'_> {
@@ -36,11 +61,14 @@ impl Notice<'_> {
     pub fn is_warning(&self) -> bool {
         match self {
             Notice::Attached(_) | Notice::Reloaded(_) | Notice::Event(Event::PortUp { .. }) => false,
+            Notice::Serving { address: _, is_open } => *is_open,
+            Notice::Restored { refused, .. } => !refused.is_empty(),
             Notice::Event(
                 Event::PortGone { .. } | Event::NotPinned { .. } | Event::WorkerPanicked { .. },
             )
             | Notice::NotBack { .. }
-            | Notice::NotReloaded(_) => true,
+            | Notice::NotReloaded(_)
+            | Notice::CertificatesKept(_) => true,
         }
     }
 }
@@ -58,9 +86,9 @@ impl fmt::Display for Notice<'_> {
             Notice::NotBack { port, error } => {
                 write!(f, "port {port} cannot be attached again yet: {error}")
             }
-            Notice::Reloaded(reloaded) => {
-                write!(f, "the program is reloaded; table entries kept: {}", reloaded.kept.entries)?;
-                reloaded.kept.left.iter().try_for_each(|left| write!(f, "\n  {left}"))
+            Notice::Reloaded(kept) => {
+                write!(f, "the program is reloaded; table entries kept: {}", kept.entries)?;
+                kept.left.iter().try_for_each(|left| write!(f, "\n  {left}"))
             }
             Notice::NotReloaded(error) => {
                 write!(f, "the program is not reloaded, the program before goes on: {error}")?;
@@ -70,6 +98,20 @@ impl fmt::Display for Notice<'_> {
                     cause = error.source();
                 }
                 Ok(())
+            }
+            Notice::CertificatesKept(error) => write!(f, "the certificates before stay in use: {error}"),
+            Notice::Serving { address, is_open: false } => write!(f, "serving P4Runtime on {address}"),
+            Notice::Serving { address, is_open: true } => write!(
+                f,
+                "serving P4Runtime on {address}, where whoever reaches it controls this switch; --tls-cert, --tls-key and \
+                 --tls-client-ca let in only those who may"
+            ),
+            Notice::Restored { folder, records, cut_bytes, refused } => {
+                write!(f, "state of {} is back: {records} records", folder.display())?;
+                if *cut_bytes > 0 {
+                    write!(f, "; {cut_bytes} bytes of one that was never acknowledged are cut off")?;
+                }
+                refused.iter().take(20).try_for_each(|why| write!(f, "\n  not brought back: {why}"))
             }
         }
     }

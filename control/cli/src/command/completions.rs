@@ -7,7 +7,9 @@ use super::CommandLine;
 use crate::exit::Exit;
 
 #[derive(Args, Debug)]
-#[command(after_help = "Example:\n  heddle completions bash > /etc/bash_completion.d/heddle")]
+#[command(
+    after_help = "Examples:\n  heddle completions bash > /etc/bash_completion.d/heddle\n  source <(COMPLETE=bash heddle)     completes names of tables, actions and keys as well, from the switch that runs"
+)]
 pub(crate) struct Options {
     /// Which shell
     #[arg(value_enum)]

@@ -1,17 +1,22 @@
 //! The command line: what a user can type.
 
 mod bench;
+mod cells;
 mod check;
 pub(crate) mod compile;
 mod completions;
+mod control;
 mod demo;
 mod explain;
 mod fabric;
+mod groups;
 mod install_shims;
 mod job;
+mod operate;
 mod replay;
 mod run;
 mod stf;
+mod table;
 
 use clap::{Parser, Subcommand};
 
@@ -59,6 +64,30 @@ pub(crate) enum Command {
     /// Look at the jobs of a simulated fabric
     #[command(subcommand)]
     Job(job::Command),
+    /// Entries of a running switch's tables
+    Table(table::Options),
+    /// Counters of a running switch
+    Counter(cells::CounterOptions),
+    /// Meters of a running switch
+    Meter(cells::MeterOptions),
+    /// Registers of a running switch
+    Register(cells::RegisterOptions),
+    /// Action profiles of a running switch: members and groups
+    Group(groups::GroupOptions),
+    /// Multicast groups of a running switch
+    Multicast(groups::MulticastOptions),
+    /// Clone sessions of a running switch
+    Clone(groups::CloneOptions),
+    /// Digests of a running switch
+    Digest(operate::DigestOptions),
+    /// Have a running switch take a packet as from the controller
+    PacketOut(operate::PacketOutOptions),
+    /// The program of a running switch
+    Pipeline(operate::PipelineOptions),
+    /// Ports of a running switch
+    Port(operate::PortOptions),
+    /// What a running switch has done: ports, queues, tables, drops by reason
+    Stats(operate::StatsOptions),
     /// Explain a diagnostic's code
     Explain(explain::Options),
     /// Link this binary under the names of BMv2's switches and of p4c
@@ -79,6 +108,18 @@ impl Command {
             Command::Demo(options) => demo::run(&options),
             Command::Fabric(command) => fabric::run(&command),
             Command::Job(command) => job::run(&command),
+            Command::Table(options) => table::run(&options),
+            Command::Counter(options) => cells::counter(&options),
+            Command::Meter(options) => cells::meter(&options),
+            Command::Register(options) => cells::register(&options),
+            Command::Group(options) => groups::group(&options),
+            Command::Multicast(options) => groups::multicast(&options),
+            Command::Clone(options) => groups::clone(&options),
+            Command::Digest(options) => operate::digest(&options),
+            Command::PacketOut(options) => operate::packet_out(&options),
+            Command::Pipeline(options) => operate::pipeline(&options),
+            Command::Port(options) => operate::port(&options),
+            Command::Stats(options) => operate::stats(&options),
             Command::Explain(options) => explain::run(&options),
             Command::InstallShims(options) => install_shims::run(&options),
             Command::Completions(options) => completions::run(&options),

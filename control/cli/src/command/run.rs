@@ -7,13 +7,13 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use clap::Args;
-use heddle_daemon::{Daemon, Loader, Notice, Observer, Opener, Settings, Signals};
+use heddle_daemon::{Daemon, Loader, Notice, Observer, Opener, Program, Settings, Signals};
 use heddle_engine::{Config, Engine, PortConfig, QUEUES_MAX, QueueConfig, Stats};
-use heddle_exec::Executor;
 use heddle_ports::spec::{BareName, OpenOptions, PortSpec};
 use heddle_runtime::file;
 use heddle_state::State;
 
+use super::control;
 use crate::executor::Engine as ExecutorKind;
 use crate::exit::{Exit, UsageError};
 use crate::output;
@@ -26,6 +26,8 @@ Examples:
   sudo heddle run pipelines/l2_switch.p4 -i 1@veth1 -i 2@veth2
   sudo heddle run pipelines/l3_router.p4 -i 1@veth1 -i 2@tap:tap0 --tables routes.json
   sudo heddle run --workers 2 prog.p4 -i 1@eth1 -i 2@eth2
+  sudo heddle run prog.p4 -i 1@eth1 --p4runtime                  for controllers, and `heddle table ls` and the like
+  sudo heddle run --no-pipeline --p4runtime --state /var/lib/heddle -i 1@eth1     a controller gives the program
 
 Ports:
   1@veth1       an interface, by a packet socket; left as it was found
@@ -45,15 +47,17 @@ Ends on SIGINT and SIGTERM with a summary.";
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Options {
     /// P4 program, or compiled artifact
-    #[arg(value_name = "PROG.p4")]
-    program: PathBuf,
+    #[arg(value_name = "PROG.p4", required_unless_present = "no_pipeline")]
+    program: Option<PathBuf>,
     #[command(flatten)]
     source: SourceOptions,
     /// A port's number and what is attached to it (may be repeated)
-    #[arg(short = 'i', long = "interface", value_name = "PORT@WHAT", required = true)]
+    #[arg(short = 'i', long = "interface", value_name = "PORT@WHAT", required_unless_present = "p4runtime")]
     interfaces: Vec<String>,
     #[command(flatten)]
     tables: Tables,
+    #[command(flatten)]
+    control: control::Options,
     /// What runs the program
     #[arg(long, value_enum, default_value_t)]
     engine: ExecutorKind,
@@ -111,9 +115,7 @@ impl Tables {
 pub(crate) fn run(options: &Options) -> anyhow::Result<Exit> {
     let specs = specs(&options.interfaces)?;
     let ports = specs.len() as u64;
-    let executor = options.executor()?;
-    let state = Arc::new(State::new(executor.program(), usize::from(options.workers))?);
-    options.tables.load(&state)?;
+    let program = options.program.is_some().then(|| options.load()).transpose()?;
     // Before anything is attached, so that an early Ctrl-C still leaves the interfaces as they were.
     let signals = catch_signals()?;
     let recording = Recording::open(&options.recording, &specs)?;
@@ -121,35 +123,51 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<Exit> {
         engine: options.config(),
         ports: specs,
         opener: options.opener(&recording),
-        loader: Some(options.loader()),
+        loader: options.program.is_some().then(|| options.loader()),
+        control: options.control.settings(options.engine)?,
     };
+    let prepare = |state: &State| options.tables.load(state).map_err(|error| format!("{error:#}"));
     let mut daemon =
-        Daemon::start(settings, executor, state, Box::new(Printer { recording: Arc::clone(&recording) }))?;
+        Daemon::start(settings, program, &prepare, Box::new(Printer { recording: Arc::clone(&recording) }))?;
     if let Some(port) = options.thrift_port {
         shim::thrift::listen(port);
     }
+    let program = options.program.as_ref().map(|path| path.display().to_string());
     eprintln!(
         "running {} on {} and {}; Ctrl-C ends it",
-        options.program.display(),
+        program.as_deref().unwrap_or("what a controller sets"),
         output::count(ports, "port"),
         output::count(u64::from(options.workers), "worker"),
     );
     daemon.serve(&signals, options.limit());
-    let stats = daemon.stop();
+    let (stats, kept) = daemon.stop();
     recording.finish();
     eprint!("{}", summary("stopped", &stats));
-    Ok(Exit::Success)
+    match kept {
+        Ok(()) => Ok(Exit::Success),
+        Err(why) => {
+            eprintln!("error: what packets did to registers is not kept: {why}");
+            Ok(Exit::System)
+        }
+    }
 }
 
 impl Options {
-    fn executor(&self) -> anyhow::Result<Arc<dyn Executor>> {
-        let loaded = program::load(&self.program, &self.source)?;
-        self.engine.executor(loaded.verified)
+    /// Loads the program: for controllers with all that they need to know of it.
+    fn load(&self) -> anyhow::Result<Program> {
+        let Some(path) = &self.program else { bail!(UsageError("no program is given".to_owned())) };
+        let loaded = program::load(path, &self.source)?;
+        match loaded.p4info {
+            Some(p4info) if self.control.is_wanted() => {
+                Ok(Program::Described(Box::new(control::described(&loaded.verified, &p4info)?)))
+            }
+            Some(_) | None => Ok(Program::Bare(self.engine.executor(loaded.verified)?)),
+        }
     }
 
     fn loader(&self) -> Loader {
         let options = self.clone();
-        Box::new(move || options.executor().map_err(Into::into))
+        Box::new(move || options.load().map_err(Into::into))
     }
 
     fn opener(&self, recording: &Arc<Recording>) -> Opener {
