@@ -403,7 +403,7 @@ impl ControlPlane {
         match request.action() {
             Action::VerifyAndSave | Action::VerifyAndCommit | Action::Commit | Action::ReconcileAndCommit => {
                 if self.keeper.is_some() {
-                    self.keep(&Record::Pipeline(request))?;
+                    self.keep(&Record::Pipeline(Box::new(request)))?;
                 }
             }
             Action::Verify | Action::Unspecified => {}
@@ -437,11 +437,11 @@ impl ControlPlane {
             return Ok(Contents { first, entities: ReadResponses::default(), waiting: Vec::new() });
         };
         // The last comes first.
-        first.push(Record::Pipeline(v1::SetForwardingPipelineConfigRequest {
+        first.push(Record::Pipeline(Box::new(v1::SetForwardingPipelineConfigRequest {
             action: Action::VerifyAndCommit.into(),
             config: Some(config),
             ..v1::SetForwardingPipelineConfigRequest::default()
-        }));
+        })));
         let entities = self.core.read(now_ns, &everything(self.core.config().device_id))?;
         Ok(Contents { first, entities, waiting: Vec::new() })
     }

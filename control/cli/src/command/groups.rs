@@ -114,7 +114,6 @@ impl Group {
             group_id: self.group,
             members: self.members.iter().map(member).collect::<anyhow::Result<_>>()?,
             max_size: self.max_size,
-            ..v1::ActionProfileGroup::default()
         }))
     }
 }

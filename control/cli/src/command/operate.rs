@@ -388,7 +388,7 @@ pub(crate) struct PacketOutOptions {
 
 pub(crate) fn packet_out(options: &PacketOutOptions) -> anyhow::Result<Exit> {
     let digits: String = options.packet.chars().filter(|c| !c.is_whitespace() && *c != ':').collect();
-    let payload: Option<Vec<u8>> = (digits.is_ascii() && digits.len() % 2 == 0)
+    let payload: Option<Vec<u8>> = (digits.is_ascii() && digits.len().is_multiple_of(2))
         .then(|| {
             (0..digits.len()).step_by(2).map(|at| u8::from_str_radix(&digits[at..at + 2], 16).ok()).collect()
         })

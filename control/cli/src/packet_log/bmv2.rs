@@ -236,15 +236,9 @@ impl View {
                     Verdict::Replicate { .. } => log.debug(format_args!("Multicast requested for packet")),
                     Verdict::Resubmit => log.debug(format_args!("Resubmitting packet")),
                     Verdict::Recirculate => log.debug(format_args!("Recirculating packet")),
-                    Verdict::Transmit => {
-                        let port = self.egress_port;
-                        log.debug(format_args!(
-                            "Transmitting packet of size {} out of port {port}",
-                            bytes.len()
-                        ));
-                        log.sent(port, bytes);
-                    }
-                    Verdict::Drop(reason) => log.dropped(*reason),
+                    Verdict::Transmit => log.transmitted(self.egress_port, bytes),
+                    Verdict::Passed { port, .. } => log.transmitted(*port, bytes),
+                    Verdict::Drop(reason) | Verdict::Lost { reason, .. } => log.dropped(*reason),
                 }
                 self.stage = Stage::None;
             }
@@ -332,7 +326,8 @@ impl Log<'_, '_> {
         }
     }
 
-    fn sent(&mut self, port: u32, bytes: &[u8]) {
+    fn transmitted(&mut self, port: u32, bytes: &[u8]) {
+        self.debug(format_args!("Transmitting packet of size {} out of port {port}", bytes.len()));
         let shown = &bytes[..bytes.len().min(self.lines.bytes)];
         if !shown.is_empty() {
             let len = bytes.len();

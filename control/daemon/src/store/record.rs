@@ -29,7 +29,7 @@ pub(crate) enum Record {
     /// Updates that were applied together.
     Updates(v1::WriteRequest),
     /// A program that was saved or committed.
-    Pipeline(v1::SetForwardingPipelineConfigRequest),
+    Pipeline(Box<v1::SetForwardingPipelineConfigRequest>),
     /// The ports, all of them.
     Ports(proto::ListPortsResponse),
 }
@@ -65,7 +65,9 @@ impl Record {
         let told = |error: DecodeError| error.to_string();
         match kind {
             1 => v1::WriteRequest::decode(message).map(Record::Updates).map_err(told),
-            2 => v1::SetForwardingPipelineConfigRequest::decode(message).map(Record::Pipeline).map_err(told),
+            2 => v1::SetForwardingPipelineConfigRequest::decode(message)
+                .map(|request| Record::Pipeline(Box::new(request)))
+                .map_err(told),
             3 => proto::ListPortsResponse::decode(message).map(Record::Ports).map_err(told),
             other => Err(format!("a record of kind {other}, which this version does not know")),
         }
