@@ -1,3 +1,5 @@
+//! Whole frames against the segments they stand for: same bytes, same counts.
+
 use heddle_packet::PortId;
 use heddle_packet::wire::{FrameBuilder, Mac, TcpFlags, TcpSegment};
 use proptest::prelude::*;
