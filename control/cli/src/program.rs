@@ -9,6 +9,7 @@ use heddle_p4::diag::Style;
 use heddle_p4::lower::LowerOptions;
 use heddle_p4::syntax::{MacroOption, PreprocessorOptions};
 use heddle_p4::{Compilation, CompileOptions, DiskFiles};
+use heddle_p4rt::device::ARTIFACT_VERSION;
 use serde::{Deserialize, Serialize};
 
 use crate::output;
@@ -73,9 +74,6 @@ pub(crate) struct Artifact {
     /// What controllers need to know.
     pub(crate) p4info: serde_json::Value,
 }
-
-/// The version of [`Artifact`] that this build reads and writes.
-pub(crate) const ARTIFACT_VERSION: u32 = 1;
 
 /// A program could not be loaded; what is wrong has been printed.
 #[derive(Debug, thiserror::Error)]

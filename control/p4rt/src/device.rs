@@ -30,8 +30,8 @@ struct Artifact {
     program: String,
 }
 
-/// The version of artifacts that is read.
-const ARTIFACT_VERSION: u32 = 1;
+/// The version of artifacts that `heddle compile` writes and switches read.
+pub const ARTIFACT_VERSION: u32 = 1;
 /// The name that source goes by in messages.
 const SOURCE_NAME: &str = "p4_device_config.p4";
 

@@ -7,9 +7,10 @@ use anyhow::Context as _;
 use clap::{Args, ValueEnum};
 use heddle_p4::Output;
 use heddle_p4::p4info::P4Info;
+use heddle_p4rt::device::ARTIFACT_VERSION;
 
 use crate::exit::Exit;
-use crate::program::{self, ARTIFACT_VERSION, Artifact, SourceOptions};
+use crate::program::{self, Artifact, SourceOptions};
 
 const EXAMPLES: &str = "\
 Examples:

@@ -8,12 +8,13 @@ use anyhow::Context as _;
 use clap::Args;
 use heddle_daemon::{ControlSettings, RoleMap, ServerSettings, StateSettings, TlsFiles};
 use heddle_ir::Verified;
+use heddle_p4rt::device::ARTIFACT_VERSION;
 use heddle_p4rt_proto::{FILE_DESCRIPTOR_SET, config, v1};
 use prost_reflect::{DescriptorPool, DynamicMessage};
 
 use crate::executor::Engine;
 use crate::exit::UsageError;
-use crate::program::{ARTIFACT_VERSION, Artifact};
+use crate::program::Artifact;
 
 /// Where P4Runtime is served unless told otherwise: for this host alone.
 const ADDRESS: &str = "127.0.0.1:9559";
