@@ -98,6 +98,17 @@ impl Routes {
     }
 }
 
+/// Frames of 64 bytes, each a UDP packet of another flow to somewhere in 10.0.0.0/16: what a program is measured with that
+/// comes without packets.
+pub fn plain_frames(count: usize) -> Vec<(PortId, Vec<u8>)> {
+    let mut draw = Draw(count as u64);
+    let mut next = |_| {
+        let address = 10 << 24 | draw.next() as u32 & 0xffff;
+        (PortId(1), frame(address, &mut draw))
+    };
+    (0..count).map(&mut next).collect()
+}
+
 /// An Ethernet frame with a UDP packet to an address.
 fn frame(address: u32, draw: &mut Draw) -> Vec<u8> {
     let mut frame = mac(0xff00).to_be_bytes()[2..].to_vec();

@@ -200,6 +200,27 @@ fn port_mistakes_name_the_remedy() {
 }
 
 #[test]
+fn bench_needs_no_packets() {
+    let router = std::fs::read_to_string(top().join("benches/programs/ipv4_router.p4")).expect("the router");
+    let (folder, path) = written("alone.p4", &router);
+    let tables = folder.path().join("tables.json");
+    let route = r#"{ "table_entries": [ { "table": "route", "match": { "hdr.ipv4.dst": ["10.0.0.0", 16] },
+        "action_name": "via",
+        "action_params": { "port": 2, "own": "02:00:00:00:00:01", "next": "02:00:00:00:00:02" } } ] }"#;
+    std::fs::write(&tables, route).expect("the folder is writable");
+    let args = ["bench", &path, "--seconds=0.05", "--buffers=64", "--json"];
+    let share = |args: &[&str]| {
+        let output = heddle(args);
+        assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+        let figures: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+        assert_eq!(figures["mean_packet_bytes"], 64.0);
+        figures["packets_out_per_packet_in"].as_f64()
+    };
+    assert_eq!(share(&args), Some(0.0), "nothing routes them");
+    assert_eq!(share(&[&args[..], &["--tables", &tables.to_string_lossy()]].concat()), Some(1.0));
+}
+
+#[test]
 fn bench_and_demo_report_json() {
     let output =
         heddle(&["bench", "pipelines/l2_switch.p4", "--seconds", "0.05", "--buffers", "64", "--json"]);

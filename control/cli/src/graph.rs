@@ -63,22 +63,7 @@ fn order(program: &Program, block: &Block, tables: &mut Vec<heddle_ir::TableId>)
                 order(program, &program.bodies[*body].block, tables);
                 order(program, copy_out, tables);
             }
-            Stmt::If { then, els, .. } => {
-                order(program, then, tables);
-                order(program, els, tables);
-            }
-            Stmt::Switch { cases, default, .. } => {
-                for (_, case) in cases {
-                    order(program, case, tables);
-                }
-                order(program, default, tables);
-            }
-            Stmt::Loop { body, update, .. } => {
-                order(program, body, tables);
-                order(program, update, tables);
-            }
-            Stmt::Catch(block) | Stmt::Atomic(block) => order(program, block, tables),
-            _ => {}
+            _ => stmt.blocks().for_each(|block| order(program, block, tables)),
         }
     }
 }

@@ -60,7 +60,7 @@ impl Executor for Closures {
             work.intrinsics.enqueue_time_ns = context.now_ns;
             (self.egress)(work, position, context);
             work.verdict = match work.verdict {
-                Verdict::Drop(reason) => Verdict::Lost { port, reason },
+                Verdict::Drop(reason) => Verdict::Lost { port, queue, reason },
                 _ => {
                     gate.room -= 1;
                     if let Some(bytes) = work.truncate_bytes.take() {

@@ -116,27 +116,10 @@ impl Effects {
     }
 
     fn stmt(&mut self, program: &Program, stmt: &Stmt) {
+        stmt.blocks().for_each(|block| self.block(program, block));
         match stmt {
-            Stmt::If { cond: _, then, els } => {
-                self.block(program, then);
-                self.block(program, els);
-            }
-            Stmt::Switch { on: _, cases, default } => {
-                for (_, block) in cases {
-                    self.block(program, block);
-                }
-                self.block(program, default);
-            }
-            Stmt::Loop { bound: _, body, update } => {
-                self.block(program, body);
-                self.block(program, update);
-            }
-            Stmt::Catch(block) | Stmt::Atomic(block) => self.block(program, block),
             Stmt::Apply { table, hit: _, action_run: _ } => self.table(program, *table),
-            Stmt::Call { callee, copy_out } => {
-                self.callee(program, *callee);
-                self.block(program, copy_out);
-            }
+            Stmt::Call { callee, copy_out: _ } => self.callee(program, *callee),
             Stmt::Meter { meter, index: _, color: _ } => {
                 self.meters.insert(*meter);
             }
@@ -158,7 +141,12 @@ impl Effects {
                 | Decision::Drop(_) => {}
             },
             // These touch nothing but the packet, or counters; a trace is taken one packet at a time.
-            Stmt::Assign(..)
+            Stmt::If { .. }
+            | Stmt::Switch { .. }
+            | Stmt::Loop { .. }
+            | Stmt::Catch(_)
+            | Stmt::Atomic(_)
+            | Stmt::Assign(..)
             | Stmt::AssignSlice { .. }
             | Stmt::SetValid(_)
             | Stmt::SetInvalid(_)

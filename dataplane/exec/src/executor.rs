@@ -225,6 +225,8 @@ pub enum Verdict {
     Lost {
         /// Port.
         port: u32,
+        /// Queue that it went through, one that the port has.
+        queue: u32,
         /// Why.
         reason: DropReason,
     },

@@ -411,6 +411,62 @@ pub enum Stmt {
     Decide(Decision),
 }
 
+impl Stmt {
+    /// The blocks within this statement, in the order of the text. What it calls is elsewhere.
+    pub fn blocks(&self) -> impl Iterator<Item = &Block> {
+        let cases = match self {
+            Stmt::Switch { cases, .. } => &cases[..],
+            _ => &[],
+        };
+        let others = match self {
+            Stmt::If { then, els, .. } => [Some(then), Some(els)],
+            Stmt::Switch { default, .. } => [Some(default), None],
+            Stmt::Loop { body, update, .. } => [Some(body), Some(update)],
+            Stmt::Catch(block) | Stmt::Atomic(block) | Stmt::Call { copy_out: block, .. } => {
+                [Some(block), None]
+            }
+            Stmt::Assign(..)
+            | Stmt::AssignSlice { .. }
+            | Stmt::SetValid(_)
+            | Stmt::SetInvalid(_)
+            | Stmt::CopyHeader { .. }
+            | Stmt::PushFront(..)
+            | Stmt::PopFront(..)
+            | Stmt::Break
+            | Stmt::Continue
+            | Stmt::Return
+            | Stmt::Exit
+            | Stmt::Apply { .. }
+            | Stmt::Extract { .. }
+            | Stmt::Lookahead(_)
+            | Stmt::Advance(_)
+            | Stmt::Verify { .. }
+            | Stmt::Emit(_)
+            | Stmt::Count { .. }
+            | Stmt::Meter { .. }
+            | Stmt::RegisterRead { .. }
+            | Stmt::RegisterWrite { .. }
+            | Stmt::Hash { .. }
+            | Stmt::Random { .. }
+            | Stmt::Digest { .. }
+            | Stmt::Log { .. }
+            | Stmt::Assert { .. }
+            | Stmt::Truncate(_)
+            | Stmt::Mirror { .. }
+            | Stmt::Decide(_) => [None, None],
+        };
+        cases.iter().map(|(_, block)| block).chain(others.into_iter().flatten())
+    }
+}
+
+/// Every statement of a block and of the blocks within it, each before what it holds, but not of what they call.
+pub fn each_stmt<'b>(block: &'b [Stmt], seen: &mut impl FnMut(&'b Stmt)) {
+    for stmt in block {
+        seen(stmt);
+        stmt.blocks().for_each(|inner| each_stmt(inner, seen));
+    }
+}
+
 /// What a clone is made of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum MirrorSource {

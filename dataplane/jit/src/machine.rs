@@ -213,7 +213,7 @@ pub(crate) fn run_through(
     for (position, work) in batch.iter_mut().enumerate() {
         machine.begin_arrival(work);
         let flow = program.call_function(function, &mut machine);
-        let port = machine.passed_port as u32;
+        let (port, queue) = (machine.passed_port as u32, machine.passed_queue as u32);
         let passes = match flow & 0xff {
             flow::SENT => {
                 if let Ok(bytes) = u32::try_from(machine.truncate) {
@@ -233,14 +233,14 @@ pub(crate) fn run_through(
                     _ if machine.decided == Decided::Drop as u64 => reason(machine.decided_first),
                     _ => DropReason::NoDecision,
                 };
-                work.verdict = Verdict::Lost { port, reason: why };
+                work.verdict = Verdict::Lost { port, queue, reason: why };
                 continue;
             }
             _ => false,
         };
         if passes {
             machine.take_room(port);
-            work.verdict = Verdict::Passed { port, queue: machine.passed_queue as u32 };
+            work.verdict = Verdict::Passed { port, queue };
             continue;
         }
         machine.end(position, work, flow);

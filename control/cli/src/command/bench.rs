@@ -8,7 +8,7 @@ use anyhow::{Context as _, bail};
 use clap::Args;
 use heddle_benches::baseline::{self, Order, Router};
 use heddle_benches::rig::{Nothing, Rig};
-use heddle_benches::routes::{ROUTES_MAX, Routes};
+use heddle_benches::routes::{self, ROUTES_MAX, Routes};
 use heddle_exec::Executor;
 use heddle_packet::PortId;
 use heddle_ports::capture::CaptureReader;
@@ -16,6 +16,7 @@ use heddle_runtime::stf::{Command, Runner, Script};
 use heddle_state::State;
 use serde_json::json;
 
+use super::run::Tables;
 use crate::executor::Engine;
 use crate::exit::{Exit, UsageError};
 use crate::program::{self, SourceOptions};
@@ -24,6 +25,7 @@ const EXAMPLES: &str = "\
 Examples:
   heddle bench pipelines/l3_router.p4                      tables and packets from l3_router.stf beside it
   heddle bench prog.p4 --script tables.stf --packets in.pcap
+  heddle bench prog.p4 --tables s1-runtime.json            frames of 64 bytes, each a UDP packet of another flow
   heddle bench benches/programs/ipv4_router.p4 --routes 1000000
   heddle bench --json pipelines/ai_leaf.p4 | jq .jit_ns_per_packet
 
@@ -42,14 +44,16 @@ pub(crate) struct Options {
     /// Tables, and packets unless --packets is given; the .stf beside the program if there is one
     #[arg(long, value_name = "SCRIPT.stf")]
     script: Option<PathBuf>,
-    /// Packets, all arriving at port --port
+    #[command(flatten)]
+    tables: Tables,
+    /// Packets, all arriving at port --port; frames of 64 bytes with UDP over IPv4 if the script has none either
     #[arg(long, value_name = "FILE.pcap")]
     packets: Option<PathBuf>,
     /// The port that --packets arrive by
     #[arg(long, default_value_t = 1)]
     port: u32,
     /// For a plain IPv4 router: so many routes drawn at random and packets to them, instead of the script
-    #[arg(long, value_name = "N", conflicts_with_all = ["script", "packets"])]
+    #[arg(long, value_name = "N", conflicts_with_all = ["script", "packets", "files"])]
     routes: Option<usize>,
     /// Packets in buffers of their own; those given are repeated
     #[arg(long, default_value_t = 4096, value_name = "N")]
@@ -212,6 +216,7 @@ fn scripted(options: &Options, interpreter: &Arc<dyn Executor>) -> anyhow::Resul
             .command(line.number, &line.command)
             .with_context(|| format!("line {} of the script", line.number))?;
     }
+    options.tables.load(runner.state())?;
     Ok((Arc::clone(runner.state()), packets))
 }
 
@@ -265,7 +270,7 @@ fn script(options: &Options) -> anyhow::Result<Script> {
 }
 
 fn packets(options: &Options, script: &Script) -> anyhow::Result<Frames> {
-    let packets: Vec<_> = match &options.packets {
+    let mut packets: Vec<_> = match &options.packets {
         Some(path) => {
             let mut reader = CaptureReader::open(path)?;
             let mut frames = Vec::new();
@@ -284,10 +289,10 @@ fn packets(options: &Options, script: &Script) -> anyhow::Result<Frames> {
             .collect(),
     };
     if packets.is_empty() {
-        bail!(
-            "there are no packets to measure with; give --packets FILE.pcap, or a script with `packet` lines as {}",
-            options.program.with_extension("stf").display()
-        );
+        if let Some(path) = &options.packets {
+            bail!("{}: there are no packets in it to measure with", path.display());
+        }
+        packets = routes::plain_frames(options.buffers);
     }
     Ok(packets)
 }

@@ -642,56 +642,11 @@ impl Lowerer<'_> {
 
 /// Whether a block reads a register and writes it: something that other packets must not get between.
 pub fn updates_register(block: &[Stmt]) -> bool {
-    fn collect(block: &[Stmt], read: &mut Vec<ir::RegisterId>, written: &mut Vec<ir::RegisterId>) {
-        for stmt in block {
-            match stmt {
-                Stmt::RegisterRead { register, .. } => read.push(*register),
-                Stmt::RegisterWrite { register, .. } => written.push(*register),
-                Stmt::If { then, els, .. } => {
-                    collect(then, read, written);
-                    collect(els, read, written);
-                }
-                Stmt::Switch { cases, default, .. } => {
-                    cases.iter().for_each(|(_, b)| collect(b, read, written));
-                    collect(default, read, written);
-                }
-                Stmt::Loop { body, update, .. } => {
-                    collect(body, read, written);
-                    collect(update, read, written);
-                }
-                Stmt::Catch(b) | Stmt::Atomic(b) => collect(b, read, written),
-                Stmt::Call { copy_out, .. } => collect(copy_out, read, written),
-                Stmt::Assign(..)
-                | Stmt::AssignSlice { .. }
-                | Stmt::SetValid(_)
-                | Stmt::SetInvalid(_)
-                | Stmt::CopyHeader { .. }
-                | Stmt::PushFront(..)
-                | Stmt::PopFront(..)
-                | Stmt::Break
-                | Stmt::Continue
-                | Stmt::Return
-                | Stmt::Exit
-                | Stmt::Apply { .. }
-                | Stmt::Extract { .. }
-                | Stmt::Lookahead(_)
-                | Stmt::Advance(_)
-                | Stmt::Verify { .. }
-                | Stmt::Emit(_)
-                | Stmt::Count { .. }
-                | Stmt::Meter { .. }
-                | Stmt::Hash { .. }
-                | Stmt::Random { .. }
-                | Stmt::Digest { .. }
-                | Stmt::Log { .. }
-                | Stmt::Assert { .. }
-                | Stmt::Truncate(_)
-                | Stmt::Mirror { .. }
-                | Stmt::Decide(_) => {}
-            }
-        }
-    }
     let (mut read, mut written) = (Vec::new(), Vec::new());
-    collect(block, &mut read, &mut written);
+    ir::each_stmt(block, &mut |stmt| match stmt {
+        Stmt::RegisterRead { register, .. } => read.push(*register),
+        Stmt::RegisterWrite { register, .. } => written.push(*register),
+        _ => {}
+    });
     read.iter().any(|r| written.contains(r))
 }

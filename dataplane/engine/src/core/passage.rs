@@ -152,7 +152,7 @@ impl Core {
                         Some(None) | None => (position, Reason::PortDown),
                     }
                 }
-                Verdict::Lost { port, reason } => {
+                Verdict::Lost { port, queue, reason } => {
                     through += 1;
                     let position = self.shared.ports.position(port).unwrap_or(self.egress.len());
                     if pipeline.probes.links()
@@ -160,7 +160,10 @@ impl Core {
                     {
                         egress.tell_link(run, u64::from(intrinsics.packet_length));
                     }
-                    cells[position.min(cells.len() - 1)].queues[0].high_water_packets.raise(1);
+                    let queues = cells.get(position).map_or(&[][..], |cells| &cells.queues);
+                    if let Some(cells) = queues.get(queue as usize) {
+                        cells.high_water_packets.raise(1);
+                    }
                     (position, Reason::from(reason))
                 }
                 Verdict::Drop(reason) => (self.ingress_position(&packet), Reason::from(reason)),

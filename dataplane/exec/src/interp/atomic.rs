@@ -5,7 +5,9 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use heddle_ir::{ActionId, BodyId, Callee, ParserId, Program, RegisterId, Stmt, TableId, Verified};
+use heddle_ir::{
+    ActionId, BodyId, Callee, ParserId, Program, RegisterId, Stmt, TableId, Verified, each_stmt,
+};
 use heddle_state::AtomicSet;
 
 /// The sets of a program, by the address of their blocks' statements. Blocks without registers have none.
@@ -17,7 +19,7 @@ impl AtomicSets {
     pub fn new(program: &Verified) -> Self {
         let mut sets = HashMap::new();
         for block in blocks(program.program()) {
-            visit(block, &mut |statement| {
+            each_stmt(block, &mut |statement| {
                 if let Stmt::Atomic(block) = statement {
                     let mut reach =
                         Reach { program: program.program(), callees: BTreeSet::new(), registers: vec![] };
@@ -48,59 +50,6 @@ fn blocks(program: &Program) -> impl Iterator<Item = &[Stmt]> {
     actions.chain(bodies).chain(states).chain(copies)
 }
 
-/// Every statement of a block and of the blocks in it, but not of what it calls.
-fn visit<'p>(block: &'p [Stmt], seen: &mut impl FnMut(&'p Stmt)) {
-    for statement in block {
-        seen(statement);
-        match statement {
-            Stmt::If { then, els, .. } => {
-                visit(then, seen);
-                visit(els, seen);
-            }
-            Stmt::Switch { cases, default, .. } => {
-                cases.iter().for_each(|(_, block)| visit(block, seen));
-                visit(default, seen);
-            }
-            Stmt::Loop { body, update, .. } => {
-                visit(body, seen);
-                visit(update, seen);
-            }
-            Stmt::Catch(block) | Stmt::Atomic(block) | Stmt::Call { copy_out: block, .. } => {
-                visit(block, seen)
-            }
-            Stmt::Assign(..)
-            | Stmt::AssignSlice { .. }
-            | Stmt::SetValid(_)
-            | Stmt::SetInvalid(_)
-            | Stmt::CopyHeader { .. }
-            | Stmt::PushFront(..)
-            | Stmt::PopFront(..)
-            | Stmt::Break
-            | Stmt::Continue
-            | Stmt::Return
-            | Stmt::Exit
-            | Stmt::Apply { .. }
-            | Stmt::Extract { .. }
-            | Stmt::Lookahead(_)
-            | Stmt::Advance(_)
-            | Stmt::Verify { .. }
-            | Stmt::Emit(_)
-            | Stmt::Count { .. }
-            | Stmt::Meter { .. }
-            | Stmt::RegisterRead { .. }
-            | Stmt::RegisterWrite { .. }
-            | Stmt::Hash { .. }
-            | Stmt::Random { .. }
-            | Stmt::Digest { .. }
-            | Stmt::Log { .. }
-            | Stmt::Assert { .. }
-            | Stmt::Truncate(_)
-            | Stmt::Mirror { .. }
-            | Stmt::Decide(_) => {}
-        }
-    }
-}
-
 /// What a block can run.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Reached {
@@ -120,7 +69,7 @@ struct Reach<'p> {
 impl<'p> Reach<'p> {
     fn block(&mut self, block: &'p [Stmt]) {
         let mut reached = Vec::new();
-        visit(block, &mut |statement| {
+        each_stmt(block, &mut |statement| {
             if let Stmt::RegisterRead { register, .. } | Stmt::RegisterWrite { register, .. } = statement {
                 self.registers.push(*register);
             } else if let Stmt::Call { callee, .. } = statement {

@@ -44,7 +44,7 @@ impl Pass<'_, '_> {
         *self.verdict = verdict;
         if let Some(sink) = self.context.trace.as_deref_mut() {
             match verdict {
-                Verdict::Drop(reason) | Verdict::Lost { port: _, reason } => {
+                Verdict::Drop(reason) | Verdict::Lost { port: _, queue: _, reason } => {
                     sink.event(&Event::Dropped { reason });
                 }
                 Verdict::Enqueue { .. }

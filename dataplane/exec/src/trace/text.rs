@@ -92,7 +92,9 @@ impl Display for Verdict {
             Verdict::Transmit => f.write_str("transmit"),
             Verdict::Drop(reason) => write!(f, "drop: {reason:?}"),
             Verdict::Passed { port, queue } => write!(f, "through port {port}, queue {queue}"),
-            Verdict::Lost { port, reason } => write!(f, "lost at port {port}: {reason:?}"),
+            Verdict::Lost { port, queue, reason } => {
+                write!(f, "lost behind queue {queue} of port {port}: {reason:?}")
+            }
         }
     }
 }

@@ -125,7 +125,7 @@ impl<'e> Side<'e> {
                     gate.room -= 1;
                     Verdict::Passed { port, queue }
                 }
-                Verdict::Drop(reason) => Verdict::Lost { port, reason },
+                Verdict::Drop(reason) => Verdict::Lost { port, queue, reason },
                 other => panic!("egress of a program that packets go through: {other:?}"),
             };
         }

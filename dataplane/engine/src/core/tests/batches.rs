@@ -139,6 +139,20 @@ proptest! {
     }
 }
 
+/// A packet that egress drops was in the queue that it came through, and in no other.
+#[test]
+fn what_egress_loses_is_counted_at_its_own_queue() {
+    let packet = |ingress| Planned { port: 1, ingress, egress: 0, len: 60, gap_ns: 0 };
+    // The queue is the packet's number: 1, since ingress drops the first.
+    let plan = [packet(0), packet(9)];
+    for executor in [every_way(false, false), passing(every_way(false, false))] {
+        let (_, stats) = run_plan(&plan, executor, 1, 1_000_000_000, 2_000);
+        let high_water: Vec<u64> =
+            stats.ports[0].queues.iter().map(|queue| queue.high_water_packets).collect();
+        assert_eq!((high_water, stats.egress_passes, stats.transmitted), (vec![0, 1], 1, 0));
+    }
+}
+
 /// The comparison can fail: a program whose egress clones, and that hides it, shows the size of its batches.
 #[test]
 fn a_program_that_lies_about_itself_is_seen_through() {
