@@ -5,7 +5,7 @@
 //   where      routes to ports or groups, members chosen by the job's policy      ai_fabric/paths.p4
 //   when       control first, jobs by weight, ECN marks, trimming                 ai_fabric/queues.p4
 //   not now    priority flow control and its watchdog                             ai_fabric/pause.p4
-//   how much   traffic and messages by job; figures in packets                    ai_fabric/telemetry.p4, int.p4
+//   how much   traffic and messages by job; figures in packets                    ai_fabric/telemetry.p4, int.p4, report.p4
 //
 // A leaf has routes to its hosts and a group of uplinks for the rest; a spine has a port or a group for each leaf.
 
@@ -19,17 +19,30 @@
 #include "ai_fabric/queues.p4"
 #include "ai_fabric/telemetry.p4"
 
-// Why packets were refused or looked at no further: cells of `refused`.
-const bit<32> NOT_IP       = 0;
-const bit<32> MALFORMED    = 1;    // below IP: forwarded as plain traffic
-const bit<32> CHECKSUM     = 2;
-const bit<32> EXPIRED      = 3;
-const bit<32> NO_ROUTE     = 4;
-const bit<32> NO_PATH      = 5;    // no member of the group lives
-const bit<32> NO_BUFFER    = 6;    // too much waits that came by the port, though it was told to pause
+// Why packets were refused or looked at no further: cells of `refused`, and the reasons in reports of drops.
+const bit<8> NOT_IP      = 0;
+const bit<8> MALFORMED   = 1;    // below IP: forwarded as plain traffic
+const bit<8> CHECKSUM    = 2;
+const bit<8> EXPIRED     = 3;
+const bit<8> NO_ROUTE    = 4;
+const bit<8> NO_PATH     = 5;    // no member of the group lives
+const bit<8> NO_BUFFER   = 6;    // too much waits that came by the port, though it was told to pause
+const bit<8> NOT_ALLOWED = 7;    // for others' job or tenant, or above the tenant's limit; isolation.p4 counts who
+
+counter(8, CounterType.packets) refused;
+
+control Refusal(inout metadata_t meta, inout standard_metadata_t std_meta, in bit<8> why) {
+    DropReports() drop_reports;
+
+    apply {
+        refused.count((bit<32>) why);
+        drop_reports.apply(meta, std_meta, why);
+        mark_to_drop(std_meta);
+        exit;
+    }
+}
 
 control FabricIngress(inout headers_t hdr, inout metadata_t meta, inout standard_metadata_t std_meta) {
-    counter(7, CounterType.packets) refused;
     Classification() classification;
     Isolation() isolation;
     Routing() routing;
@@ -38,12 +51,7 @@ control FabricIngress(inout headers_t hdr, inout metadata_t meta, inout standard
     Pauses() pauses;
     PauseSender() pause_sender;
     Telemetry() telemetry;
-
-    action refuse(bit<32> why) {
-        refused.count(why);
-        mark_to_drop(std_meta);
-        exit;
-    }
+    Refusal() refusal;
 
     apply {
         if (!(hdr.ipv4.isValid() || hdr.ipv6.isValid())) {
@@ -52,30 +60,29 @@ control FabricIngress(inout headers_t hdr, inout metadata_t meta, inout standard
                 mark_to_drop(std_meta);
                 exit;
             }
-            refuse(NOT_IP);
+            refusal.apply(meta, std_meta, NOT_IP);
         }
         if (std_meta.checksum_error == 1) {
-            refuse(CHECKSUM);
+            refusal.apply(meta, std_meta, CHECKSUM);
         }
         if (std_meta.parser_error != error.NoError) {
-            refused.count(MALFORMED);
+            refused.count((bit<32>) MALFORMED);
         }
         classification.apply(hdr, meta);
         bool violates;
         isolation.apply(hdr, meta, std_meta, violates);
         if (violates) {
-            mark_to_drop(std_meta);
-            exit;
+            refusal.apply(meta, std_meta, NOT_ALLOWED);
         }
 
         if (hdr.ipv4.isValid()) {
             if (hdr.ipv4.ttl <= 1) {
-                refuse(EXPIRED);
+                refusal.apply(meta, std_meta, EXPIRED);
             }
             hdr.ipv4.ttl = hdr.ipv4.ttl - 1;
         } else {
             if (hdr.ipv6.hop_limit <= 1) {
-                refuse(EXPIRED);
+                refusal.apply(meta, std_meta, EXPIRED);
             }
             hdr.ipv6.hop_limit = hdr.ipv6.hop_limit - 1;
         }
@@ -83,20 +90,20 @@ control FabricIngress(inout headers_t hdr, inout metadata_t meta, inout standard
         bool found;
         routing.apply(hdr, meta, std_meta, found);
         if (!found) {
-            refuse(NO_ROUTE);
+            refusal.apply(meta, std_meta, NO_ROUTE);
         }
         paths.apply(hdr, meta, std_meta, found);
         if (!found) {
-            refuse(NO_PATH);
+            refusal.apply(meta, std_meta, NO_PATH);
         }
         queues.apply(hdr, meta, std_meta);
         pauses.apply(hdr, meta, std_meta);
         bool overflows;
         pause_sender.apply(hdr, meta, std_meta, overflows);
         if (overflows) {
-            refuse(NO_BUFFER);
+            refusal.apply(meta, std_meta, NO_BUFFER);
         }
-        telemetry.apply(hdr, meta);
+        telemetry.apply(hdr, meta, std_meta);
     }
 }
 

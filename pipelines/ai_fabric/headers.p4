@@ -222,6 +222,29 @@ header int_interfaces_h  { bit<32> ingress; bit<32> egress; }
 header int_utilisation_h { bit<32> recent_bytes; }
 header int_buffer_h      { bit<8> id; bit<24> bytes; }
 
+// A telemetry report: what is common to all reports of a packet, and one of them (Telemetry Report Format 2.0).
+header report_group_h {
+    bit<4>  version;
+    bit<6>  hardware;
+    bit<22> number;
+    bit<32> node;
+}
+
+header report_h {
+    bit<4>  type;
+    bit<4>  inner_type;
+    bit<8>  words;           // of all that follows the first word of this header
+    bit<8>  metadata_words;
+    bit<4>  flags;           // dropped, congested queue, tracked flow, intermediate
+    bit<4>  reserved;
+    bit<16> bits;            // which figures follow
+    bit<16> domain;
+    bit<16> domain_bits;
+    bit<16> domain_status;
+}
+
+header report_drop_h { bit<8> queue; bit<8> reason; bit<16> padding; }
+
 // Priority flow control (IEEE 802.1Q, clause 36): bit i of `classes` says that `time`i counts, in quanta of 512 bits.
 header pause_h {
     bit<16> opcode;
@@ -237,6 +260,18 @@ header pause_h {
 }
 
 struct headers_t {
+    // Only in reports, before the packet that they are about.
+    ethernet_h     report_ethernet;
+    ipv4_h         report_ipv4;
+    udp_h          report_udp;
+    report_group_h report_group;
+    report_h       report;
+    int_ports_h    report_ports;
+    int_latency_h  report_latency;
+    int_queue_h    report_queue;
+    int_time_h     report_ingress_time;
+    int_time_h     report_egress_time;
+    report_drop_h  report_drop;
     ethernet_h  ethernet;
     pause_h     pause;
     vlan_h      outer_vlan;
@@ -282,6 +317,8 @@ const bit<4> PATH_IN_ORDER = 7;   // anew when all that was sent has been acknow
 
 // Fields that a copy keeps to become a pause frame: `@field_list(1)`.
 const bit<8> FIELDS_PAUSE = 1;
+// Likewise a report: `@field_list(2)`.
+const bit<8> FIELDS_REPORT = 2;
 
 struct metadata_t {
     ipv6_t  src;             // of the outer IP header; IPv4 in the low 32 bits
@@ -300,6 +337,21 @@ struct metadata_t {
     bit<8>  pause_classes;
     @field_list(1)
     bit<16> pause_time;
+    bool    is_copied;       // in egress: it has become a pause frame already
+    // What a copy that becomes a report says.
+    bool    is_reported;     // the job's packets are
+    @field_list(2)
+    bit<4>  report;          // its D, Q, F and I; 0: the copy is none
+    @field_list(2)
+    bit<8>  report_reason;
+    @field_list(2)
+    bit<32> report_ports;    // ingress and egress, 16 bits each
+    @field_list(2)
+    bit<32> report_queue;    // its number, 8 bits, and the bytes that waited in it
+    @field_list(2)
+    bit<48> report_came;     // microseconds
+    @field_list(2)
+    bit<48> report_left;
     // Routing
     bool    to_host;
     bit<1>  grouped;         // the way goes by one of several ports

@@ -10,9 +10,10 @@
 const bit<4> INT_TYPE_MD = 1;
 const bit<4> INT_VERSION = 2;
 
+// Cell 0: this switch's number, cell 1: the longest packet that may leave (0: any).
+register<bit<32>>(2) int_config;
+
 control IntTransit(inout headers_t hdr, inout standard_metadata_t std_meta) {
-    // Cell 0: this switch's number, cell 1: the longest packet that may leave (0: any).
-    register<bit<32>>(2) int_config;
     counter(4, CounterType.packets) int_hops;    // figures given; not understood; no hops left; would be too long
 
     action give() {

@@ -208,10 +208,11 @@ control FabricVerify(inout headers_t hdr, inout metadata_t meta) {
     }
 }
 
-// The RoCE invariant CRC leaves out TTL, traffic class and checksums, so nothing changed here breaks it.
+// The RoCE invariant CRC leaves out TTL, traffic class and checksums, so nothing changed here breaks it. What a
+// report is about is left as it was, wrong sums and all.
 control FabricCompute(inout headers_t hdr, inout metadata_t meta) {
     apply {
-        update_checksum(hdr.ipv4.isValid() && hdr.ipv4.ihl == 5,
+        update_checksum(hdr.ipv4.isValid() && hdr.ipv4.ihl == 5 && !hdr.report.isValid(),
             { hdr.ipv4.version, hdr.ipv4.ihl, hdr.ipv4.dscp, hdr.ipv4.ecn, hdr.ipv4.total_len,
               hdr.ipv4.identification, hdr.ipv4.flags, hdr.ipv4.frag_offset, hdr.ipv4.ttl,
               hdr.ipv4.protocol, hdr.ipv4.src, hdr.ipv4.dst },

@@ -93,9 +93,16 @@ control Paths(inout headers_t hdr, inout metadata_t meta, inout standard_metadat
         meta.queue = queue;
     }
 
+    // Likewise, and the switch reports on the job's packets (INT-XD).
+    action set_policy_and_report(bit<4> policy, bit<3> queue) {
+        meta.policy = policy;
+        meta.queue = queue;
+        meta.is_reported = true;
+    }
+
     table job_policy {
         key = { meta.job : exact @name("job"); }
-        actions = { set_policy; }
+        actions = { set_policy; set_policy_and_report; }
         default_action = set_policy(PATH_ECMP, 0);
         size = 65536;
     }

@@ -163,6 +163,7 @@ control PauseRelease(inout metadata_t meta, inout standard_metadata_t std_meta) 
                     meta.pause_time = PAUSE_LONGEST;
                     paused_at.write(cell, now | 1);
                 }
+                meta.is_copied = true;
                 clone_preserving_field_list(CloneType.E2E, PAUSE_SESSION + (bit<32>) std_meta.ingress_port, FIELDS_PAUSE);
             }
         }

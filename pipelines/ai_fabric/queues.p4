@@ -14,6 +14,7 @@ const bit<32> TRIMMED_BYTES = 128;
 
 #include "pause.p4"
 #include "int.p4"
+#include "report.p4"
 
 control Queues(inout headers_t hdr, inout metadata_t meta, inout standard_metadata_t std_meta) {
     // Cell 0: bytes waiting for a port from which on a packet is trimmed. 0: never.
@@ -82,10 +83,18 @@ control FabricEgress(inout headers_t hdr, inout metadata_t meta, inout standard_
     PauseRelease() pause_release;
     PauseFrame() pause_frame;
     IntTransit() int_transit;
+    TrackedReports() tracked_reports;
+    ReportFrame() report_frame;
 
     apply {
         if (std_meta.instance_type != 0) {
-            pause_frame.apply(hdr, meta);
+            if (meta.report != 0) {
+                bit<32> node;
+                int_config.read(node, 0);
+                report_frame.apply(hdr, meta, std_meta, node);
+            } else {
+                pause_frame.apply(hdr, meta);
+            }
             return;
         }
         pause_release.apply(meta, std_meta);
@@ -113,6 +122,9 @@ control FabricEgress(inout headers_t hdr, inout metadata_t meta, inout standard_
                     }
                 }
             }
+        }
+        if (meta.is_reported) {
+            tracked_reports.apply(meta, std_meta);
         }
     }
 }

@@ -1,5 +1,7 @@
 //! The binary as scripts use it: exit statuses, messages, files.
 
+mod telemetry;
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 

@@ -95,6 +95,9 @@ impl Files for Shipped {
             "pipelines/ai_fabric/pause.p4" | "pause.p4" => {
                 include_str!("../../../../pipelines/ai_fabric/pause.p4")
             }
+            "pipelines/ai_fabric/report.p4" | "report.p4" => {
+                include_str!("../../../../pipelines/ai_fabric/report.p4")
+            }
             "pipelines/ai_fabric/int.p4" | "int.p4" => include_str!("../../../../pipelines/ai_fabric/int.p4"),
             "pipelines/ai_fabric/telemetry.p4" => {
                 include_str!("../../../../pipelines/ai_fabric/telemetry.p4")

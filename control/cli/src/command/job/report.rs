@@ -1,79 +1,41 @@
-//! `heddle job`: how the jobs of a simulated fabric fared, from what `heddle fabric sim --json` has written.
+//! How the jobs of a simulated fabric fared, from what `heddle fabric sim --json` has written.
 
-use std::path::PathBuf;
+use std::path::Path;
 
 use anyhow::Context;
-use clap::{Args, Subcommand};
 use serde_json::Value;
 
-use crate::exit::{Exit, UsageError};
+use super::Of;
+use crate::exit::UsageError;
 
-const EXAMPLES: &str = "\
-Examples:
-  heddle fabric sim fabric.toml jobs.toml --json >run.json
-  heddle job ls run.json                       all jobs: completion, throughput, losses, marks
-  heddle job show run.json ring-a              one job: messages, stragglers, what switches counted of it
-  heddle job watch run.json                    how far every job was as time went on
-  heddle job ls run.json --policy spray        of a run with --compare, another policy than the first";
-
-/// Look at the jobs of a simulated fabric
-#[derive(Subcommand, Debug)]
-pub(crate) enum Command {
-    /// List all jobs
-    #[command(after_help = EXAMPLES)]
-    Ls(Of),
-    /// Show one job
-    #[command(after_help = EXAMPLES)]
-    Show {
-        #[command(flatten)]
-        of: Of,
-        /// The job's name
-        job: String,
-    },
-    /// Show what of every job had arrived as time went on
-    #[command(after_help = EXAMPLES)]
-    Watch {
-        #[command(flatten)]
-        of: Of,
-        /// Lines at most
-        #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..=1000))]
-        lines: u16,
-    },
+/// All jobs.
+pub(super) fn list(path: &Path, of: &Of) -> anyhow::Result<()> {
+    print!("{}", listed(&one_run(path, of)?));
+    Ok(())
 }
 
-#[derive(Args, Debug)]
-pub(crate) struct Of {
-    /// What `heddle fabric sim --json` has written
-    report: PathBuf,
-    /// Which policy's run; the first if not given
-    #[arg(long)]
-    policy: Option<String>,
-    /// Which seed's run; the first if not given
-    #[arg(long)]
-    seed: Option<u64>,
+/// One job by its name.
+pub(super) fn show(path: &Path, of: &Of, job: &str) -> anyhow::Result<()> {
+    let run = one_run(path, of)?;
+    let found = jobs(&run).iter().find(|known| known["name"] == job);
+    let Some(found) = found else {
+        let known: Vec<&str> = jobs(&run).iter().filter_map(|job| job["name"].as_str()).collect();
+        let message = format!("there is no job `{job}`; there are {}", known.join(", "));
+        return Err(UsageError(message).into());
+    };
+    print!("{}", shown(found));
+    Ok(())
 }
 
-pub(crate) fn run(command: &Command) -> anyhow::Result<Exit> {
-    match command {
-        Command::Ls(of) => print!("{}", list(&one_run(of)?)),
-        Command::Show { of, job } => {
-            let run = one_run(of)?;
-            let found = jobs(&run).iter().find(|known| known["name"] == job.as_str());
-            let Some(found) = found else {
-                let known: Vec<&str> = jobs(&run).iter().filter_map(|job| job["name"].as_str()).collect();
-                let message = format!("there is no job `{job}`; there are {}", known.join(", "));
-                return Err(UsageError(message).into());
-            };
-            print!("{}", show(found));
-        }
-        Command::Watch { of, lines } => print!("{}", watch(&one_run(of)?, usize::from(*lines))),
-    }
-    Ok(Exit::Success)
+/// How far every job was as time went on.
+pub(super) fn watch(path: &Path, of: &Of, lines: usize) -> anyhow::Result<()> {
+    print!("{}", watched(&one_run(path, of)?, lines));
+    Ok(())
 }
 
 /// The run that is asked for.
-fn one_run(of: &Of) -> anyhow::Result<Value> {
-    let Of { report: path, policy, seed } = of;
+fn one_run(path: &Path, of: &Of) -> anyhow::Result<Value> {
+    let Of { policy, seed, .. } = of;
     let name = path.display();
     let text = std::fs::read_to_string(path).with_context(|| format!("{name}: cannot be read"))?;
     let report: Value = serde_json::from_str(&text)
@@ -109,7 +71,7 @@ fn gbps(bytes: f64, ns: f64) -> f64 {
     if ns > 0.0 { 8.0 * bytes / ns } else { 0.0 }
 }
 
-fn list(run: &Value) -> String {
+fn listed(run: &Value) -> String {
     let mut text = format!(
         "{:<16} {:<5} {:>12} {:>8} {:>9} {:>9} {:>5} {:>7} {:>7} {:>7} {:>9} {}\n",
         "job",
@@ -146,7 +108,7 @@ fn list(run: &Value) -> String {
     text
 }
 
-fn show(job: &Value) -> String {
+fn shown(job: &Value) -> String {
     let ns = number(&job["completion_ns"]);
     let counts = &job["switches"];
     let mut text = format!(
@@ -185,7 +147,7 @@ fn show(job: &Value) -> String {
     text
 }
 
-fn watch(run: &Value, lines: usize) -> String {
+fn watched(run: &Value, lines: usize) -> String {
     let samples: Vec<&Value> = run["samples"].as_array().into_iter().flatten().collect();
     let every_ns = number(&run["sample_ns"]);
     let mut text = format!("{:>12}", "time");
