@@ -68,6 +68,7 @@ pub fn compile(files: &dyn Files, main: &str, options: &CompileOptions) -> Compi
             lint(&program, &mut diagnostics);
             let lower_options = LowerOptions { source_map: source_map.clone(), ..options.lower.clone() };
             lower(&program, &lower_options, &mut diagnostics).and_then(|lowered| {
+                let main = program.main.map_or(Span::default(), |main| program.instances[main].decl.span);
                 match heddle_ir::verify(lowered.program) {
                     Ok(verified) => Some(Output { verified, p4info: lowered.p4info }),
                     Err(violations) => {
@@ -77,7 +78,8 @@ pub fn compile(files: &dyn Files, main: &str, options: &CompileOptions) -> Compi
                                 false => (codes::INTERNAL, "the pipeline made is malformed"),
                             };
                             let message = format!("{what}: {violation}");
-                            diagnostics.emit(Diagnostic::error(code, Span::default(), message));
+                            let span = violation.part.and_then(|part| lowered.origins.of(part)).unwrap_or(main);
+                            diagnostics.emit(Diagnostic::error(code, span, message));
                         }
                         None
                     }

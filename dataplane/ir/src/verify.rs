@@ -141,10 +141,62 @@ impl Rule {
 pub struct Violation {
     /// The rule.
     pub rule: Rule,
+    /// The offending part of the program, where there is one.
+    pub part: Option<Part>,
     /// Path of the offending part, like `table3 ipv4_lpm key 0`.
     pub place: String,
     /// What is wrong with it.
     pub what: String,
+}
+
+macro_rules! parts {
+    ($($(#[$doc:meta])* $name:ident($id:ident);)*) => {
+        /// What a program consists of, by number.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum Part {$(
+            $(#[$doc])*
+            $name(crate::$id),
+        )*}
+
+        $(impl From<crate::$id> for Part {
+            fn from(id: crate::$id) -> Part {
+                Part::$name(id)
+            }
+        })*
+    };
+}
+
+parts! {
+    /// A header type.
+    HeaderType(HeaderTypeId);
+    /// A header.
+    Header(HeaderId);
+    /// A stack.
+    Stack(StackId);
+    /// A union.
+    Union(UnionId);
+    /// A scalar slot.
+    Var(VarId);
+    /// A register.
+    Register(RegisterId);
+    /// A digest.
+    Digest(DigestId);
+    /// An action profile.
+    Profile(ProfileId);
+    /// A value set.
+    ValueSet(ValueSetId);
+    /// A counter.
+    Counter(CounterId);
+    /// A meter.
+    Meter(MeterId);
+    /// An action.
+    Action(ActionId);
+    /// A table.
+    Table(TableId);
+    /// A body.
+    Body(BodyId);
+    /// A parser.
+    Parser(ParserId);
 }
 
 /// A program that satisfies every rule. Cheap to clone.
@@ -196,6 +248,8 @@ struct Checker<'p> {
     violations: Vec<Violation>,
     /// Path of the part being checked.
     path: String,
+    /// That part.
+    part: Option<Part>,
     calls: calls::CallGraph,
 }
 
@@ -205,12 +259,13 @@ impl<'p> Checker<'p> {
             program,
             violations: Vec::new(),
             path: String::new(),
+            part: None,
             calls: calls::CallGraph::new(program),
         }
     }
 
     fn report(&mut self, rule: Rule, what: impl fmt::Display) {
-        let violation = Violation { rule, place: self.path.clone(), what: what.to_string() };
+        let violation = Violation { rule, part: self.part, place: self.path.clone(), what: what.to_string() };
         self.violations.push(violation);
     }
 
@@ -229,6 +284,19 @@ impl<'p> Checker<'p> {
         let _ = write!(self.path, "{space}{part}");
         let result = check(self);
         self.path.truncate(outside);
+        result
+    }
+
+    /// Checks a numbered part of the program.
+    fn within_part<R>(
+        &mut self,
+        id: impl Into<Part> + fmt::Display + Copy,
+        name: &str,
+        check: impl FnOnce(&mut Self) -> R,
+    ) -> R {
+        let outer = self.part.replace(id.into());
+        let result = self.within(format_args!("{id} {name}"), check);
+        self.part = outer;
         result
     }
 

@@ -221,7 +221,7 @@ impl Checker<'_> {
                         return keys.into_iter().next();
                     }
                     let value = self.value(expr);
-                    KeysetKind::Value(self.key_value(value, ty, context, true)?)
+                    KeysetKind::Value(self.key_value(value, ty, context)?)
                 }
             },
             ast::KeysetKind::Mask(a, b) => self.mask(a, b, ty, span, context)?,
@@ -230,7 +230,7 @@ impl Checker<'_> {
         Some(Keyset { kind, span })
     }
 
-    fn key_value(&mut self, value: Expr, ty: &Ty, context: Context, is_single: bool) -> Option<Expr> {
+    fn key_value(&mut self, value: Expr, ty: &Ty, context: Context) -> Option<Expr> {
         let what = match context {
             Context::Select => "what is selected on",
             Context::Entry => "the key",
@@ -240,7 +240,8 @@ impl Checker<'_> {
         if value.ty == Ty::Unknown {
             return None;
         }
-        let may_vary = context == Context::Select && is_single && is_free_of_calls(&value);
+        // Section 13.6 leaves it to the target whether keysets vary; those that call something have no order here.
+        let may_vary = context == Context::Select && is_free_of_calls(&value);
         if !may_vary && !self.is_compile_time_known(&value) {
             self.not_constant(&value, "a keyset");
             return None;
@@ -309,8 +310,7 @@ impl Checker<'_> {
         };
         let a = if target != *ty { self.decay(a) } else { a };
         let b = if target != *ty { self.decay(b) } else { b };
-        let (a, b) =
-            (self.key_value(a, &target, context, false)?, self.key_value(b, &target, context, false)?);
+        let (a, b) = (self.key_value(a, &target, context)?, self.key_value(b, &target, context)?);
         if target != *ty {
             let retype = |c: &mut Self, expr: Expr| {
                 let span = expr.span;

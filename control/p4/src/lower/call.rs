@@ -386,19 +386,27 @@ impl Lowerer<'_> {
 
     fn lower_target(&mut self, target: &Target, act: ActId) -> Lower<Callee> {
         let name = self.acts[act].name.clone();
+        let span;
         let block = match target {
             Target::Function(id, _) => {
                 let function = &self.hir.functions[*id];
+                span = function.decl.span;
                 self.callable_block(&function.params, &function.body)?
             }
             Target::Action(_, id) => {
                 let action = &self.hir.actions[*id];
+                span = action.decl.span;
                 self.callable_block(&action.params, &action.body)?
             }
-            Target::Control(_, id) => self.control_block(*id, true)?,
+            Target::Control(_, id) => {
+                span = self.hir.controls[*id].decl.span;
+                self.control_block(*id, true)?
+            }
             Target::Parser(inst, id) => return self.lower_parser(*inst, *id, true).map(Callee::Parser),
         };
-        Ok(Callee::Body(self.ir.bodies.push(ir::Body { name, block })))
+        let body = self.ir.bodies.push(ir::Body { name, block });
+        self.attribute(span);
+        Ok(Callee::Body(body))
     }
 
     /// The body of a function or action, behind the resetting of its `out` parameters.
@@ -513,7 +521,9 @@ impl Lowerer<'_> {
             InstKind::Parser(id) => l.lower_parser(inst, id, false).map(Callee::Parser),
             InstKind::Control(id) => {
                 let block = l.control_block(id, false)?;
-                Ok(Callee::Body(l.ir.bodies.push(ir::Body { name, block })))
+                let body = l.ir.bodies.push(ir::Body { name, block });
+                l.attribute(span);
+                Ok(Callee::Body(body))
             }
             InstKind::Extern(..) | InstKind::Package => Err(Reported),
         });

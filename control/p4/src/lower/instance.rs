@@ -163,6 +163,7 @@ impl Lowerer<'_> {
         match kind {
             InstKind::Extern(id, constructor, _) => {
                 let object = crate::arch::construct(self, inst)?;
+                self.attribute(span);
                 self.insts[inst].kind = InstKind::Extern(id, constructor, object);
             }
             InstKind::Parser(id) => self.elaborate_locals(inst, &self.hir.parsers[id].locals)?,

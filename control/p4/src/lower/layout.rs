@@ -426,6 +426,7 @@ impl Lowerer<'_> {
         let name = format!("{}.{}", self.acts[act].name, decl.decl.name);
         let (ty, span) = (decl.ty.clone(), decl.decl.span);
         let location = self.in_act(act, |l| l.allocate(&ty, &name, span))?;
+        self.attribute(span);
         self.storage.insert((base, variable), location.clone());
         Ok(location)
     }

@@ -23,6 +23,7 @@ mod layout;
 mod mention;
 mod names;
 mod optimise;
+mod origins;
 mod parser;
 mod place;
 mod stmt;
@@ -46,7 +47,8 @@ pub use hazard::written_vars;
 pub(crate) use instance::{ExternObject, InstKind};
 pub(crate) use layout::{FieldTree, Location, Shape, substitute};
 pub(crate) use names::{annotation, annotation_ints, annotation_string, qualified};
-pub use optimise::run as optimise;
+pub use optimise::without_origins as optimise;
+pub use origins::Origins;
 pub(crate) use table::Properties;
 pub use table::updates_register;
 pub(crate) use value::{HeaderValue, LValue, Value};
@@ -100,6 +102,8 @@ pub struct Lowered {
     pub program: ir::Program,
     /// What the control plane may know.
     pub p4info: P4Info,
+    /// Where its parts come from.
+    pub origins: Origins,
 }
 
 /// Lowers a program that was checked without errors. None if an error was reported.
@@ -130,14 +134,15 @@ pub fn lower(program: &hir::Program, options: &LowerOptions, diags: &mut Diagnos
     lowerer.number_errors();
     let built = lowerer.elaborate_main(main).and_then(|blocks| (arch.build)(&mut lowerer, &blocks));
     let p4info = lowerer.control_plane();
-    let Lowerer { mut ir, .. } = lowerer;
+    lowerer.attribute(main_span);
+    let Lowerer { mut ir, mut origins, .. } = lowerer;
     if built.is_err() || diags.error_count() > errors {
         return None;
     }
     if options.optimise {
-        optimise::run(&mut ir);
+        optimise::run(&mut ir, &mut origins);
     }
-    Some(Lowered { program: ir, p4info })
+    Some(Lowered { program: ir, p4info, origins })
 }
 
 /// An error has been reported; the construct around it is given up.
@@ -226,6 +231,8 @@ pub(crate) struct Lowerer<'a> {
     pub(crate) arch: &'static Architecture,
     /// What is made.
     pub(crate) ir: ir::Program,
+    /// Where what is made comes from.
+    origins: Origins,
     /// Elaborated instances.
     pub(crate) insts: PrimaryMap<InstId, instance::Inst>,
     /// Instances declared at top level, as far as they are used.
@@ -317,6 +324,7 @@ impl<'a> Lowerer<'a> {
             diags,
             arch,
             ir: ir::Program::default(),
+            origins: Origins::default(),
             insts: PrimaryMap::new(),
             global_insts: HashMap::new(),
             acts: PrimaryMap::new(),
@@ -406,6 +414,11 @@ impl<'a> Lowerer<'a> {
     pub(crate) fn emit(&mut self, stmt: ir::Stmt) {
         self.statement_count += 1;
         self.block.push(stmt);
+    }
+
+    /// What was made and has no origin yet comes from here.
+    pub(crate) fn attribute(&mut self, span: Span) {
+        self.origins.extend(&self.ir, span);
     }
 
     /// Reports if the program has grown beyond all measure.

@@ -14,8 +14,10 @@ use heddle_ir::{
     VarId,
 };
 
+use super::Origins;
 use super::fold;
 use super::walk::{self, Part};
+use crate::source::Span;
 
 /// Statements up to which a body stands where it is called.
 const INLINE_MAX: usize = 4;
@@ -23,8 +25,15 @@ const INLINE_MAX: usize = 4;
 /// Rounds after which what is left is left.
 const ROUNDS_MAX: usize = 16;
 
-/// Simplifies a program in place.
-pub fn run(program: &mut Program) {
+/// Simplifies a program that comes from no source in place.
+pub fn without_origins(program: &mut Program) {
+    let mut origins = Origins::default();
+    origins.extend(program, Span::default());
+    run(program, &mut origins);
+}
+
+/// Simplifies a program in place, and keeps the origins of its parts with them.
+pub(super) fn run(program: &mut Program, origins: &mut Origins) {
     inline_bodies(program);
     drop_catches(program);
     for _ in 0..ROUNDS_MAX {
@@ -36,9 +45,9 @@ pub fn run(program: &mut Program) {
             break;
         }
     }
-    compact_bodies(program);
+    compact_bodies(program, origins);
     compact_preserves(program);
-    compact_vars(program);
+    compact_vars(program, origins);
 }
 
 /// How slots are used.
@@ -405,7 +414,7 @@ fn uncatch(block: &mut Block, exits: &Exits) {
 }
 
 /// Renumbers bodies that are called or are entry points; the others go.
-fn compact_bodies(program: &mut Program) {
+fn compact_bodies(program: &mut Program, origins: &mut Origins) {
     let mut used: SecondaryMap<BodyId, bool> = SecondaryMap::new();
     let mut work: Vec<BodyId> = program.ingress.into_iter().chain(program.egress).collect();
     // Bodies are lowered after what they call: everything else that calls counts as reached.
@@ -435,9 +444,11 @@ fn compact_bodies(program: &mut Program) {
     }
     let mut numbers: SecondaryMap<BodyId, Option<BodyId>> = SecondaryMap::new();
     let mut kept = PrimaryMap::new();
+    let old_origins = std::mem::take(&mut origins.bodies);
     for (id, body) in std::mem::take(&mut program.bodies) {
         if used[id] {
             numbers[id] = Some(kept.push(body));
+            origins.bodies.push(old_origins[id]);
         }
     }
     program.bodies = kept;
@@ -491,14 +502,16 @@ fn compact_preserves(program: &mut Program) {
 }
 
 /// Renumbers slots that anything refers to; the others go.
-fn compact_vars(program: &mut Program) {
+fn compact_vars(program: &mut Program, origins: &mut Origins) {
     let mut used: SecondaryMap<VarId, bool> = SecondaryMap::new();
     on_vars(program, &mut |var| used[*var] = true);
     let mut numbers: SecondaryMap<VarId, Option<VarId>> = SecondaryMap::new();
     let mut kept = PrimaryMap::new();
+    let old_origins = std::mem::take(&mut origins.vars);
     for (id, var) in std::mem::take(&mut program.vars) {
         if used[id] {
             numbers[id] = Some(kept.push(var));
+            origins.vars.push(old_origins[id]);
         }
     }
     program.vars = kept;

@@ -85,13 +85,15 @@ impl Lowerer<'_> {
                 var
             }
         };
-        Ok(self.ir.parsers.push(ir::Parser {
+        let lowered = self.ir.parsers.push(ir::Parser {
             name: self.insts[inst].name.clone(),
             states,
             start: entry,
             error,
             step_bound: self.options.parser_step_bound,
-        }))
+        });
+        self.attribute(span);
+        Ok(lowered)
     }
 
     fn lower_state(
@@ -262,6 +264,7 @@ impl Lowerer<'_> {
             hidden: is_hidden(&decl.decl.annotations),
         };
         let lowered = self.ir.value_sets.push(ir::ValueSet { control, keys, size });
+        self.attribute(span);
         self.value_sets.insert((inst, id), lowered);
         self.value_set_origins.insert(lowered, id);
         Ok(lowered)

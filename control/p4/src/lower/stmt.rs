@@ -42,6 +42,7 @@ impl Lowerer<'_> {
             if let Err(reported) = self.nested(stmt.span, |l| l.stmt(stmt, rest)) {
                 result = Err(reported);
             }
+            self.attribute(stmt.span);
         }
         result
     }

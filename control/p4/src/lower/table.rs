@@ -239,6 +239,7 @@ impl Lowerer<'_> {
             direct_meter: properties.direct_meter,
             idle_timeout: properties.idle_timeout,
         });
+        self.attribute(decl.decl.span);
         if let Some(counter) = properties.direct_counter {
             self.ir.counters[counter].table = Some(id);
         }
@@ -416,6 +417,7 @@ impl Lowerer<'_> {
         let Some((id, old_own)) = self.action_names.get(&new.control.name).cloned() else {
             let name = new.control.name.clone();
             let id = self.ir.actions.push(new);
+            self.attribute(self.hir.actions[origin].decl.span);
             self.action_names.insert(name, (id, own));
             return Ok(id);
         };

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 use std::sync::Arc;
 
-use heddle_engine::{Config, EngineError, Event, PortConfig, Switch};
+use heddle_engine::{Config, EngineError, Event, PortConfig, Rate, Switch};
 use heddle_exec::Executor;
 use heddle_exec::trace::TraceSink;
 use heddle_ir::{Bits, Program, TableId};
@@ -15,11 +15,12 @@ use heddle_packet::PortId;
 use heddle_ports::Port;
 use heddle_ports::memory::{MemoryOptions, MemoryPeer, pair};
 use heddle_state::{
-    ActionSpec, CloneSession, CounterValue, DirectOf, EntryAction, EntryKey, EntrySpec, MeterConfig,
-    MulticastGroup, OneShotMember, Replica, State, StateError, Update, WriteError,
+    ActionSpec, CloneSession, CounterValue, DirectOf, EntryAction, EntryKey, EntrySpec, GroupMember,
+    GroupSpec, MemberSpec, MeterConfig, MulticastGroup, OneShotMember, Replica, State, StateError, Update,
+    WriteError,
 };
 
-use super::script::{ActionText, Command, CounterCheck, ReadKind, Relation, Script};
+use super::script::{ActionText, Command, CounterCheck, EntryText, ReadKind, Relation, Script};
 use crate::entry::{self, EntryError};
 use crate::names::{NameError, Names};
 use crate::value::{self, ValueError};
@@ -210,8 +211,7 @@ impl Runner {
             ports.push(Box::new(port));
             peers.insert(number, peer);
         }
-        let config =
-            Config { port_default: PortConfig { queues: 8, ..PortConfig::default() }, ..Config::simulated() };
+        let config = Config { port_default: port_config(None), ..Config::simulated() };
         let switch = Switch::new(config, Arc::clone(&executor), Arc::clone(&state), ports)?;
         Ok(Runner {
             executor,
@@ -254,8 +254,18 @@ impl Runner {
             }
             Command::NoPacket => {}
             Command::Wait => self.settle(),
-            Command::Add { table, priority, keys, actions, id } => {
-                let entry = entry_spec(names, table, *priority, keys, actions)?;
+            Command::QueueRate { packets_per_second, port } => {
+                let config = port_config(Rate::packets_per_second(*packets_per_second));
+                for number in self.peers.keys().filter(|number| port.is_none_or(|port| port == **number)) {
+                    self.switch
+                        .configure_port(PortId(*number), config)
+                        .map_err(|error| CommandError::Missing(error.to_string()))?;
+                }
+            }
+            Command::Add { table, priority, keys, does, id } => {
+                let key = entry_key(names, table, *priority, keys)?;
+                let action = entry_action(names, key.table, does)?;
+                let entry = EntrySpec { key, action, idle_timeout_ns: 0, metadata: Vec::new() };
                 if let Some(id) = id {
                     self.entries.insert(id.clone(), entry.key.clone());
                 }
@@ -270,6 +280,30 @@ impl Runner {
                 for table in program.tables.keys().filter(|t| !program.tables[*t].const_entries) {
                     self.write(Update::ClearTable(table))?;
                 }
+            }
+            Command::Remove { table, priority, keys } => {
+                self.write(Update::DeleteEntry(entry_key(names, table, *priority, keys)?))?;
+            }
+            Command::RemoveNamed { id } => {
+                let key = self.entries.remove(id).ok_or_else(|| {
+                    CommandError::Missing(format!("no entry was added as `= {id}`, or it was removed"))
+                })?;
+                self.write(Update::DeleteEntry(key))?;
+            }
+            Command::Member { profile, member, action } => {
+                let id = names.profile(profile)?;
+                let table = program.tables.iter().find(|(_, table)| table.profile == Some(id));
+                let (table, _) = table.ok_or_else(|| {
+                    CommandError::Missing(format!("no table is implemented by `{profile}`"))
+                })?;
+                let action = action_spec(names, table, action)?;
+                self.write(Update::CreateMember(MemberSpec { profile: id, id: *member, action }))?;
+            }
+            Command::Group { profile, group, members } => {
+                let profile = names.profile(profile)?;
+                let member = |member: &u32| GroupMember { member: *member, weight: 1, watch_port: None };
+                let members = members.iter().map(member).collect();
+                self.write(Update::CreateGroup(GroupSpec { profile, id: *group, max_size: None, members }))?;
             }
             Command::CheckCounter { counter, index, check } => {
                 let value = self.counter_value(names, counter, index)?;
@@ -343,10 +377,25 @@ impl Runner {
                 self.write(Update::WriteRegister { register, index: None, value })?;
             }
             Command::MeterSetRates { meter, index, rates } => {
-                let meter = names.meter(meter)?;
+                let id = names.meter(meter)?;
                 let [(cir, cburst), (pir, pburst)] = *rates;
                 let config = Some(MeterConfig { cir, cburst, pir, pburst });
-                self.write(Update::WriteMeter { meter, index: *index, config })?;
+                let update = match (index, program.meters[id].table) {
+                    (Some(index), Some(_)) => {
+                        let key = self.entries.get(index).cloned().ok_or_else(|| {
+                            CommandError::Missing(format!(
+                                "meter `{meter}` meters entries, and no entry was added as `= {index}`"
+                            ))
+                        })?;
+                        Update::WriteDirectMeter { entry: DirectOf::Entry(key), config }
+                    }
+                    (Some(index), None) => {
+                        let cell = value::parse(index, 64)?.low_u64();
+                        Update::WriteMeter { meter: id, index: Some(cell), config }
+                    }
+                    (None, _) => Update::WriteMeter { meter: id, index: None, config },
+                };
+                self.write(update)?;
             }
         }
         Ok(())
@@ -580,6 +629,11 @@ impl Runner {
     }
 }
 
+/// As many queues as v1model has priorities.
+fn port_config(rate: Option<Rate>) -> PortConfig {
+    PortConfig { queues: 8, rate, ..PortConfig::default() }
+}
+
 fn no_node(node: u32, count: usize) -> CommandError {
     CommandError::Missing(format!("there is no multicast node {node}; {count} were created, numbered from 0"))
 }
@@ -611,22 +665,38 @@ fn action_spec(names: Names<'_>, table: TableId, written: &ActionText) -> Result
     Ok(entry::action(names, table, &written.name, args)?)
 }
 
-fn entry_spec(
+fn entry_key(
     names: Names<'_>,
     table: &str,
     priority: Option<u32>,
     keys: &[(String, String)],
-    actions: &[ActionText],
-) -> Result<EntrySpec, CommandError> {
+) -> Result<EntryKey, CommandError> {
     let table = names.table(table)?;
-    let definition = &names.program().tables[table];
     let matches =
         entry::matches(names, table, keys.iter().cloned(), true, |text, key| entry::key_match(&text, key))?;
+    // In scripts the larger number wins, and none given is the least.
+    let priority = entry::has_priority(names, table).then(|| {
+        let given = priority.unwrap_or(0);
+        match names.program().tables[table].largest_priority_wins {
+            true => given.saturating_add(1),
+            false => u32::MAX / 2 - given.min(u32::MAX / 2 - 1),
+        }
+    });
+    Ok(EntryKey { table, matches, priority })
+}
+
+fn entry_action(names: Names<'_>, table: TableId, does: &EntryText) -> Result<EntryAction, CommandError> {
+    let actions = match does {
+        EntryText::Member(member) => return Ok(EntryAction::Member(*member)),
+        EntryText::Group(group) => return Ok(EntryAction::Group(*group)),
+        EntryText::Actions(actions) => actions,
+    };
+    let definition = &names.program().tables[table];
     let mut specs = Vec::new();
     for action in actions {
         specs.push(action_spec(names, table, action)?);
     }
-    let action = match (definition.profile, specs.as_slice()) {
+    Ok(match (definition.profile, specs.as_slice()) {
         (None, [one]) => EntryAction::Action(one.clone()),
         (None, _) => {
             return Err(CommandError::Missing(format!(
@@ -640,20 +710,6 @@ fn entry_spec(
                 .map(|action| OneShotMember { action: action.clone(), weight: 1, watch_port: None })
                 .collect(),
         ),
-    };
-    // In scripts the larger number wins, and none given is the least.
-    let priority = entry::has_priority(names, table).then(|| {
-        let given = priority.unwrap_or(0);
-        match definition.largest_priority_wins {
-            true => given.saturating_add(1),
-            false => u32::MAX / 2 - given.min(u32::MAX / 2 - 1),
-        }
-    });
-    Ok(EntrySpec {
-        key: EntryKey { table, matches, priority },
-        action,
-        idle_timeout_ns: 0,
-        metadata: Vec::new(),
     })
 }
 

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use super::cursor::Cursor;
+
 /// A whole script.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Script {
@@ -47,8 +49,8 @@ pub enum Command {
         priority: Option<u32>,
         /// Key names and values.
         keys: Vec<(String, String)>,
-        /// Action and arguments; several make a group that a selector chooses from.
-        actions: Vec<ActionText>,
+        /// What it does.
+        does: EntryText,
         /// Name for later reference.
         id: Option<String>,
     },
@@ -61,6 +63,38 @@ pub enum Command {
     },
     /// Removes all entries of all tables.
     RemoveAll,
+    /// Removes an entry.
+    Remove {
+        /// Table.
+        table: String,
+        /// Priority, as it was given to add the entry.
+        priority: Option<u32>,
+        /// Key names and values.
+        keys: Vec<(String, String)>,
+    },
+    /// Removes an entry that was given a name.
+    RemoveNamed {
+        /// Its name.
+        id: String,
+    },
+    /// A member of an action profile or selector.
+    Member {
+        /// Profile.
+        profile: String,
+        /// Its number.
+        member: u32,
+        /// Action and arguments.
+        action: ActionText,
+    },
+    /// A group of an action selector.
+    Group {
+        /// Profile.
+        profile: String,
+        /// Its number.
+        group: u32,
+        /// Its members.
+        members: Vec<u32>,
+    },
     /// Compares a counter.
     CheckCounter {
         /// Counter.
@@ -164,10 +198,17 @@ pub enum Command {
     MeterSetRates {
         /// Meter.
         meter: String,
-        /// Cell; all if none.
-        index: Option<u64>,
+        /// Cell, or the name of an entry; all if none.
+        index: Option<String>,
         /// Committed and peak: units per second and burst size.
         rates: [(u64, u64); 2],
+    },
+    /// How fast ports send from now on, by `simple_switch_CLI`'s name.
+    QueueRate {
+        /// Packets per second; 0 is as fast as it goes.
+        packets_per_second: u64,
+        /// Port; all if none.
+        port: Option<u32>,
     },
     /// Lets time pass until nothing moves. Every packet is run until nothing moves anyway.
     Wait,
@@ -184,6 +225,17 @@ pub enum ReadKind {
     Meter,
     /// `mirroring_get`
     CloneSession,
+}
+
+/// What an entry does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum EntryText {
+    /// Runs an action; several make a group that a selector chooses from.
+    Actions(Vec<ActionText>),
+    /// Runs what a member of the table's profile does.
+    Member(u32),
+    /// Runs what one of the members of a group does.
+    Group(u32),
 }
 
 /// An action with its arguments.
@@ -279,6 +331,8 @@ const COMMANDS: &[&str] = &[
     "add",
     "setdefault",
     "remove",
+    "member",
+    "group",
     "check_counter",
     "check_register",
     "mirroring_add",
@@ -297,6 +351,7 @@ const COMMANDS: &[&str] = &[
     "meter_get_rates",
     "meter_set_rates",
     "meter_array_set_rates",
+    "set_queue_rate",
     "wait",
 ];
 
@@ -385,6 +440,17 @@ fn parse_line(line: &str) -> Result<Command, String> {
             Command::SetDefault { table, action }
         }
         "remove" if words.first().is_some_and(|w| w.eq_ignore_ascii_case("all")) => Command::RemoveAll,
+        "remove" => remove(rest)
+            .ok_or_else(|| usage("remove ALL`, `remove $ID` or `remove TABLE [PRIORITY] KEY:VALUE..."))?,
+        "member" => member(rest).ok_or_else(|| usage("member PROFILE NUMBER ACTION [ARG=VALUE...]"))?,
+        "group" => match words.as_slice() {
+            [profile, group, members @ ..] => Command::Group {
+                profile: unquote(profile),
+                group: number(group).ok_or_else(|| usage("group PROFILE NUMBER MEMBER..."))?,
+                members: numbers(members).ok_or_else(|| usage("group PROFILE NUMBER MEMBER..."))?,
+            },
+            _ => return Err(usage("group PROFILE NUMBER MEMBER...")),
+        },
         "check_counter" => check_counter(rest)
             .ok_or_else(|| usage("check_counter NAME(INDEX|$ID) [packets|bytes ==|!=|<|<=|>|>= N]"))?,
         "check_register" => {
@@ -460,12 +526,10 @@ fn parse_line(line: &str) -> Result<Command, String> {
         "meter_set_rates" => match words.as_slice() {
             [meter, index, committed, peak] => Command::MeterSetRates {
                 meter: unquote(meter),
-                index: Some(
-                    number(index).ok_or_else(|| usage("meter_set_rates NAME INDEX RATE:BURST RATE:BURST"))?,
-                ),
+                index: Some(index.trim_start_matches('$').to_owned()),
                 rates: [rate(committed)?, rate(peak)?],
             },
-            _ => return Err(usage("meter_set_rates NAME INDEX RATE:BURST RATE:BURST")),
+            _ => return Err(usage("meter_set_rates NAME INDEX|$ID RATE:BURST RATE:BURST")),
         },
         "meter_array_set_rates" => match words.as_slice() {
             [meter, committed, peak] => Command::MeterSetRates {
@@ -475,6 +539,15 @@ fn parse_line(line: &str) -> Result<Command, String> {
             },
             _ => return Err(usage("meter_array_set_rates NAME RATE:BURST RATE:BURST")),
         },
+        "set_queue_rate" => {
+            let form = || usage("set_queue_rate PACKETS_PER_SECOND [PORT]");
+            let (rate, port) = match words.as_slice() {
+                [rate] => (rate, None),
+                [rate, port] => (rate, Some(number(port).ok_or_else(form)?)),
+                _ => return Err(form()),
+            };
+            Command::QueueRate { packets_per_second: number(rate).ok_or_else(form)?, port }
+        }
         "wait" => Command::Wait,
         _ => return Err(format!("`{word}` is no command; there are {}", COMMANDS.join(", "))),
     })
@@ -500,7 +573,7 @@ fn unquote(text: &str) -> String {
     text.trim_matches('"').to_owned()
 }
 
-fn number<T: TryFrom<u64>>(text: &str) -> Option<T> {
+pub(super) fn number<T: TryFrom<u64>>(text: &str) -> Option<T> {
     let value = match text.get(..2) {
         Some("0x" | "0X") => u64::from_str_radix(&text[2..], 16),
         Some("0b" | "0B") => u64::from_str_radix(&text[2..], 2),
@@ -573,7 +646,8 @@ fn nibbles(text: &str) -> Result<Vec<Option<u8>>, String> {
 }
 
 const ADD_USAGE: &str =
-    "`add` is written `add TABLE [PRIORITY] KEY:VALUE... ACTION(ARG:VALUE, ...)... [= ID]`";
+    "`add` is written `add TABLE [PRIORITY] KEY:VALUE... ACTION(ARG:VALUE, ...)... [= ID]`, \
+     with `member=N` or `group=N` instead of actions if these were made before";
 
 fn add(text: &str) -> Result<Command, String> {
     let mut cursor = Cursor(text);
@@ -581,139 +655,62 @@ fn add(text: &str) -> Result<Command, String> {
     if table.is_empty() {
         return Err(ADD_USAGE.to_owned());
     }
-    let mut priority = None;
-    let mut ahead = cursor;
-    if let Some(number) = number(&ahead.name())
-        && !ahead.0.trim_start().starts_with(':')
-    {
-        (priority, cursor) = (Some(number), ahead);
-    }
-    // Keys come before the action, whose name is followed by a parenthesis; a key's name may hold one too
-    // (`hdr.isValid():1`), but then a colon follows it.
-    let mut keys = Vec::new();
-    loop {
+    let (priority, keys) = cursor.entry_key();
+    for (kind, make) in [("member", EntryText::Member as fn(u32) -> EntryText), ("group", EntryText::Group)] {
         let mut ahead = cursor;
-        let mut key = ahead.name();
-        if ahead.eat("()") {
-            key.push_str("()");
+        if ahead.name() == kind && ahead.eat("=") {
+            let does = make(number(&ahead.name()).ok_or_else(|| ADD_USAGE.to_owned())?);
+            let id = ahead.entry_id().map_err(|()| ADD_USAGE.to_owned())?;
+            return Ok(Command::Add { table, priority, keys, does, id });
         }
-        if !ahead.eat(":") {
-            break;
-        }
-        keys.push((key, ahead.match_value()));
-        cursor = ahead;
     }
     let mut actions = Vec::new();
     let id = loop {
         actions.push(cursor.action()?);
-        if cursor.eat("=") {
-            let id = cursor.rest().trim_start_matches('$');
-            if id.is_empty() || id.contains(char::is_whitespace) {
-                return Err(ADD_USAGE.to_owned());
-            }
-            break Some(id.to_owned());
-        }
-        if cursor.rest().is_empty() {
-            break None;
+        if cursor.rest().is_empty() || cursor.rest().starts_with('=') {
+            break cursor.entry_id().map_err(|()| ADD_USAGE.to_owned())?;
         }
     };
-    Ok(Command::Add { table, priority, keys, actions, id })
+    Ok(Command::Add { table, priority, keys, does: EntryText::Actions(actions), id })
 }
 
-/// What is left of a command. Spaces between its parts count for nothing, as in p4c's own reader.
-#[derive(Clone, Copy)]
-struct Cursor<'t>(&'t str);
-
-impl<'t> Cursor<'t> {
-    fn rest(&self) -> &'t str {
-        self.0.trim()
+fn remove(text: &str) -> Option<Command> {
+    if let Some(id) = text.trim().strip_prefix('$') {
+        return (!id.is_empty() && !id.contains(char::is_whitespace))
+            .then(|| Command::RemoveNamed { id: id.to_owned() });
     }
+    let mut cursor = Cursor(text);
+    let table = cursor.name();
+    let (priority, keys) = cursor.entry_key();
+    (!keys.is_empty() && cursor.rest().is_empty()).then_some(Command::Remove { table, priority, keys })
+}
 
-    fn eat(&mut self, token: &str) -> bool {
-        match self.0.trim_start().strip_prefix(token) {
-            Some(rest) => {
-                self.0 = rest;
-                true
-            }
-            None => false,
+/// The arguments of a member's action are written `ARG=VALUE`, or in parentheses as everywhere else.
+fn member(text: &str) -> Option<Command> {
+    let mut cursor = Cursor(text);
+    let profile = cursor.name();
+    let member = number(&cursor.name())?;
+    let mut ahead = cursor;
+    let action = match ahead.action() {
+        Ok(action) => {
+            cursor = ahead;
+            action
         }
-    }
-
-    /// The text up to where `ends` says; nothing if it ends at once.
-    fn take_until(&mut self, ends: impl FnMut(char) -> bool) -> &'t str {
-        let text = self.0.trim_start();
-        let (taken, rest) = text.split_at(text.find(ends).unwrap_or(text.len()));
-        self.0 = rest;
-        taken
-    }
-
-    /// A name, quoted or not: whatever a quoted one holds, brackets with what is between them (`h.f[7:4]`).
-    fn name(&mut self) -> String {
-        let text = self.0.trim_start();
-        if let Some((quoted, rest)) = text.strip_prefix('"').and_then(|text| text.split_once('"')) {
-            self.0 = rest;
-            return quoted.to_owned();
-        }
-        let mut depth = 0_usize;
-        let name = self.take_until(|c| match c {
-            '[' => {
-                depth += 1;
-                false
-            }
-            ']' => {
-                depth = depth.saturating_sub(1);
-                false
-            }
-            ':' | '(' | ')' | ',' | '=' => depth == 0,
-            c => depth == 0 && c.is_whitespace(),
-        });
-        name.to_owned()
-    }
-
-    /// A key's value: `v`, `v/n`, `v&&&m`, `l..h` or `l->h`, also with spaces around the operator.
-    fn match_value(&mut self) -> String {
-        let mut value = self.take_until(char::is_whitespace).to_owned();
-        for operator in ["/", "&&&", "..", "->"] {
-            if value.ends_with(operator) || self.eat(operator) {
-                if !value.ends_with(operator) {
-                    value.push_str(operator);
+        Err(_) => {
+            let name = cursor.name();
+            let mut args = Vec::new();
+            while !cursor.rest().is_empty() {
+                let arg = cursor.name();
+                if !cursor.eat("=") {
+                    return None;
                 }
-                value.push_str(self.take_until(char::is_whitespace));
+                args.push((Some(arg), cursor.take_until(char::is_whitespace).to_owned()));
             }
+            ActionText { name, args }
         }
-        value
-    }
-
-    /// `name(arg:value, ...)`.
-    fn action(&mut self) -> Result<ActionText, String> {
-        let text = self.rest();
-        let wanted = || format!("an action with its arguments in parentheses is wanted, not `{text}`");
-        let name = self.name();
-        if name.is_empty() || !self.eat("(") {
-            return Err(wanted());
-        }
-        let mut args = Vec::new();
-        while !self.eat(")") {
-            if self.rest().is_empty() {
-                return Err(wanted());
-            }
-            args.push(self.argument());
-            self.eat(",");
-        }
-        Ok(ActionText { name, args })
-    }
-
-    fn argument(&mut self) -> (Option<String>, String) {
-        let ends = |c: char| matches!(c, ',' | ')') || c.is_whitespace();
-        let mut ahead = *self;
-        let name = ahead.name();
-        // An address without a name holds colons as well, and begins with a digit.
-        if !name.starts_with(|c: char| c.is_ascii_digit()) && ahead.eat(":") {
-            *self = ahead;
-            return (Some(name), self.take_until(ends).to_owned());
-        }
-        (None, self.take_until(ends).to_owned())
-    }
+    };
+    let whole = !profile.is_empty() && !action.name.is_empty() && cursor.rest().is_empty();
+    whole.then_some(Command::Member { profile, member, action })
 }
 
 /// `NAME(INDEX)` and what follows.
@@ -777,7 +774,7 @@ mod tests {
 
     #[test]
     fn entries() {
-        let Command::Add { table, priority, keys, actions, id } =
+        let Command::Add { table, priority, keys, does: EntryText::Actions(actions), id } =
             one("add ipv4_lpm 10 hdr.ipv4.dst:0x0a000001/24 h.isValid():1 fwd.set(port:2, mac:0x1) = $A")
         else {
             panic!("not an add");
@@ -790,9 +787,11 @@ mod tests {
         let [action] = actions.as_slice() else { panic!("{actions:?}") };
         assert_eq!(action.name, "fwd.set");
         assert_eq!(action.args, [(Some("port".into()), "2".into()), (Some("mac".into()), "0x1".into())]);
-        let Command::Add { actions, .. } = one("add t k:1 set(2, 0x1)") else { panic!("not an add") };
+        let Command::Add { does: EntryText::Actions(actions), .. } = one("add t k:1 set(2, 0x1)") else {
+            panic!("not an add")
+        };
         assert_eq!(actions[0].args, [(None, "2".into()), (None, "0x1".into())]);
-        let Command::Add { keys, actions, .. } = one("add t ip:2001:db8::1/64 a(mac:02:00:00:00:00:01) b()")
+        let Command::Add { keys, does: EntryText::Actions(actions), .. } = one("add t ip:2001:db8::1/64 a(mac:02:00:00:00:00:01) b()")
         else {
             panic!("not an add");
         };
@@ -827,6 +826,36 @@ mod tests {
         );
         // What no line below completes is reported where it begins.
         assert_eq!(Script::parse("wait\nadd t k:1\n\npakcet 1 00").unwrap_err().line, 2);
+    }
+
+    #[test]
+    fn members_groups_and_removal() {
+        let action = |name: &str, args: &[(&str, &str)]| ActionText {
+            name: name.to_owned(),
+            args: args.iter().map(|(n, v)| (Some((*n).to_owned()), (*v).to_owned())).collect(),
+        };
+        let set = action("set", &[("port", "0x0001"), ("tag", "2")]);
+        let member = Command::Member { profile: "s".to_owned(), member: 3, action: set };
+        assert_eq!(one("member s 3 set port=0x0001 tag=2"), member);
+        assert_eq!(one("member s 3 set(port:0x0001, tag:2)"), member);
+        let profile = "s".to_owned();
+        assert_eq!(one("group s 1 0 3"), Command::Group { profile, group: 1, members: vec![0, 3] });
+        let does = |text: &str| match one(text) {
+            Command::Add { does, keys, .. } => (does, keys.len()),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(does("add t k:1 group=7"), (EntryText::Group(7), 1));
+        assert_eq!(does("add t member = 7"), (EntryText::Member(7), 0));
+        let keys = vec![("a.b".to_owned(), "1".to_owned()), ("c".to_owned(), "2&&&3".to_owned())];
+        let remove = Command::Remove { table: "t".to_owned(), priority: Some(4), keys };
+        assert_eq!(one("remove t 4 a.b:1 c:2&&&3"), remove);
+        assert_eq!(one("remove $e1"), Command::RemoveNamed { id: "e1".to_owned() });
+        assert_eq!(one("remove all"), Command::RemoveAll);
+        let rate = Command::QueueRate { packets_per_second: 10, port: Some(2) };
+        assert_eq!(one("set_queue_rate 10 2"), rate);
+        for wrong in ["remove t", "remove $", "member s", "member s 1 a b", "group s", "add t k:1 group=x", "set_queue_rate"] {
+            assert!(parse_line(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::fmt;
 
 use crate::{ActionId, BodyId, ParserId, Program, TableId};
 
-use super::{Checker, Rule, limit};
+use super::{Checker, Part, Rule, limit};
 
 /// A piece of code that runs as a whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -311,11 +311,25 @@ impl Checker<'_> {
             let passes = totals[*unit] > limit::NESTING;
             let callee_passed = self.calls.calls[*unit].iter().any(|call| totals[call.to] > limit::NESTING);
             if passes && !callee_passed {
-                let name = self.unit_name(self.calls.units[*unit]);
+                let unit_passing = self.calls.units[*unit];
+                let name = self.unit_name(unit_passing);
                 let what =
                     format!("blocks nest {} deep, callees' included, of {}", totals[*unit], limit::NESTING);
+                self.part = Some(unit_passing.into());
                 self.within(name, |c| c.report(Rule::Limit, what));
+                self.part = None;
             }
+        }
+    }
+}
+
+impl From<Unit> for Part {
+    fn from(unit: Unit) -> Part {
+        match unit {
+            Unit::Action(id) => Part::Action(id),
+            Unit::Body(id) => Part::Body(id),
+            Unit::Parser(id) => Part::Parser(id),
+            Unit::Table(id) => Part::Table(id),
         }
     }
 }

@@ -8,7 +8,7 @@ use crate::{
     TableEntry, TableId, Ty, ValueSet,
 };
 
-use super::{Checker, Rule, limit};
+use super::{Checker, Part, Rule, limit};
 
 impl Checker<'_> {
     pub(super) fn control_objects(&mut self) {
@@ -17,18 +17,18 @@ impl Checker<'_> {
         self.counters_and_meters();
         let program = self.program;
         for (id, register) in &program.registers {
-            self.within(format_args!("{id} {}", register.control.name), |c| c.register(register));
+            self.within_part(id, &register.control.name, |c| c.register(register));
         }
         for (id, digest) in &program.digests {
-            self.within(format_args!("{id} {}", digest.control.name), |c| {
+            self.within_part(id, &digest.control.name, |c| {
                 c.width_limit(digest.fields.iter().map(|(_, width)| u64::from(*width)).sum());
             });
         }
         for (id, profile) in &program.profiles {
-            self.within(format_args!("{id} {}", profile.control.name), |c| c.profile(profile));
+            self.within_part(id, &profile.control.name, |c| c.profile(profile));
         }
         for (id, value_set) in &program.value_sets {
-            self.within(format_args!("{id} {}", value_set.control.name), |c| c.value_set(value_set));
+            self.within_part(id, &value_set.control.name, |c| c.value_set(value_set));
         }
         self.state_size();
     }
@@ -69,7 +69,7 @@ impl Checker<'_> {
     fn action_data(&mut self) {
         let program = self.program;
         for (id, action) in &program.actions {
-            self.within(format_args!("{id} {}", action.control.name), |c| {
+            self.within_part(id, &action.control.name, |c| {
                 let mut slots = HashSet::new();
                 for param in &action.params {
                     c.within(format_args!("parameter {}", param.name), |c| {
@@ -92,12 +92,12 @@ impl Checker<'_> {
     fn counters_and_meters(&mut self) {
         let program = self.program;
         for (id, counter) in &program.counters {
-            self.within(format_args!("{id} {}", counter.control.name), |c| {
+            self.within_part(id, &counter.control.name, |c| {
                 c.direct_to(counter.table, |table| table.direct_counter == Some(id));
             });
         }
         for (id, meter) in &program.meters {
-            self.within(format_args!("{id} {}", meter.control.name), |c| {
+            self.within_part(id, &meter.control.name, |c| {
                 c.direct_to(meter.table, |table| table.direct_meter == Some(id));
                 c.meter_unit(meter);
             });
@@ -152,21 +152,23 @@ impl Checker<'_> {
     fn state_size(&mut self) {
         let program = self.program;
         let cells = |size: u64, cell_bytes: u64| size.saturating_mul(cell_bytes);
-        let counters = program.counters.values().map(|x| cells(x.size, limit::COUNTER_CELL_BYTES));
-        let meters = program.meters.values().map(|x| cells(x.size, limit::METER_CELL_BYTES));
-        let registers =
-            program.registers.values().map(|x| cells(x.size, 8 * u64::from(x.width.div_ceil(64).max(1))));
-        let total = counters.chain(meters).chain(registers).fold(0u64, u64::saturating_add);
-        self.within("state", |c| {
-            let what = format_args!("{total} bytes of cells are more than {}", limit::STATE_BYTES);
-            c.require(total <= limit::STATE_BYTES, Rule::Limit, what);
+        let counters = program
+            .counters
+            .iter()
+            .map(|(id, x)| (Part::Counter(id), cells(x.size, limit::COUNTER_CELL_BYTES)));
+        let meters =
+            program.meters.iter().map(|(id, x)| (Part::Meter(id), cells(x.size, limit::METER_CELL_BYTES)));
+        let registers = program.registers.iter().map(|(id, x)| {
+            (Part::Register(id), cells(x.size, 8 * u64::from(x.width.div_ceil(64).max(1))))
         });
+        let sizes: Vec<(Part, u64)> = counters.chain(meters).chain(registers).collect();
+        self.within("state", |c| c.total_limit(&sizes, limit::STATE_BYTES, "bytes of cells"));
     }
 
     pub(super) fn tables(&mut self) {
         let program = self.program;
         for (id, table) in &program.tables {
-            self.within(format_args!("{id} {}", table.control.name), |c| {
+            self.within_part(id, &table.control.name, |c| {
                 c.entries_limit(table.size);
                 c.table_keys(table);
                 c.table_actions(table);

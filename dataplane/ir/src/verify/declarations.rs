@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use crate::{Ty, VarId};
 
-use super::{Checker, Rule, limit};
+use super::{Checker, Part, Rule, limit};
 
 /// The errors that every program has, in the order of their codes.
 pub(crate) const CORE_ERRORS: [&str; 7] = [
@@ -48,7 +48,7 @@ impl Checker<'_> {
 
     fn header_types(&mut self) {
         for (id, header_type) in &self.program.header_types {
-            self.within(format_args!("{id} {}", header_type.name), |c| {
+            self.within_part(id, &header_type.name, |c| {
                 let varbits = header_type.fields.iter().filter(|f| matches!(f.ty, Ty::Varbit(_))).count();
                 c.require(varbits <= 1, Rule::HeaderLayout, "there is more than one varbit field");
                 // Summed here rather than by `max_width`, which relies on this very limit.
@@ -61,7 +61,7 @@ impl Checker<'_> {
     fn headers(&mut self) {
         let program = self.program;
         for (id, header) in &program.headers {
-            self.within(format_args!("{id} {}", header.name), |c| {
+            self.within_part(id, &header.name, |c| {
                 c.index(&program.header_types, header.ty);
                 if let Some(union) = header.union
                     && c.index(&program.unions, union)
@@ -81,7 +81,7 @@ impl Checker<'_> {
         let program = self.program;
         let mut seen = HashSet::new();
         for (id, stack) in &program.stacks {
-            self.within(format_args!("{id} {}", stack.name), |c| {
+            self.within_part(id, &stack.name, |c| {
                 c.require(!stack.elements.is_empty(), Rule::StackElements, "it has no elements");
                 let count = stack.elements.len();
                 c.require(
@@ -115,7 +115,7 @@ impl Checker<'_> {
     fn unions(&mut self) {
         let program = self.program;
         for (id, union) in &program.unions {
-            self.within(format_args!("{id} {}", union.name), |c| {
+            self.within_part(id, &union.name, |c| {
                 let mut seen = HashSet::new();
                 for header in &union.members {
                     if !c.index(&program.headers, *header) {
@@ -135,24 +135,22 @@ impl Checker<'_> {
 
     fn vars(&mut self) {
         for (id, var) in &self.program.vars {
-            self.within(format_args!("{id} {}", var.name), |c| c.width_limit(u64::from(var.ty.width())));
+            self.within_part(id, &var.name, |c| c.width_limit(u64::from(var.ty.width())));
         }
     }
 
     fn frame_size(&mut self) {
         let program = self.program;
-        let field_widths = program
-            .headers
-            .values()
-            .filter_map(|header| program.header_types.get(header.ty))
-            .flat_map(|header_type| &header_type.fields)
-            .map(|field| u64::from(field.ty.width()));
-        let var_widths = program.vars.values().map(|var| u64::from(var.ty.width()));
         // Saturating, since the summands have not been bounded for a program that is wrong anyway.
-        let total = field_widths.chain(var_widths).fold(0u64, u64::saturating_add);
+        let header_width = |header: &crate::Header| {
+            let fields = program.header_types.get(header.ty).into_iter().flat_map(|ty| &ty.fields);
+            fields.map(|field| u64::from(field.ty.width())).fold(0, u64::saturating_add)
+        };
+        let headers = program.headers.iter().map(|(id, header)| (Part::Header(id), header_width(header)));
+        let vars = program.vars.iter().map(|(id, var)| (Part::Var(id), u64::from(var.ty.width())));
+        let sizes: Vec<(Part, u64)> = headers.chain(vars).collect();
         self.within("frame", |c| {
-            let what = format_args!("{total} bits of headers and slots are more than {}", limit::FRAME_BITS);
-            c.require(total <= limit::FRAME_BITS, Rule::Limit, what);
+            c.total_limit(&sizes, limit::FRAME_BITS, "bits of headers and slots");
         });
     }
 
@@ -188,6 +186,15 @@ impl Checker<'_> {
     pub(super) fn width_limit(&mut self, width: u64) {
         let what = format_args!("{width} bits are more than {}", limit::WIDTH_BITS);
         self.require(width <= u64::from(limit::WIDTH_BITS), Rule::Limit, what);
+    }
+
+    /// The sum of some sizes. The largest of them is blamed.
+    pub(super) fn total_limit(&mut self, sizes: &[(Part, u64)], max: u64, what: &str) {
+        let total = sizes.iter().fold(0u64, |sum, (_, size)| sum.saturating_add(*size));
+        let largest = sizes.iter().max_by_key(|(_, size)| *size).map(|(part, _)| *part);
+        let outer = std::mem::replace(&mut self.part, largest);
+        self.require(total <= max, Rule::Limit, format_args!("{total} {what} are more than {max}"));
+        self.part = outer;
     }
 
     pub(super) fn entries_limit(&mut self, entries: u64) {

@@ -8,7 +8,7 @@ use super::{Checker, Rule, limit};
 impl Checker<'_> {
     pub(super) fn parsers(&mut self) {
         for (id, parser) in &self.program.parsers {
-            self.within(format_args!("{id} {}", parser.name), |c| c.parser(id, parser));
+            self.within_part(id, &parser.name, |c| c.parser(id, parser));
         }
     }
 

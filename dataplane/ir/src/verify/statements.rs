@@ -37,16 +37,16 @@ impl Checker<'_> {
     pub(super) fn bodies(&mut self) {
         let program = self.program;
         for (id, action) in &program.actions {
-            self.within(format_args!("{id} {}", action.control.name), |c| {
+            self.within_part(id, &action.control.name, |c| {
                 c.block_of(Unit::Action(id), &action.body);
             });
         }
         for (id, body) in &program.bodies {
-            self.within(format_args!("{id} {}", body.name), |c| c.block_of(Unit::Body(id), &body.block));
+            self.within_part(id, &body.name, |c| c.block_of(Unit::Body(id), &body.block));
         }
         for (id, table) in &program.tables {
             let unit = Unit::Table(id);
-            self.within(format_args!("{id} {}", table.control.name), |c| {
+            self.within_part(id, &table.control.name, |c| {
                 for (i, action) in table.actions.iter().enumerate() {
                     let around = |copy| Around { unit, depth: 1, in_loop: None, copy: Some(copy) };
                     c.within(format_args!("action {i} copy_in"), |c| {
