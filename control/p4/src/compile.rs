@@ -78,7 +78,8 @@ pub fn compile(files: &dyn Files, main: &str, options: &CompileOptions) -> Compi
                                 false => (codes::INTERNAL, "the pipeline made is malformed"),
                             };
                             let message = format!("{what}: {violation}");
-                            let span = violation.part.and_then(|part| lowered.origins.of(part)).unwrap_or(main);
+                            let span =
+                                violation.part.and_then(|part| lowered.origins.of(part)).unwrap_or(main);
                             diagnostics.emit(Diagnostic::error(code, span, message));
                         }
                         None

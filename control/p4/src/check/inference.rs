@@ -190,7 +190,7 @@ pub(super) fn contains(ty: &Ty, test: &impl Fn(&Ty) -> bool) -> bool {
 }
 
 /// How many parts a type has, at most `limit`.
-pub(super) fn weight(ty: &Ty, limit: usize) -> usize {
+pub(crate) fn weight(ty: &Ty, limit: usize) -> usize {
     if limit == 0 {
         return 0;
     }

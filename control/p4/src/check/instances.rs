@@ -110,6 +110,7 @@ impl Checker<'_> {
             methods: Vec::new(),
             locals: Vec::new(),
             is_anonymous: true,
+            by_typedef: false,
         };
         let id = self.program.instances.push(instance);
         Some(Expr { kind: ExprKind::Instance(id), ty: ty.clone(), span })
@@ -177,7 +178,9 @@ impl Checker<'_> {
             Instantiated::Package(id) => (of, Ty::Package(id, type_args)),
         };
         let args = call.args.into_iter().map(|arg| arg.expr).collect();
-        let instance = Instance { decl, ty, of, args, methods: Vec::new(), locals: Vec::new(), is_anonymous };
+        let by_typedef = matches!(entity, TypeEntity::Plain(_));
+        let (methods, locals) = (Vec::new(), Vec::new());
+        let instance = Instance { decl, ty, of, args, methods, locals, is_anonymous, by_typedef };
         Some(self.program.instances.push(instance))
     }
 

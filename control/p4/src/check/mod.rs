@@ -55,9 +55,11 @@ use crate::hir::{
 use crate::source::Span;
 use crate::syntax::ast::{self, Ident, SourceUnit};
 
+pub(crate) use inference::weight;
 use properties::Properties;
 use scopes::{Entity, Scopes};
 use signatures::Signature;
+pub(crate) use types::WEIGHT_MAX;
 
 /// Checks a program. What comes out may be used only if no error was reported.
 pub fn check(unit: &SourceUnit, diags: &mut Diagnostics) -> Program {

@@ -15,6 +15,9 @@ use crate::diag::Diagnostic;
 use crate::hir::{BinaryOp, Expr, ExprKind, Ty, UnaryOp};
 use crate::source::Span;
 
+/// Longest string, in bytes.
+const STRING_BYTES_MAX: usize = 1 << 16;
+
 /// As the program writes it.
 pub(super) fn symbol(op: BinaryOp) -> &'static str {
     match op {
@@ -417,6 +420,10 @@ impl Checker<'_> {
     fn concat(&mut self, left: Expr, right: Expr, span: Span) -> Expr {
         if left.ty == Ty::String && right.ty == Ty::String {
             if let (Some(Literal::String(a)), Some(Literal::String(b))) = (literal(&left), literal(&right)) {
+                if a.len() + b.len() > STRING_BYTES_MAX {
+                    self.error(CONSTANT_TOO_LARGE, span, "this string is too long");
+                    return made(ExprKind::String(a), Ty::String, span);
+                }
                 return made(ExprKind::String(format!("{a}{b}").into()), Ty::String, span);
             }
             return made(

@@ -19,7 +19,7 @@ pub(super) const WIDTH_MAX: u32 = 65_535;
 /// Longest header stack or array.
 pub(super) const STACK_MAX: u32 = 65_535;
 /// Most parts of a type.
-const WEIGHT_MAX: usize = 2_000;
+pub(crate) const WEIGHT_MAX: usize = 2_000;
 
 impl Checker<'_> {
     /// The type that is written. [`Ty::Unknown`] for `_` and after an error.

@@ -435,6 +435,8 @@ pub struct Instance {
     pub locals: Vec<InstanceId>,
     /// Whether it was not declared by name.
     pub is_anonymous: bool,
+    /// Whether its type is named by a `typedef`.
+    pub by_typedef: bool,
 }
 
 /// What an instance is of.

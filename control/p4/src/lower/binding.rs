@@ -5,7 +5,7 @@
 
 use std::ops::ControlFlow;
 
-use hashbrown::HashSet;
+use hashbrown::{HashMap, HashSet};
 
 use super::call::{Actual, BindKey, SPECIALISATIONS_MAX, Target};
 use super::hazard::Slots;
@@ -103,20 +103,15 @@ impl Lowerer<'_> {
 
     /// Whether a control is applied in one place only, or everywhere to the same variables, so that its parameters
     /// can stand for these.
-    fn is_applied_alike(&self, base: BaseId) -> bool {
+    fn is_applied_alike(&mut self, base: BaseId) -> bool {
         let BaseKey::Inst(inst) = self.bases[base] else { return false };
         let inst = &self.insts[inst];
-        let Some(parent) = inst.parent.filter(|p| Some(*p) == self.current_inst()) else { return false };
+        let (hir_inst, parent) = (inst.hir, inst.parent);
+        let Some(parent) = parent.filter(|p| Some(*p) == self.current_inst()) else { return false };
         let InstKind::Control(control) = self.insts[parent].kind else { return false };
-        let mut sites: Vec<&[Arg]> = Vec::new();
-        let control = &self.hir.controls[control];
-        collect_sites(&control.body, inst.hir, &mut sites);
-        match sites.split_first() {
-            Some((first, rest)) => rest.iter().all(|args| {
-                args.len() == first.len() && args.iter().zip(first.iter()).all(|(a, b)| same_path(a, b))
-            }),
-            None => false,
-        }
+        let body = &self.hir.controls[control].body;
+        let alike = self.applied_alike.entry(control).or_insert_with(|| applied_alike(body));
+        alike.get(&hir_inst).copied().unwrap_or(false)
     }
 
     /// What an action can read or write besides its parameters.
@@ -165,34 +160,45 @@ impl Lowerer<'_> {
     }
 }
 
-/// All applications of an instance in a block, by their arguments.
-fn collect_sites<'b>(block: &'b Block, inst: hir::InstanceId, sites: &mut Vec<&'b [Arg]>) {
-    fn stmts<'b>(list: &'b [hir::Stmt], inst: hir::InstanceId, sites: &mut Vec<&'b [Arg]>) {
+/// The instances that a block applies, and whether all applications of each have the same arguments.
+fn applied_alike(block: &Block) -> HashMap<hir::InstanceId, bool> {
+    let mut sites: HashMap<hir::InstanceId, (&[Arg], bool)> = HashMap::new();
+    collect_sites(block, &mut |inst, args| match sites.get_mut(&inst) {
+        Some((first, alike)) => {
+            let same = args.iter().zip(first.iter()).all(|(a, b)| same_path(a, b));
+            *alike &= args.len() == first.len() && same;
+        }
+        None => drop(sites.insert(inst, (args, true))),
+    });
+    sites.into_iter().map(|(inst, (_, alike))| (inst, alike)).collect()
+}
+
+/// Shows all applications of instances in a block.
+fn collect_sites<'b>(block: &'b Block, visit: &mut dyn FnMut(hir::InstanceId, &'b [Arg])) {
+    fn stmts<'b>(list: &'b [hir::Stmt], visit: &mut dyn FnMut(hir::InstanceId, &'b [Arg])) {
         for stmt in list {
             match &stmt.kind {
                 hir::StmtKind::Call(Expr { kind: ExprKind::Call(call), .. }) => {
-                    if let hir::Callee::Apply(Expr { kind: ExprKind::Instance(id), .. }) = &call.callee
-                        && *id == inst
-                    {
-                        sites.push(&call.args);
+                    if let hir::Callee::Apply(Expr { kind: ExprKind::Instance(id), .. }) = &call.callee {
+                        visit(*id, &call.args);
                     }
                 }
-                hir::StmtKind::Block(b) => stmts(&b.stmts, inst, sites),
+                hir::StmtKind::Block(b) => stmts(&b.stmts, visit),
                 hir::StmtKind::If { then, els, .. } => {
-                    stmts(&then.stmts, inst, sites);
-                    stmts(&els.stmts, inst, sites);
+                    stmts(&then.stmts, visit);
+                    stmts(&els.stmts, visit);
                 }
                 hir::StmtKind::Switch { cases, default, .. } => {
-                    cases.iter().for_each(|c| stmts(&c.body.stmts, inst, sites));
-                    default.iter().for_each(|b| stmts(&b.stmts, inst, sites));
+                    cases.iter().for_each(|c| stmts(&c.body.stmts, visit));
+                    default.iter().for_each(|b| stmts(&b.stmts, visit));
                 }
                 hir::StmtKind::For { init, update, body, .. } => {
-                    stmts(init, inst, sites);
-                    stmts(update, inst, sites);
-                    stmts(&body.stmts, inst, sites);
+                    stmts(init, visit);
+                    stmts(update, visit);
+                    stmts(&body.stmts, visit);
                 }
                 hir::StmtKind::ForRange { body, .. } | hir::StmtKind::ForEach { body, .. } => {
-                    stmts(&body.stmts, inst, sites);
+                    stmts(&body.stmts, visit);
                 }
                 hir::StmtKind::Call(_)
                 | hir::StmtKind::Declare(..)
@@ -205,7 +211,7 @@ fn collect_sites<'b>(block: &'b Block, inst: hir::InstanceId, sites: &mut Vec<&'
             }
         }
     }
-    stmts(&block.stmts, inst, sites);
+    stmts(&block.stmts, visit);
 }
 
 /// Whether two arguments denote the same variable or field whatever happens, or the same compile-time object.

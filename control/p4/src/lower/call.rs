@@ -23,6 +23,7 @@ use super::{
     Specialisation, Value, annotation, codes, konst,
 };
 use crate::arch;
+use crate::check::{WEIGHT_MAX, weight};
 use crate::hir::{
     self, ActionId, Arg, Block, Direction, Expr, ExternFunction, FunctionId, LocalDecl, Ty, VariableId,
 };
@@ -193,10 +194,11 @@ impl Lowerer<'_> {
     /// The arguments of a call, evaluated in order.
     pub(crate) fn actuals(&mut self, args: &[Arg]) -> Lower<Vec<Actual>> {
         let mut actuals = vec![Actual::Absent; args.len()];
+        let effective = args.iter().filter(|arg| arg.expr.as_ref().is_some_and(has_effects));
+        let last_effect = effective.map(|arg| arg.place).max();
         for i in hir::evaluation_order(args) {
             let arg = &args[i];
-            let later = args.iter().filter(|a| a.place > arg.place);
-            let disturbed = later.filter_map(|a| a.expr.as_ref()).any(has_effects);
+            let disturbed = last_effect.is_some_and(|place| place > arg.place);
             let Some(expr) = &arg.expr else { continue };
             actuals[i] = match arg.direction {
                 Direction::InOut if disturbed => {
@@ -234,7 +236,16 @@ impl Lowerer<'_> {
     fn invoke(&mut self, target: Target, args: &[Arg], span: Span) -> Lower<Value> {
         self.check_size(span)?;
         let key = match &target {
-            Target::Function(id, tys) => BaseKey::Function(*id, tys.clone()),
+            Target::Function(id, tys) => {
+                if tys.iter().any(|ty| weight(ty, WEIGHT_MAX) >= WEIGHT_MAX) {
+                    return self.error(
+                        codes::TOO_LARGE,
+                        span,
+                        "the type arguments of this call are too large",
+                    );
+                }
+                BaseKey::Function(*id, tys.clone())
+            }
             Target::Action(parent, id) => BaseKey::Action(*parent, *id),
             Target::Control(inst, _) | Target::Parser(inst, _) => BaseKey::Inst(*inst),
         };

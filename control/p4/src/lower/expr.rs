@@ -27,10 +27,10 @@ impl Lowerer<'_> {
     pub(crate) fn values<'e>(&mut self, exprs: impl IntoIterator<Item = &'e Expr>) -> Lower<Vec<Value>> {
         let exprs: Vec<&Expr> = exprs.into_iter().collect();
         let mut values = Vec::with_capacity(exprs.len());
+        let disturbed = exprs.iter().rposition(|e| has_effects(e)).unwrap_or(0);
         for (i, expr) in exprs.iter().enumerate() {
             let value = self.value(expr)?;
-            let disturbed = exprs[i + 1..].iter().any(|e| has_effects(e));
-            values.push(if disturbed { self.pin(value) } else { value });
+            values.push(if i < disturbed { self.pin(value) } else { value });
         }
         Ok(values)
     }

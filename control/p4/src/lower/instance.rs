@@ -87,7 +87,7 @@ impl Lowerer<'_> {
         let Some(mut context) = self.current_inst() else { return self.elaborate(instance, None) };
         let innermost = context;
         loop {
-            if let Some((_, inst)) = self.insts[context].children.iter().find(|(id, _)| *id == instance) {
+            if let Some(inst) = self.local_insts.get(&(context, instance)) {
                 return Ok(*inst);
             }
             match self.insts[context].parent {
@@ -122,6 +122,7 @@ impl Lowerer<'_> {
             | Instantiated::Package(_) => qualified(&prefix, &decl.decl),
         };
         let name = if decl.is_anonymous || in_package { self.unused_name(name, parent) } else { name };
+        self.inst_names.entry((parent, name.clone())).or_default();
         let (params, kind) = match decl.of {
             Instantiated::Parser(id) => {
                 (self.hir.parsers[id].constructor_params.clone(), InstKind::Parser(id))
@@ -155,7 +156,11 @@ impl Lowerer<'_> {
             children: Vec::new(),
         });
         match parent {
-            Some(parent) => self.insts[parent].children.push((instance, inst)),
+            Some(parent) => {
+                self.insts[parent].children.push((instance, inst));
+                // The first counts, as everywhere.
+                self.local_insts.entry((parent, instance)).or_insert(inst);
+            }
             None => {
                 self.global_insts.insert(instance, inst);
             }
@@ -188,15 +193,19 @@ impl Lowerer<'_> {
     }
 
     /// A name that no other instance in the same place has.
-    fn unused_name(&self, name: String, parent: Option<InstId>) -> String {
-        let taken = |name: &str| self.insts.values().any(|i| i.parent == parent && i.name == name);
-        let mut number = 0;
-        let mut unused = name.clone();
-        while taken(&unused) {
-            unused = format!("{name}_{number}");
+    fn unused_name(&mut self, name: String, parent: Option<InstId>) -> String {
+        let key = (parent, name);
+        let Some(mut number) = self.inst_names.get(&key).copied() else { return key.1 };
+        let mut unused;
+        loop {
+            unused = (parent, format!("{}_{number}", key.1));
             number += 1;
+            if !self.inst_names.contains_key(&unused) {
+                break;
+            }
         }
-        unused
+        self.inst_names.insert(key, number);
+        unused.1
     }
 
     /// A parser or control must not contain itself.

@@ -338,6 +338,12 @@ impl Lowerer<'_> {
     /// New slots for a value of a type.
     pub(crate) fn allocate(&mut self, ty: &Ty, name: &str, span: Span) -> Lower<Location> {
         self.check_size(span)?;
+        let location = self.allocate_inner(ty, name, span);
+        self.attribute(span);
+        location
+    }
+
+    fn allocate_inner(&mut self, ty: &Ty, name: &str, span: Span) -> Lower<Location> {
         self.nested(span, |l| match l.shape(ty, span)? {
             Shape::Scalar(ty) => Ok(Location::Scalar(Place::Var(l.new_var(name, ty)))),
             Shape::Header => {
@@ -426,7 +432,6 @@ impl Lowerer<'_> {
         let name = format!("{}.{}", self.acts[act].name, decl.decl.name);
         let (ty, span) = (decl.ty.clone(), decl.decl.span);
         let location = self.in_act(act, |l| l.allocate(&ty, &name, span))?;
-        self.attribute(span);
         self.storage.insert((base, variable), location.clone());
         Ok(location)
     }

@@ -142,9 +142,15 @@ fn is(expr: &Expr, variable: VariableId) -> Flow {
     }
 }
 
+/// Statements after a declaration that are looked at. Every declaration looks, so time would grow with the square.
+const LOOK_AHEAD_MAX: usize = 256;
+
 /// Whether what follows a declaration gives the variable a value before anything can read it.
 pub(crate) fn is_written_first(stmts: &[Stmt], variable: VariableId) -> bool {
-    for stmt in stmts {
+    for (i, stmt) in stmts.iter().enumerate() {
+        if i == LOOK_AHEAD_MAX {
+            return false;
+        }
         let mut count = 0usize;
         let _ = in_stmt(stmt, &mut |e| {
             if is(e, variable).is_break() {

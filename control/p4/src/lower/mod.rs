@@ -31,7 +31,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 mod value;
-mod walk;
+pub(crate) mod walk;
 
 use std::ops::Range;
 
@@ -237,6 +237,8 @@ pub(crate) struct Lowerer<'a> {
     pub(crate) insts: PrimaryMap<InstId, instance::Inst>,
     /// Instances declared at top level, as far as they are used.
     global_insts: HashMap<hir::InstanceId, InstId>,
+    /// Instances declared in others.
+    local_insts: HashMap<(InstId, hir::InstanceId), InstId>,
     /// Activations.
     acts: PrimaryMap<ActId, Activation>,
     bases: PrimaryMap<BaseId, BaseKey>,
@@ -281,6 +283,10 @@ pub(crate) struct Lowerer<'a> {
     pub(crate) value_set_origins: HashMap<ir::ValueSetId, hir::ValueSetId>,
     mentions: HashMap<hir::ActionId, HashSet<VariableId>>,
     has_tables: HashMap<InstId, bool>,
+    /// For the controls that apply others: whether each of these has the same arguments everywhere.
+    applied_alike: HashMap<hir::ControlId, HashMap<hir::InstanceId, bool>>,
+    /// Names of instances in their places, and the number to try next for each name that was taken.
+    inst_names: HashMap<(Option<InstId>, String), u32>,
     /// The instance whose parts are being elaborated.
     inst_context: Option<InstId>,
     /// Whether what is being lowered runs at most once in the life of a frame.
@@ -327,6 +333,7 @@ impl<'a> Lowerer<'a> {
             origins: Origins::default(),
             insts: PrimaryMap::new(),
             global_insts: HashMap::new(),
+            local_insts: HashMap::new(),
             acts: PrimaryMap::new(),
             bases: PrimaryMap::new(),
             base_ids: HashMap::new(),
@@ -354,6 +361,8 @@ impl<'a> Lowerer<'a> {
             value_set_origins: HashMap::new(),
             mentions: HashMap::new(),
             has_tables: HashMap::new(),
+            applied_alike: HashMap::new(),
+            inst_names: HashMap::new(),
             inst_context: None,
             once: false,
             applied: HashSet::new(),

@@ -4,7 +4,7 @@
 //! once per application, even if `start` is entered again.
 
 use cranelift_entity::PrimaryMap;
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 use heddle_ir as ir;
 use heddle_ir::{Expr as IrExpr, MatchKind, Stmt};
 
@@ -345,19 +345,20 @@ fn targets(transition: &Transition) -> Vec<Target> {
 
 fn reachable_states(parser: ParserId, hir: &crate::hir::Program, start: StateId) -> Vec<StateId> {
     let states = &hir.parsers[parser].states;
-    let mut seen = vec![start];
+    let mut seen: HashSet<StateId> = HashSet::from_iter([start]);
+    let mut order = vec![start];
     let mut at = 0;
-    while let Some(state) = seen.get(at).copied() {
+    while let Some(state) = order.get(at).copied() {
         at += 1;
         for target in targets(&states[state].transition) {
             if let Target::State(next) = target
-                && !seen.contains(&next)
+                && seen.insert(next)
             {
-                seen.push(next);
+                order.push(next);
             }
         }
     }
-    seen
+    order
 }
 
 fn target_of(target: Target, numbers: &HashMap<StateId, ir::StateId>) -> ir::Target {

@@ -107,6 +107,7 @@ impl Lowerer<'_> {
         let name = qualified(&self.insts[inst].name, &decl.decl);
         let mut keys = Vec::new();
         let mut hoisted = Vec::new();
+        let last_effect = decl.keys.iter().rposition(|key| has_effects(&key.expr));
         for (i, key) in decl.keys.iter().enumerate() {
             let kind = self.match_kind(&key.match_kind, key.span)?;
             let key_name = annotation(&key.annotations, "name").and_then(annotation_string);
@@ -114,7 +115,7 @@ impl Lowerer<'_> {
             let key_name = key_name.unwrap_or_else(|| key.source_name.clone());
             let width = self.width(&key.expr.ty, key.span)?;
             // Keys are evaluated in order, so what a later one changes an earlier one must not see.
-            let pure = match decl.keys.iter().skip(i).any(|later| has_effects(&later.expr)) {
+            let pure = match last_effect.is_some_and(|last| last >= i) {
                 true => None,
                 false => {
                     let (stmts, value) = self.in_block(|l| l.scalar(&key.expr))?;

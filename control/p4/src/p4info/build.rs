@@ -5,17 +5,18 @@
 //! of what is applied are.
 
 use heddle_ir as ir;
+use heddle_ir::Stmt;
 use num_traits::ToPrimitive;
 
 use super::notes::{field_ids, int_pairs, notes, string_pairs};
 use super::symbols::{BadId, Kind, Symbols};
 use super::*;
-use hashbrown::HashSet;
+use hashbrown::{HashMap, HashSet};
 
 use crate::hir::{self, Annotation, Direction, Ty, VariableKind};
 use crate::lower::{
     CValue, ExternObject, InstId, InstKind, Lowerer, annotation, annotation_ints, annotation_string, codes,
-    qualified,
+    optimise, qualified, walk,
 };
 
 /// What is there, in order.
@@ -27,6 +28,14 @@ struct Objects {
     tables: Vec<(InstId, hir::TableId, ir::TableId)>,
     actions: Vec<ActionObject>,
     value_sets: Vec<ir::ValueSetId>,
+}
+
+/// What is applied and called in each parser and control.
+#[derive(Debug, Default)]
+struct Uses {
+    tables: HashMap<InstId, Vec<(hir::TableId, ir::TableId)>>,
+    /// Actions that are called directly.
+    actions: HashMap<InstId, Vec<hir::ActionId>>,
 }
 
 /// An action that tables run or that is called where its control is applied.
@@ -58,17 +67,51 @@ impl Lowerer<'_> {
             }
         }
         if let Some(main) = self.global_inst(main) {
-            self.collect_package(main, &mut objects);
+            let mut uses = Uses::default();
+            for (inst, table, id) in &self.table_order {
+                uses.tables.entry(*inst).or_default().push((*table, *id));
+            }
+            for (inst, action) in &self.direct_actions {
+                uses.actions.entry(*inst).or_default().push(*action);
+            }
+            self.collect_package(main, &uses, &mut objects);
         }
+        self.leave_out_useless_registers(&mut objects);
         objects
     }
 
-    fn collect_package(&self, package: InstId, objects: &mut Objects) {
+    /// A register that makes no difference to any packet is left out if its type goes by a `typedef`, and there if it
+    /// does not: p4c removes it with the last read of it, and recognises what the control plane may want by the name
+    /// of the type.
+    fn leave_out_useless_registers(&self, objects: &mut Objects) {
+        let register = |inst: InstId| match self.insts[inst].kind {
+            InstKind::Extern(_, _, ExternObject::Register(id)) => {
+                self.hir.instances[self.insts[inst].hir].by_typedef.then_some(id)
+            }
+            InstKind::Extern(..) | InstKind::Parser(_) | InstKind::Control(_) | InstKind::Package => None,
+        };
+        if !objects.externs.iter().any(|inst| register(*inst).is_some()) {
+            return;
+        }
+        let mut program = self.ir.clone();
+        optimise(&mut program);
+        let mut used = HashSet::new();
+        walk::blocks(&mut program, &mut |block| {
+            walk::stmts(block, &mut |stmt| {
+                if let Stmt::RegisterRead { register, .. } | Stmt::RegisterWrite { register, .. } = stmt {
+                    used.insert(*register);
+                }
+            });
+        });
+        objects.externs.retain(|inst| register(*inst).is_none_or(|id| used.contains(&id)));
+    }
+
+    fn collect_package(&self, package: InstId, uses: &Uses, objects: &mut Objects) {
         for arg in self.insts[package].args.iter().flatten() {
             if let CValue::Instance(inst) = arg {
                 match self.insts[*inst].kind {
-                    InstKind::Package => self.collect_package(*inst, objects),
-                    InstKind::Parser(_) | InstKind::Control(_) => self.collect_block(*inst, objects),
+                    InstKind::Package => self.collect_package(*inst, uses, objects),
+                    InstKind::Parser(_) | InstKind::Control(_) => self.collect_block(*inst, uses, objects),
                     InstKind::Extern(..) => {
                         if !objects.externs.contains(inst) {
                             objects.externs.push(*inst);
@@ -80,7 +123,7 @@ impl Lowerer<'_> {
     }
 
     /// What is declared in a parser or control that is applied somewhere.
-    fn collect_block(&self, inst: InstId, objects: &mut Objects) {
+    fn collect_block(&self, inst: InstId, uses: &Uses, objects: &mut Objects) {
         if !self.applied.contains(&inst) {
             return;
         }
@@ -92,7 +135,7 @@ impl Lowerer<'_> {
         for (instance, child) in &self.insts[inst].children {
             items.push((self.hir.instances[*instance].decl.span.start, Item::Inst(*child)));
         }
-        for (_, table, id) in self.table_order.iter().filter(|(i, ..)| *i == inst) {
+        for (table, id) in uses.tables.get(&inst).into_iter().flatten() {
             items.push((self.hir.tables[*table].decl.span.start, Item::Table(*table, *id)));
         }
         items.sort_by_key(|(at, _)| *at);
@@ -109,7 +152,7 @@ impl Lowerer<'_> {
                 }
             }
         }
-        for (_, decl) in self.direct_actions.iter().filter(|(i, _)| *i == inst) {
+        for decl in uses.actions.get(&inst).into_iter().flatten() {
             let prefix = match self.hir.actions[*decl].control {
                 Some(_) => self.insts[inst].name.as_str(),
                 None => "",
@@ -131,7 +174,7 @@ impl Lowerer<'_> {
                 Item::Table(table, id) => objects.tables.push((inst, table, id)),
                 Item::Inst(child) => match self.insts[child].kind {
                     InstKind::Extern(..) => objects.externs.push(child),
-                    InstKind::Parser(_) | InstKind::Control(_) => self.collect_block(child, objects),
+                    InstKind::Parser(_) | InstKind::Control(_) => self.collect_block(child, uses, objects),
                     InstKind::Package => {}
                 },
             }
@@ -254,6 +297,11 @@ impl Lowerer<'_> {
             has_types = true;
             self.describe_extern(*inst, symbols, &mut info, &mut types, objects);
         }
+        let is_direct = |inst: &InstId| match self.insts[*inst].kind {
+            InstKind::Extern(_, _, ExternObject::DirectCounter(_) | ExternObject::DirectMeter(..)) => true,
+            InstKind::Extern(..) | InstKind::Parser(_) | InstKind::Control(_) | InstKind::Package => false,
+        };
+        let direct: Vec<InstId> = self.insts.keys().filter(is_direct).collect();
         for (_, table, id) in &objects.tables {
             let lowered = &self.ir.tables[*id];
             if lowered.control.hidden {
@@ -262,7 +310,7 @@ impl Lowerer<'_> {
             has_types = true;
             let described = self.describe_table(*table, lowered, symbols, &mut types);
             info.tables.push(described);
-            self.describe_direct(*id, symbols, &mut info);
+            self.describe_direct(*id, &direct, symbols, &mut info);
         }
         let mut seen: HashSet<&str> = HashSet::new();
         let in_tables: HashSet<&str> =
@@ -409,10 +457,13 @@ impl Lowerer<'_> {
     }
 
     /// A table's direct counter and meter.
-    fn describe_direct(&self, table: ir::TableId, symbols: &Symbols, info: &mut P4Info) {
+    fn describe_direct(&self, table: ir::TableId, direct: &[InstId], symbols: &Symbols, info: &mut P4Info) {
+        if self.ir.tables[table].direct_counter.is_none() && self.ir.tables[table].direct_meter.is_none() {
+            return;
+        }
         let table = &self.ir.tables[table];
         let direct_table_id = symbols.id(Kind::Table, &table.control.name);
-        for inst in self.insts.keys() {
+        for &inst in direct {
             let InstKind::Extern(_, _, object) = self.insts[inst].kind else { continue };
             let annotations = &self.extern_decl(inst).annotations;
             let name = &self.insts[inst].name;

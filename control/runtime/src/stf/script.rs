@@ -645,8 +645,7 @@ fn nibbles(text: &str) -> Result<Vec<Option<u8>>, String> {
         .collect()
 }
 
-const ADD_USAGE: &str =
-    "`add` is written `add TABLE [PRIORITY] KEY:VALUE... ACTION(ARG:VALUE, ...)... [= ID]`, \
+const ADD_USAGE: &str = "`add` is written `add TABLE [PRIORITY] KEY:VALUE... ACTION(ARG:VALUE, ...)... [= ID]`, \
      with `member=N` or `group=N` instead of actions if these were made before";
 
 fn add(text: &str) -> Result<Command, String> {
@@ -791,7 +790,8 @@ mod tests {
             panic!("not an add")
         };
         assert_eq!(actions[0].args, [(None, "2".into()), (None, "0x1".into())]);
-        let Command::Add { keys, does: EntryText::Actions(actions), .. } = one("add t ip:2001:db8::1/64 a(mac:02:00:00:00:00:01) b()")
+        let Command::Add { keys, does: EntryText::Actions(actions), .. } =
+            one("add t ip:2001:db8::1/64 a(mac:02:00:00:00:00:01) b()")
         else {
             panic!("not an add");
         };
@@ -853,7 +853,15 @@ mod tests {
         assert_eq!(one("remove all"), Command::RemoveAll);
         let rate = Command::QueueRate { packets_per_second: 10, port: Some(2) };
         assert_eq!(one("set_queue_rate 10 2"), rate);
-        for wrong in ["remove t", "remove $", "member s", "member s 1 a b", "group s", "add t k:1 group=x", "set_queue_rate"] {
+        for wrong in [
+            "remove t",
+            "remove $",
+            "member s",
+            "member s 1 a b",
+            "group s",
+            "add t k:1 group=x",
+            "set_queue_rate",
+        ] {
             assert!(parse_line(wrong).is_err(), "{wrong}");
         }
     }

@@ -158,9 +158,10 @@ impl Checker<'_> {
             .map(|(id, x)| (Part::Counter(id), cells(x.size, limit::COUNTER_CELL_BYTES)));
         let meters =
             program.meters.iter().map(|(id, x)| (Part::Meter(id), cells(x.size, limit::METER_CELL_BYTES)));
-        let registers = program.registers.iter().map(|(id, x)| {
-            (Part::Register(id), cells(x.size, 8 * u64::from(x.width.div_ceil(64).max(1))))
-        });
+        let registers = program
+            .registers
+            .iter()
+            .map(|(id, x)| (Part::Register(id), cells(x.size, 8 * u64::from(x.width.div_ceil(64).max(1)))));
         let sizes: Vec<(Part, u64)> = counters.chain(meters).chain(registers).collect();
         self.within("state", |c| c.total_limit(&sizes, limit::STATE_BYTES, "bytes of cells"));
     }
