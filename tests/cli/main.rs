@@ -242,12 +242,12 @@ fn bench_and_demo_report_json() {
     let output = heddle(&["demo", "--megabytes", "1", "--json"]);
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
     let figures: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
-    for side in ["ecmp", "queue_pair"] {
-        assert_eq!(figures[side]["dropped"], 0, "{side}");
-        assert_eq!(figures[side]["uplinks"].as_array().map(Vec::len), Some(16));
+    for side in ["ecmp", "message"] {
+        assert_eq!(figures[side]["drops"], serde_json::json!({}), "{side}");
+        assert_eq!(figures[side]["links"].as_array().map(Vec::len), Some(32), "both ways");
     }
     let imbalance = |side: &str| figures[side]["imbalance"].as_f64().unwrap_or(f64::NAN);
-    assert!(imbalance("queue_pair") < imbalance("ecmp"), "{figures}");
+    assert!(imbalance("message") < imbalance("ecmp"), "{figures}");
     let again = heddle(&["demo", "--megabytes", "1", "--json"]);
     assert_eq!(output.stdout, again.stdout, "the same seed gives the same figures");
 }

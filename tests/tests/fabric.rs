@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use heddle_exec::Executor;
-use heddle_fabric::sim::{JobReport, Jobs, Policy, Report, Run, Topology, run};
+use heddle_fabric::{JobReport, Jobs, Policy, Report, Run, Topology, run};
 use heddle_jit::Jit;
 use heddle_p4::{CompileOptions, DiskFiles};
 

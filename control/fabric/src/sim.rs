@@ -28,6 +28,6 @@ pub use medium::Medium;
 pub use page::page;
 pub use policy::{Policy, Transport};
 pub use report::{JobCounts, JobReport, LinkReport, Report};
-pub use simulation::{Run, run};
+pub use simulation::{Progress, Run, RunError, run, watch};
 pub use spec::SpecError;
 pub use topology::{HostSpec, SwitchSpec, Topology};

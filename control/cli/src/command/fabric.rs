@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use anyhow::{Context as _, bail};
 use clap::{Args, Subcommand};
 use heddle_exec::Executor;
-use heddle_fabric::sim::{Jobs, Policy, Report, Run, Topology, page, run as run_jobs};
+use heddle_fabric::{Jobs, Policy, Report, Run, Topology, page, run as run_jobs};
 use heddle_p4::diag::Style;
 use heddle_p4::{CompileOptions, Files};
 use serde_json::{Value, json};
@@ -108,7 +108,8 @@ impl Files for Shipped {
     }
 }
 
-fn compile(engine: Engine) -> anyhow::Result<Arc<dyn Executor>> {
+/// `pipelines/ai_fabric.p4`, compiled here and now.
+pub(crate) fn compile(engine: Engine) -> anyhow::Result<Arc<dyn Executor>> {
     let compilation = heddle_p4::compile(&Shipped, "pipelines/ai_fabric.p4", &CompileOptions::default());
     match compilation.output {
         Some(output) => engine.executor(output.verified),
@@ -227,7 +228,7 @@ fn mean(reports: &[Report], of: impl Fn(&Report) -> f64) -> f64 {
 fn figures(topology: &Topology, options: &Sim, all: &[(Policy, Vec<Report>)]) -> Value {
     let mut policies = serde_json::Map::new();
     for (policy, reports) in all {
-        let jobs = |of: fn(&heddle_fabric::sim::JobReport) -> u64| {
+        let jobs = |of: fn(&heddle_fabric::JobReport) -> u64| {
             mean(reports, |report| report.jobs.iter().map(of).sum::<u64>() as f64)
         };
         let figures = json!({

@@ -7,10 +7,11 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, HashMap, VecDeque};
 use std::sync::Arc;
 
-use heddle_engine::{Config, PortConfig, QueueConfig, Rate, Switch, Weights};
+use heddle_engine::{Config, EngineError, PortConfig, QueueConfig, Rate, Switch, Weights};
 use heddle_exec::Executor;
 use heddle_packet::{Packet, PortId};
-use heddle_state::{State, Update};
+use heddle_runtime::file::FileError;
+use heddle_state::{State, StateError, Update, WriteError};
 
 use super::collective::Op;
 use super::frame;
@@ -19,12 +20,11 @@ use super::jobs::{Jobs, Striping};
 use super::outlet::Outlet;
 use super::placement::{Flow, pin};
 use super::policy::{Policy, Transport};
-use super::report::Report;
+use super::report::{LinkReport, Report};
 use super::samples::Samples;
 use super::tables::{Pin, Plan, number, pause_ns};
 use super::topology::{End, NodeIndex, Topology};
 use super::ways::Ways;
-use crate::simulation::RunError;
 
 /// Bytes on a wire that are not in a frame: preamble, frame check sequence, gap.
 const WIRE_OVERHEAD_BYTES: u64 = 24;
@@ -47,6 +47,41 @@ pub struct Run<'r> {
     pub seed: u64,
     /// Virtual time after which a run is given up.
     pub limit_ns: u64,
+}
+
+/// Why a run cannot be made.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// A switch cannot be set up.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// A switch's state cannot be built.
+    #[error(transparent)]
+    State(#[from] StateError),
+    /// The program does not have the tables that the controller fills.
+    #[error("the tables of the fabric do not fit the program: {0}")]
+    Tables(#[from] FileError),
+    /// Likewise.
+    #[error("the tables of the fabric do not fit the program: {0}")]
+    Write(#[from] WriteError),
+    /// The jobs do not end; who waits for whom.
+    #[error("{0}")]
+    Unfinished(String),
+}
+
+/// A run under way.
+#[derive(Clone, Copy)]
+pub struct Progress<'p> {
+    /// Virtual time.
+    pub now_ns: u64,
+    simulation: &'p Simulation<'p>,
+}
+
+impl Progress<'_> {
+    /// What cables between switches have carried so far, in the order of [`Report::links`].
+    pub fn links(&self) -> Vec<LinkReport> {
+        self.simulation.links(self.now_ns)
+    }
 }
 
 mod tally;
@@ -170,10 +205,23 @@ struct Simulation<'r> {
 /// # Errors
 /// [`RunError`] if a switch cannot be set up or the jobs do not end.
 pub fn run(run: &Run<'_>) -> Result<Report, RunError> {
+    watch(run, u64::MAX, &mut |_| {})
+}
+
+/// Does what [`run`] does, and shows how far it is every so many nanoseconds of virtual time.
+///
+/// # Errors
+/// [`RunError`] if a switch cannot be set up or the jobs do not end.
+pub fn watch(run: &Run<'_>, every_ns: u64, seen: &mut dyn FnMut(&Progress<'_>)) -> Result<Report, RunError> {
     let mut simulation = Simulation::new(run)?;
+    let mut next_ns = every_ns;
     while simulation.jobs.iter().any(|job| job.finished_ns.is_none()) {
         if !simulation.advance()? || simulation.now_ns > run.limit_ns {
-            return Err(RunError::Scenario(simulation.waiting()));
+            return Err(RunError::Unfinished(simulation.waiting()));
+        }
+        if simulation.now_ns >= next_ns {
+            next_ns = simulation.now_ns.saturating_add(every_ns);
+            seen(&Progress { now_ns: simulation.now_ns, simulation: &simulation });
         }
     }
     Ok(simulation.report())

@@ -21,7 +21,7 @@ impl Simulation<'_> {
     pub(super) fn report(&mut self) -> Report {
         let topology = self.run.topology;
         let completion_ns = self.jobs.iter().filter_map(|job| job.finished_ns).max().unwrap_or(0);
-        let mut links = Vec::new();
+        let links = self.links(completion_ns);
         // By leaf: what each of its links to other switches sent, and what each brought, over its rate.
         let mut beside: BTreeMap<(NodeIndex, bool), Vec<f64>> = BTreeMap::new();
         let mut picojoules = 0.0;
@@ -38,12 +38,6 @@ impl Simulation<'_> {
                         beside.entry((leaf, sends)).or_default().push(load);
                     }
                 }
-                links.push(LinkReport {
-                    from: topology.node_name(from).to_owned(),
-                    to: topology.node_name(to).to_owned(),
-                    bytes: sent,
-                    utilisation: 8e9 * sent as f64 / cable.rate_bps as f64 / completion_ns.max(1) as f64,
-                });
             }
         }
         let worst = |sends: bool| {
@@ -99,6 +93,23 @@ impl Simulation<'_> {
             samples,
             pj_per_delivered_bit: picojoules / (8 * payload.max(1)) as f64,
         }
+    }
+
+    /// Each direction of each cable between switches, over a time from the beginning.
+    pub(super) fn links(&self, over_ns: u64) -> Vec<LinkReport> {
+        let topology = self.run.topology;
+        let sent = topology.cables.iter().zip(&self.cable_bytes);
+        let directions = sent.flat_map(|(cable, bytes)| [(cable, 0, bytes[0]), (cable, 1, bytes[1])]);
+        let links = directions.filter_map(|(cable, end, bytes)| {
+            let (from, to) = (cable.ends[end].node, cable.ends[1 - end].node);
+            (!topology.is_host(from) && !topology.is_host(to)).then(|| LinkReport {
+                from: topology.node_name(from).to_owned(),
+                to: topology.node_name(to).to_owned(),
+                bytes,
+                utilisation: 8e9 * bytes as f64 / cable.rate_bps as f64 / over_ns.max(1) as f64,
+            })
+        });
+        links.collect()
     }
 
     /// What all switches have counted in a cell; nothing if the program has no such counter.
