@@ -1,5 +1,6 @@
 #![allow(unsafe_code)] // A configuration with its buckets is replaced by pointer.
-//! Meters: two rates, three colours, colour-blind (RFC 2698, section 3), shared by all workers.
+//! Meters of three colours, colour-blind, shared by all workers: of two rates (RFC 2698, section 3) and of one rate with an
+//! excess burst (RFC 2697, section 3).
 //!
 //! RFC 2698 has a bucket gain one token `rate` times per second. So the tokens that fell into it up to a time are a
 //! function of the time alone, the bucket's clock, and its level is the clock minus one number: the clock when it
@@ -33,6 +34,9 @@ pub struct MeterConfig {
     pub pir: u64,
     /// Peak burst: size of the peak bucket.
     pub pburst: u64,
+    /// Excess burst of a meter of one rate (RFC 2697): size of the bucket that takes what the committed one, being full, has
+    /// no room for. Then the peak rate and burst are not looked at. 0 for a meter of two rates.
+    pub eburst: u64,
 }
 
 /// What a meter makes of a packet; the numbers are those of [`heddle_ir::Stmt::Meter`].
@@ -41,7 +45,7 @@ pub struct MeterConfig {
 pub enum Color {
     /// Within the committed rate.
     Green = 0,
-    /// Within the peak rate.
+    /// Within the peak rate, or the excess burst.
     Yellow = 1,
     /// Above it.
     Red = 2,
@@ -78,6 +82,45 @@ impl Bucket {
         Bucket { rate: self.rate, burst: self.burst, empty_at }
     }
 
+    /// What fell in since it was empty, at a clock, if more than the burst was let in.
+    fn since_empty(&self, clock: u64, empty_at: u64) -> u64 {
+        if empty_at == FULL {
+            return self.burst;
+        }
+        let since = clock.wrapping_sub(empty_at);
+        // Another worker's clock may be ahead, by far less than a second: then the bucket is empty to us.
+        if since > u64::MAX - self.rate { 0 } else { since }
+    }
+
+    /// Takes tokens if there are as many. What did not fit into the bucket before goes to `excess`.
+    ///
+    /// Whoever moves the word has found the overflow up to then and nobody else finds it again. Another worker may look into
+    /// `excess` before it is there, which costs it a colour and gives nobody a token twice.
+    fn take_or_overflow(&self, tokens: u64, now_ns: u64, excess: &Excess) -> bool {
+        let clock = self.clock(now_ns);
+        let mut empty_at = self.empty_at.load(Ordering::Relaxed);
+        loop {
+            let since = self.since_empty(clock, empty_at);
+            let (level, over) = (since.min(self.burst), since.saturating_sub(self.burst));
+            let is_taken = tokens <= level;
+            // From the first look on, what falls in counts.
+            if !is_taken && over == 0 && empty_at != FULL {
+                return false;
+            }
+            let mut next = clock.wrapping_sub(level).wrapping_add(if is_taken { tokens } else { 0 });
+            if next == FULL {
+                next = FULL + 1;
+            }
+            match self.empty_at.compare_exchange_weak(empty_at, next, Ordering::Relaxed, Ordering::Relaxed) {
+                Ok(_) => {
+                    excess.fill(over);
+                    return is_taken;
+                }
+                Err(now) => empty_at = now,
+            }
+        }
+    }
+
     /// Takes tokens if there are as many.
     fn take(&self, tokens: u64, now_ns: u64) -> bool {
         if tokens == 0 {
@@ -86,13 +129,7 @@ impl Bucket {
         let clock = self.clock(now_ns);
         let mut empty_at = self.empty_at.load(Ordering::Relaxed);
         loop {
-            let level = if empty_at == FULL {
-                self.burst
-            } else {
-                let since = clock.wrapping_sub(empty_at);
-                // Another worker's clock may be ahead, by far less than a second: then the bucket is empty to us.
-                if since > u64::MAX - self.rate { 0 } else { since.min(self.burst) }
-            };
+            let level = self.since_empty(clock, empty_at).min(self.burst);
             if tokens > level {
                 return false;
             }
@@ -106,6 +143,36 @@ impl Bucket {
                 Err(now) => empty_at = now,
             }
         }
+    }
+}
+
+/// The second bucket of a meter of one rate: filled by what the first has no room for.
+struct Excess {
+    burst: u64,
+    level: AtomicU64,
+}
+
+impl Excess {
+    fn new(burst: u64) -> Excess {
+        let burst = burst.min(TOKENS_MAX);
+        Excess { burst, level: AtomicU64::new(burst) }
+    }
+
+    fn copied(&self) -> Excess {
+        Excess { burst: self.burst, level: AtomicU64::new(self.level.load(Ordering::Relaxed)) }
+    }
+
+    fn fill(&self, tokens: u64) {
+        if tokens > 0 {
+            let filled = |level: u64| Some(level.saturating_add(tokens).min(self.burst));
+            // It always says what it is to be.
+            let _ = self.level.fetch_update(Ordering::Relaxed, Ordering::Relaxed, filled);
+        }
+    }
+
+    fn take(&self, tokens: u64) -> bool {
+        let taken = |level: u64| level.checked_sub(tokens);
+        self.level.fetch_update(Ordering::Relaxed, Ordering::Relaxed, taken).is_ok()
     }
 }
 
@@ -135,17 +202,20 @@ pub(crate) struct MeterCell {
     config: MeterConfig,
     committed: Bucket,
     peak: Bucket,
+    /// Of a meter of one rate, in the place of `peak`.
+    excess: Option<Excess>,
     /// By colour.
     marked: [Marked; 3],
 }
 
 impl MeterCell {
-    /// With both buckets full.
+    /// With all buckets full.
     pub(crate) fn new(config: MeterConfig) -> MeterCell {
         MeterCell {
             config,
             committed: Bucket::new(config.cir, config.cburst),
             peak: Bucket::new(config.pir, config.pburst),
+            excess: (config.eburst != 0).then(|| Excess::new(config.eburst)),
             marked: Default::default(),
         }
     }
@@ -155,6 +225,7 @@ impl MeterCell {
             config: self.config,
             committed: self.committed.copied(),
             peak: self.peak.copied(),
+            excess: self.excess.as_ref().map(Excess::copied),
             marked: Default::default(),
         };
         copied.add_marked(self);
@@ -168,11 +239,22 @@ impl MeterCell {
         }
     }
 
-    /// Meters a packet of so many tokens (RFC 2698, section 3, colour-blind mode).
+    /// Meters a packet of so many tokens (RFC 2698 or RFC 2697, section 3, colour-blind mode).
     ///
+    /// Of one rate: the committed bucket overflows into the excess one, and a packet is taken from the first of the two that
+    /// has as many tokens. Of two rates:
     /// The two buckets are taken from one after the other. That is the same as at once: only packets that the peak
     /// bucket admits ask the committed one, and which those are does not depend on the committed one.
     pub(crate) fn meter(&self, tokens: u64, now_ns: u64) -> Color {
+        if let Some(excess) = &self.excess {
+            return if self.committed.take_or_overflow(tokens, now_ns, excess) {
+                Color::Green
+            } else if excess.take(tokens) {
+                Color::Yellow
+            } else {
+                Color::Red
+            };
+        }
         if !self.peak.take(tokens, now_ns) {
             Color::Red
         } else if !self.committed.take(tokens, now_ns) {
@@ -442,6 +524,34 @@ mod tests {
         }
     }
 
+    /// RFC 2697 to the letter, likewise.
+    struct OneRate {
+        config: MeterConfig,
+        committed: u64,
+        excess: u64,
+        then_ns: u64,
+    }
+
+    impl OneRate {
+        fn meter(&mut self, tokens: u64, now_ns: u64) -> Color {
+            let fallen = Model::fallen(self.config.cir, self.then_ns, now_ns);
+            self.then_ns = now_ns;
+            let room = self.config.cburst - self.committed;
+            self.committed += fallen.min(room);
+            let over = fallen.saturating_sub(room);
+            self.excess = self.config.eburst.min(self.excess.saturating_add(over));
+            if self.committed >= tokens {
+                self.committed -= tokens;
+                Color::Green
+            } else if self.excess >= tokens {
+                self.excess -= tokens;
+                Color::Yellow
+            } else {
+                Color::Red
+            }
+        }
+    }
+
     fn rate() -> impl Strategy<Value = u64> {
         // Up to 1.6 Tb/s in bytes.
         prop_oneof![0u64..5, 1u64..100_000, 1u64..200_000_000_000]
@@ -456,10 +566,28 @@ mod tests {
             packets in proptest::collection::vec((0u64..3_000_000, 0u64..2_000), 1..200),
             slow in any::<bool>(),
         ) {
-            let config = MeterConfig { cir, cburst, pir: cir + more, pburst };
+            let config = MeterConfig { cir, cburst, pir: cir + more, pburst, eburst: 0 };
             let cell = MeterCell::new(config);
             let mut model = Model::new(config);
             model.then_ns = start_ns;
+            let mut now_ns = start_ns;
+            for (gap, tokens) in packets {
+                now_ns += if slow { gap * 1_000 } else { gap % 100 };
+                prop_assert_eq!(cell.meter(tokens, now_ns), model.meter(tokens, now_ns));
+            }
+        }
+
+        #[test]
+        fn colors_of_one_rate_are_those_of_the_rfc(
+            cir in rate(),
+            (cburst, eburst) in (0u64..20_000, 1u64..20_000),
+            start_ns in prop_oneof![0u64..10, Just(1_700_000_000_000_000_000)],
+            packets in proptest::collection::vec((0u64..3_000_000, 0u64..2_000), 1..200),
+            slow in any::<bool>(),
+        ) {
+            let config = MeterConfig { cir, cburst, pir: cir, pburst: cburst, eburst };
+            let cell = MeterCell::new(config);
+            let mut model = OneRate { config, committed: cburst, excess: eburst, then_ns: start_ns };
             let mut now_ns = start_ns;
             for (gap, tokens) in packets {
                 now_ns += if slow { gap * 1_000 } else { gap % 100 };
@@ -491,7 +619,8 @@ mod tests {
 
     #[test]
     fn absurd_rates_do_no_harm() {
-        let config = MeterConfig { cir: u64::MAX, cburst: u64::MAX, pir: u64::MAX, pburst: u64::MAX };
+        let config =
+            MeterConfig { cir: u64::MAX, cburst: u64::MAX, pir: u64::MAX, pburst: u64::MAX, eburst: 0 };
         let cell = MeterCell::new(config);
         for i in 0..1_000 {
             assert_eq!(cell.meter(9_000, i * 1_000), Color::Green);

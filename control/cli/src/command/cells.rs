@@ -89,6 +89,9 @@ enum MeterCommand {
         /// Burst of the peak rate
         #[arg(long)]
         pburst: i64,
+        /// Excess burst, of a meter of one rate
+        #[arg(long, default_value_t = 0, hide_default_value = true)]
+        eburst: i64,
     },
     /// Take a cell's configuration away, or all: everything is green again
     Unset {
@@ -217,22 +220,22 @@ pub(crate) fn meter(options: &MeterOptions) -> anyhow::Result<Exit> {
                     continue;
                 };
                 let cell = number(index.as_ref());
-                let v1::MeterConfig { cir, cburst, pir, pburst, .. } = config;
-                objects.push(
-                    json!({ "index": cell, "cir": cir, "cburst": cburst, "pir": pir, "pburst": pburst }),
-                );
-                rows.push([cell, cir, cburst, pir, pburst].map(|number| number.to_string()).to_vec());
+                let v1::MeterConfig { cir, cburst, pir, pburst, eburst } = config;
+                objects
+                    .push(json!({ "index": cell, "cir": cir, "cburst": cburst, "pir": pir, "pburst": pburst,
+                                     "eburst": eburst }));
+                rows.push([cell, cir, cburst, pir, pburst, eburst].map(|number| number.to_string()).to_vec());
             }
-            show(options.target.json, &objects, &["INDEX", "CIR", "CBURST", "PIR", "PBURST"], &rows)?;
+            show(
+                options.target.json,
+                &objects,
+                &["INDEX", "CIR", "CBURST", "PIR", "PBURST", "EBURST"],
+                &rows,
+            )?;
         }
-        MeterCommand::Set { meter, index, cir, cburst, pir, pburst } => {
-            let config = v1::MeterConfig {
-                cir: *cir,
-                cburst: *cburst,
-                pir: *pir,
-                pburst: *pburst,
-                ..v1::MeterConfig::default()
-            };
+        MeterCommand::Set { meter, index, cir, cburst, pir, pburst, eburst } => {
+            let config =
+                v1::MeterConfig { cir: *cir, cburst: *cburst, pir: *pir, pburst: *pburst, eburst: *eburst };
             client.write(modify(entry(meter, *index, Some(config))?))?;
         }
         MeterCommand::Unset { meter, index } => client.write(modify(entry(meter, *index, None)?))?,

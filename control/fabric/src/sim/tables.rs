@@ -99,7 +99,7 @@ impl Plan<'_> {
         if let Some((meter, _)) = meter {
             updates.extend(self.jobs.limits.iter().map(|(&tenant, &bps)| {
                 let (cir, cburst) = (bps / 8, (bps / 8 / 10_000).max(64_000));
-                let config = Some(MeterConfig { cir, cburst, pir: cir, pburst: cburst });
+                let config = Some(MeterConfig { cir, cburst, pir: cir, pburst: cburst, eburst: 0 });
                 Update::WriteMeter { meter, index: Some(u64::from(tenant)), config }
             }));
         }

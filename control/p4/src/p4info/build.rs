@@ -479,6 +479,7 @@ impl Lowerer<'_> {
                     info.direct_meters.push(DirectMeter {
                         preamble: preamble(symbols, Kind::DirectMeter, name, annotations, &[]),
                         unit: unit(self.ir.meters[id].unit),
+                        meter_type: meter_type(annotations),
                         direct_table_id,
                     });
                 }
@@ -575,6 +576,7 @@ impl Lowerer<'_> {
                 info.meters.push(Meter {
                     preamble: preamble(symbols, Kind::Meter, &name, &annotations, &[]),
                     unit: unit(meter.unit),
+                    meter_type: meter_type(&annotations),
                     size: i64::try_from(meter.size).unwrap_or(i64::MAX),
                     index_type_name,
                 });
@@ -722,6 +724,17 @@ fn match_type(kind: ir::MatchKind) -> MatchType {
         ir::MatchKind::Range => MatchType::Range,
         ir::MatchKind::Optional => MatchType::Optional,
         ir::MatchKind::Selector => MatchType::Other("selector".to_owned()),
+    }
+}
+
+/// The type that a meter's annotations give it (P4Runtime, "Meter & DirectMeter").
+fn meter_type(annotations: &[Annotation]) -> MeterType {
+    if annotation(annotations, "single_rate_three_color").is_some() {
+        MeterType::SingleRateThreeColor
+    } else if annotation(annotations, "single_rate_two_color").is_some() {
+        MeterType::SingleRateTwoColor
+    } else {
+        MeterType::TwoRateThreeColor
     }
 }
 

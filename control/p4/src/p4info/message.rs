@@ -218,10 +218,22 @@ impl Writer {
     }
 
     fn unit(&mut self, unit: Unit) {
-        self.message("spec", |w| match unit {
-            Unit::Bytes => w.symbol("unit", "BYTES"),
-            Unit::Packets => w.symbol("unit", "PACKETS"),
-            Unit::Both => w.symbol("unit", "BOTH"),
+        match unit {
+            Unit::Bytes => self.symbol("unit", "BYTES"),
+            Unit::Packets => self.symbol("unit", "PACKETS"),
+            Unit::Both => self.symbol("unit", "BOTH"),
+        }
+    }
+
+    fn meter_spec(&mut self, unit: Unit, meter_type: MeterType) {
+        self.message("spec", |w| {
+            w.unit(unit);
+            match meter_type {
+                // Zero is left out.
+                MeterType::TwoRateThreeColor => {}
+                MeterType::SingleRateThreeColor => w.symbol("type", "SINGLE_RATE_THREE_COLOR"),
+                MeterType::SingleRateTwoColor => w.symbol("type", "SINGLE_RATE_TWO_COLOR"),
+            }
         });
     }
 
@@ -377,7 +389,7 @@ impl P4Info {
         for counter in &self.counters {
             w.message("counters", |w| {
                 w.preamble(&counter.preamble);
-                w.unit(counter.unit);
+                w.message("spec", |w| w.unit(counter.unit));
                 w.number("size", counter.size);
                 w.type_name("index_type_name", &counter.index_type_name);
             });
@@ -385,14 +397,14 @@ impl P4Info {
         for counter in &self.direct_counters {
             w.message("direct_counters", |w| {
                 w.preamble(&counter.preamble);
-                w.unit(counter.unit);
+                w.message("spec", |w| w.unit(counter.unit));
                 w.number("direct_table_id", counter.direct_table_id);
             });
         }
         for meter in &self.meters {
             w.message("meters", |w| {
                 w.preamble(&meter.preamble);
-                w.unit(meter.unit);
+                w.meter_spec(meter.unit, meter.meter_type);
                 w.number("size", meter.size);
                 w.type_name("index_type_name", &meter.index_type_name);
             });
@@ -400,7 +412,7 @@ impl P4Info {
         for meter in &self.direct_meters {
             w.message("direct_meters", |w| {
                 w.preamble(&meter.preamble);
-                w.unit(meter.unit);
+                w.meter_spec(meter.unit, meter.meter_type);
                 w.number("direct_table_id", meter.direct_table_id);
             });
         }

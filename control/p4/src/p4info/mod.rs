@@ -323,6 +323,18 @@ pub struct DirectCounter {
     pub direct_table_id: u32,
 }
 
+/// How a meter tells its colours apart, from the annotation of that name.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum MeterType {
+    /// RFC 2698.
+    #[default]
+    TwoRateThreeColor,
+    /// RFC 2697.
+    SingleRateThreeColor,
+    /// RFC 2697 without an excess burst.
+    SingleRateTwoColor,
+}
+
 /// A meter array.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Meter {
@@ -330,6 +342,8 @@ pub struct Meter {
     pub preamble: Preamble,
     /// What its rates are of.
     pub unit: Unit,
+    /// How it tells its colours apart.
+    pub meter_type: MeterType,
     /// Cells.
     pub size: i64,
     /// Type of the index, if that has a name of its own.
@@ -343,6 +357,8 @@ pub struct DirectMeter {
     pub preamble: Preamble,
     /// What its rates are of.
     pub unit: Unit,
+    /// How it tells its colours apart.
+    pub meter_type: MeterType,
     /// The table.
     pub direct_table_id: u32,
 }

@@ -190,7 +190,10 @@ static ACTION_PROFILE: &[Field] = &[
 
 static COUNTER_SPEC: &[Field] = &[one(1, "unit", Enum(&[("BYTES", 1), ("PACKETS", 2), ("BOTH", 3)]))];
 
-static METER_SPEC: &[Field] = &[one(1, "unit", Enum(&[("BYTES", 1), ("PACKETS", 2)]))];
+static METER_SPEC: &[Field] = &[
+    one(1, "unit", Enum(&[("BYTES", 1), ("PACKETS", 2)])),
+    one(2, "type", Enum(&[("SINGLE_RATE_THREE_COLOR", 1), ("SINGLE_RATE_TWO_COLOR", 2)])),
+];
 
 static COUNTER: &[Field] = &[
     one(1, "preamble", Message(PREAMBLE)),

@@ -81,7 +81,7 @@ pub(super) fn meter_config(config: &MeterConfig) -> v1::MeterConfig {
         cburst: clamp(config.cburst),
         pir: clamp(config.pir),
         pburst: clamp(config.pburst),
-        eburst: 0,
+        eburst: clamp(config.eburst),
     }
 }
 
@@ -103,19 +103,16 @@ pub(super) fn meter_of(
         MeterType::TwoRateThreeColor if eburst != 0 => Err(Refusal::invalid(format!(
             "{place}: a meter of two rates has no eburst, and {eburst} is given; leave it 0"
         ))),
-        MeterType::TwoRateThreeColor => Ok(MeterConfig { cir, cburst, pir, pburst }),
+        MeterType::TwoRateThreeColor => Ok(MeterConfig { cir, cburst, pir, pburst, eburst: 0 }),
         MeterType::SingleRateThreeColor if !one_rate => Err(Refusal::invalid(format!(
             "{place}: a meter of one rate has a pir and pburst equal to its cir and cburst; set them so"
         ))),
-        MeterType::SingleRateThreeColor if eburst != 0 => Err(Refusal::unimplemented(format!(
-            "{place}: eburst is {eburst}, and packets of a meter of one rate are green or red here; leave it 0"
-        ))),
-        MeterType::SingleRateThreeColor => Ok(MeterConfig { cir, cburst, pir, pburst }),
+        MeterType::SingleRateThreeColor => Ok(MeterConfig { cir, cburst, pir, pburst, eburst }),
         MeterType::SingleRateTwoColor if !one_rate || eburst != 0 => Err(Refusal::invalid(format!(
             "{place}: a meter of one rate and two colours has a pir and pburst equal to its cir and cburst, and no \
              eburst; set them so"
         ))),
-        MeterType::SingleRateTwoColor => Ok(MeterConfig { cir, cburst, pir, pburst }),
+        MeterType::SingleRateTwoColor => Ok(MeterConfig { cir, cburst, pir, pburst, eburst: 0 }),
     }
 }
 

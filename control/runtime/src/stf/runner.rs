@@ -379,7 +379,7 @@ impl Runner {
             Command::MeterSetRates { meter, index, rates } => {
                 let id = names.meter(meter)?;
                 let [(cir, cburst), (pir, pburst)] = *rates;
-                let config = Some(MeterConfig { cir, cburst, pir, pburst });
+                let config = Some(MeterConfig { cir, cburst, pir, pburst, eburst: 0 });
                 let update = match (index, program.meters[id].table) {
                     (Some(index), Some(_)) => {
                         let key = self.entries.get(index).cloned().ok_or_else(|| {

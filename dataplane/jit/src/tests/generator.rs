@@ -1014,7 +1014,7 @@ impl Generator {
                 updates.push(Update::SetDefault { table, action });
             }
         }
-        let config = Some(MeterConfig { cir: 100, cburst: 300, pir: 200, pburst: 500 });
+        let config = Some(MeterConfig { cir: 100, cburst: 300, pir: 200, pburst: 500, eburst: 0 });
         updates.push(Update::WriteMeter { meter: MeterId::from_u32(0), index: Some(1), config });
         let one = (0..2).map(|_| vec![KeyMatch::Exact(self.bits(8))]).collect();
         updates.push(Update::SetValueSet { value_set: ValueSetId::from_u32(0), entries: one });

@@ -235,7 +235,7 @@ fn a_meter_shared_by_workers_gives_out_its_tokens_once() {
     let mut fixture = Fixture::new();
     let meter = fixture.meter(CounterUnit::Packets, 1);
     let state = fixture.state();
-    let config = MeterConfig { cir: 1_000, cburst: 5_000, pir: 2_000, pburst: 9_000 };
+    let config = MeterConfig { cir: 1_000, cburst: 5_000, pir: 2_000, pburst: 9_000, eburst: 0 };
     state
         .write(&[Update::WriteMeter { meter, index: Some(0), config: Some(config) }])
         .expect("a valid meter");

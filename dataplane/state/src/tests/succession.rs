@@ -44,7 +44,7 @@ fn everything_of_the_same_program_is_kept() {
     let old = Arc::new(fixture.state());
 
     let any = EntryKey { table: ternary, matches: vec![KeyMatch::Any], priority: Some(7) };
-    let config = Some(MeterConfig { cir: 1, cburst: 1, pir: 1, pburst: 1 });
+    let config = Some(MeterConfig { cir: 1, cburst: 1, pir: 1, pburst: 1, eburst: 0 });
     let replicas = vec![Replica { port: 3, instance: 1, backups: Vec::new() }];
     let member = |id| MemberSpec { profile, id, action: fixture.set(id) };
     let members = [1, 2].map(|member| GroupMember { member, weight: member, watch_port: None }).to_vec();

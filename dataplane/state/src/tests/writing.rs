@@ -228,7 +228,7 @@ fn entries_keep_what_is_attached_to_them() {
     fixture.direct_meter(table, CounterUnit::Packets);
     fixture.program.tables[table].idle_timeout = true;
     let state = fixture.state();
-    let config = MeterConfig { cir: 1, cburst: 1, pir: 1, pburst: 2 };
+    let config = MeterConfig { cir: 1, cburst: 1, pir: 1, pburst: 2, eburst: 0 };
     let of = DirectOf::Entry(exact(table, 1));
     let spec =
         EntrySpec { idle_timeout_ns: 100, metadata: vec![1, 2, 3], ..fixture.entry(exact(table, 1), 5) };
@@ -510,7 +510,7 @@ fn cells_are_written_and_read() {
         UpdateError::NoDirect { .. }
     ));
 
-    let config = MeterConfig { cir: 100, cburst: 100, pir: 100, pburst: 200 };
+    let config = MeterConfig { cir: 100, cburst: 100, pir: 100, pburst: 200, eburst: 0 };
     let write = |config| Update::WriteMeter { meter, index: Some(1), config: Some(config) };
     state.write(&[write(config)]).expect("a valid meter");
     assert_eq!((state.meter_config(meter, 1), state.meter_config(meter, 0)), (Some(config), None));
@@ -676,7 +676,7 @@ fn meters_count_what_they_mark() {
     let meter = fixture.meter(CounterUnit::Bytes, 2);
     fixture.direct_meter(table, CounterUnit::Packets);
     let state = fixture.state();
-    let config = MeterConfig { cir: 1, cburst: 100, pir: 1, pburst: 200 };
+    let config = MeterConfig { cir: 1, cburst: 100, pir: 1, pburst: 200, eburst: 0 };
     let configure = |config| Update::WriteMeter { meter, index: Some(1), config };
     state.write(&[configure(Some(config))]).expect("a cell");
     for bytes in [100, 100, 100] {

@@ -295,7 +295,7 @@ fn meters_colour_by_rate_and_the_unconfigured_are_green() {
     fixture.ingress(block);
     let mut switch = fixture.switch();
     switch.now_ns = 5_000_000_000;
-    let config = Some(heddle_state::MeterConfig { cir: 1, cburst: 1, pir: 1, pburst: 2 });
+    let config = Some(heddle_state::MeterConfig { cir: 1, cburst: 1, pir: 1, pburst: 2, eburst: 0 });
     let spec = entry(id, vec![KeyMatch::Exact(Bits::new(8, 0))], runs(action, vec![]));
     write(
         &switch,
