@@ -26,6 +26,7 @@ mod optimise;
 mod origins;
 mod parser;
 mod place;
+mod stale;
 mod stmt;
 mod table;
 #[cfg(test)]

@@ -37,12 +37,17 @@ impl Lowerer<'_> {
     /// Statements in order.
     pub(crate) fn lower_stmts(&mut self, stmts: &[Stmt]) -> Lower<()> {
         let mut result = Ok(());
-        for (i, stmt) in stmts.iter().enumerate() {
-            let rest = &stmts[i + 1..];
-            if let Err(reported) = self.nested(stmt.span, |l| l.stmt(stmt, rest)) {
-                result = Err(reported);
+        let mut at = 0;
+        while at < stmts.len() {
+            let ahead = self.reads_of_stale(&stmts[at..]);
+            for i in (at + 1..=at + ahead).chain([at]) {
+                let (stmt, rest) = (&stmts[i], &stmts[i + 1..]);
+                if let Err(reported) = self.nested(stmt.span, |l| l.stmt(stmt, rest)) {
+                    result = Err(reported);
+                }
+                self.attribute(stmt.span);
             }
-            self.attribute(stmt.span);
+            at += ahead + 1;
         }
         result
     }
