@@ -9,8 +9,7 @@ use heddle_p4::diag::Style;
 use heddle_p4::lower::LowerOptions;
 use heddle_p4::syntax::{MacroOption, PreprocessorOptions};
 use heddle_p4::{Compilation, CompileOptions, DiskFiles};
-use heddle_p4rt::device::ARTIFACT_VERSION;
-use serde::{Deserialize, Serialize};
+use heddle_p4rt::form::{self, Artifact, Form};
 
 use crate::output;
 
@@ -41,14 +40,13 @@ impl SourceOptions {
             None => MacroOption::Define(define.clone(), None),
         });
         let undefines = self.undefine.iter().cloned().map(MacroOption::Undefine);
-        let stem = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         CompileOptions {
             preprocessor: PreprocessorOptions {
                 include_dirs: self.include.iter().map(|dir| dir.to_string_lossy().into_owned()).collect(),
                 macros: defines.chain(undefines).collect(),
                 ..PreprocessorOptions::default()
             },
-            lower: LowerOptions { name: stem, ..LowerOptions::default() },
+            lower: LowerOptions { name: stem(path), ..LowerOptions::default() },
             silenced: self.allow.clone(),
             deny_warnings: self.deny_warnings,
         }
@@ -60,19 +58,6 @@ pub(crate) struct Loaded {
     pub(crate) verified: Verified,
     /// What controllers need to know of it, as protobuf's JSON, where the program comes with it.
     pub(crate) p4info: Option<serde_json::Value>,
-}
-
-/// The loadable artifact: JSON, recognised by its `heddle_artifact` member.
-#[derive(Serialize, Deserialize)]
-pub(crate) struct Artifact {
-    /// Version of this format.
-    pub(crate) heddle_artifact: u32,
-    /// What made it.
-    pub(crate) compiler: String,
-    /// The pipeline, as IR text: deep nesting is no trouble there, as it is in JSON.
-    pub(crate) program: String,
-    /// What controllers need to know.
-    pub(crate) p4info: serde_json::Value,
 }
 
 /// A program could not be loaded; what is wrong has been printed.
@@ -115,70 +100,45 @@ pub(crate) fn print_diagnostics(compilation: &Compilation) {
 pub(crate) fn load_bmv2(path: &Path) -> anyhow::Result<Option<Verified>> {
     let name = path.display().to_string();
     let bytes = std::fs::read(path).with_context(|| format!("{name}: cannot be read"))?;
-    match heddle_bmv2::is_bmv2(&bytes) {
-        true => bmv2(path, &bytes).map(Some),
-        false => Ok(None),
+    match Form::of(&bytes) {
+        Form::Bmv2 => Ok(Some(form::bmv2(&bytes, &stem(path)).with_context(|| name)?)),
+        Form::Nothing | Form::Artifact | Form::Ir | Form::Wrapped | Form::Source => Ok(None),
     }
 }
 
-fn bmv2(path: &Path, bytes: &[u8]) -> anyhow::Result<Verified> {
-    let stem = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-    let options = heddle_bmv2::Options { name: stem, ..heddle_bmv2::Options::default() };
-    heddle_bmv2::load(bytes, &options).with_context(|| format!("{}: BMv2's JSON", path.display()))
+fn stem(path: &Path) -> String {
+    path.file_stem().unwrap_or_default().to_string_lossy().into_owned()
 }
 
 /// Loads a program from source, artifact, BMv2's JSON or IR text.
 pub(crate) fn load(path: &Path, options: &SourceOptions) -> anyhow::Result<Loaded> {
     let name = path.display().to_string();
     let bytes = std::fs::read(path).with_context(|| format!("{name}: cannot be read"))?;
-    let first = bytes.iter().position(|b| !b.is_ascii_whitespace()).map_or(&[][..], |at| &bytes[at..]);
-    if heddle_bmv2::is_bmv2(&bytes) {
-        return Ok(Loaded { verified: bmv2(path, &bytes)?, p4info: None });
-    }
-    if first.starts_with(b"{") {
-        return load_artifact(&name, &bytes);
-    }
-    if first.starts_with(b"program ") {
-        let text = std::str::from_utf8(&bytes).with_context(|| format!("{name}: not UTF-8"))?;
-        let program = heddle_ir::text::parse(text).with_context(|| format!("{name}: not IR text"))?;
-        return Ok(Loaded { verified: verify(&name, program)?, p4info: None });
-    }
-    let compilation = compile(path, options)?;
-    match compilation.output {
-        Some(output) => Ok(Loaded { verified: output.verified, p4info: Some(output.p4info.to_json()) }),
-        None => bail!(Refused {
-            path: name,
-            what: output::count(compilation.diagnostics.error_count() as u64, "error"),
-        }),
-    }
-}
-
-fn load_artifact(name: &str, bytes: &[u8]) -> anyhow::Result<Loaded> {
-    let artifact: Artifact = serde_json::from_slice(bytes).with_context(|| {
-        format!("{name}: not an artifact that `heddle compile` wrote; compile the P4 source again")
-    })?;
-    if artifact.heddle_artifact != ARTIFACT_VERSION {
-        bail!(Refused {
-            path: name.to_owned(),
-            what: format!(
-                "artifact version {} is not {ARTIFACT_VERSION}, which this build reads; compile the P4 source again",
-                artifact.heddle_artifact
-            ),
-        });
-    }
-    let program =
-        heddle_ir::text::parse(&artifact.program).with_context(|| format!("{name}: its pipeline"))?;
-    Ok(Loaded { verified: verify(name, program)?, p4info: Some(artifact.p4info) })
-}
-
-fn verify(name: &str, program: heddle_ir::Program) -> anyhow::Result<Verified> {
-    heddle_ir::verify(program).map_err(|violations| {
-        for violation in violations.iter().take(20) {
-            eprintln!("error: {name}: {violation}");
+    match Form::of(&bytes) {
+        Form::Bmv2 => {
+            let verified = form::bmv2(&bytes, &stem(path)).with_context(|| name)?;
+            Ok(Loaded { verified, p4info: None })
         }
-        anyhow::Error::new(Refused {
-            path: name.to_owned(),
-            what: format!("not a valid pipeline: {}", output::count(violations.len() as u64, "violation")),
-        })
-    })
+        Form::Artifact => {
+            let artifact = Artifact::read(&bytes).with_context(|| name.clone())?;
+            let verified = artifact.load().with_context(|| name)?;
+            Ok(Loaded { verified, p4info: Some(artifact.p4info) })
+        }
+        Form::Ir => {
+            let text = std::str::from_utf8(&bytes).with_context(|| format!("{name}: not UTF-8"))?;
+            Ok(Loaded { verified: form::ir(text).with_context(|| name)?, p4info: None })
+        }
+        Form::Nothing | Form::Wrapped | Form::Source => {
+            let compilation = compile(path, options)?;
+            match compilation.output {
+                Some(output) => {
+                    Ok(Loaded { verified: output.verified, p4info: Some(output.p4info.to_json()) })
+                }
+                None => bail!(Refused {
+                    path: name,
+                    what: output::count(compilation.diagnostics.error_count() as u64, "error"),
+                }),
+            }
+        }
+    }
 }

@@ -20,10 +20,23 @@ fn width_of(significant: &[u8]) -> u64 {
     }
 }
 
-/// A number in hexadecimal, cut off where it would fill a screen.
-fn hexadecimal(bytes: &[u8]) -> String {
-    let shown: String = bytes.iter().take(20).map(|byte| format!("{byte:02x}")).collect();
-    if bytes.len() > 20 { format!("0x{shown}... ({} bytes)", bytes.len()) } else { format!("0x{shown}") }
+/// Bytes that a message shows of a value.
+const BYTES_SHOWN: usize = 20;
+
+/// A number in hexadecimal.
+pub fn hexadecimal(bytes: &[u8]) -> String {
+    let digits: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("0x{digits}")
+}
+
+/// Likewise, cut off where it would fill a screen.
+fn shortened(bytes: &[u8]) -> String {
+    match bytes.get(..BYTES_SHOWN) {
+        Some(first) if bytes.len() > BYTES_SHOWN => {
+            format!("{}... ({} bytes)", hexadecimal(first), bytes.len())
+        }
+        Some(_) | None => hexadecimal(bytes),
+    }
 }
 
 /// A `bit<width>`.
@@ -39,7 +52,7 @@ pub(crate) fn decode(width: u32, bytes: &[u8]) -> Result<Bits, Refusal> {
     if needed > u64::from(width) {
         return Err(Refusal::out_of_range(format!(
             "the value {} takes {needed} bits, more than the {width} there are; send a smaller value",
-            hexadecimal(significant)
+            shortened(significant)
         )));
     }
     Ok(Bits::from_be_bytes(width, significant))
@@ -64,7 +77,7 @@ pub(crate) fn decode_signed(width: u32, bytes: &[u8]) -> Result<Bits, Refusal> {
     if needed > u64::from(width) {
         return Err(Refusal::out_of_range(format!(
             "the signed value {} takes {needed} bits, more than the {width} there are; send a smaller value",
-            hexadecimal(bytes)
+            shortened(bytes)
         )));
     }
     let mut extended = vec![sign; (width.div_ceil(8) as usize).saturating_sub(rest.len())];
@@ -72,8 +85,8 @@ pub(crate) fn decode_signed(width: u32, bytes: &[u8]) -> Result<Bits, Refusal> {
     Ok(Bits::from_be_bytes(width, &extended))
 }
 
-/// The shortest string of a `bit<width>`.
-pub(crate) fn encode(value: &Bits) -> Vec<u8> {
+/// The shortest string of a `bit<width>`; one zero for zero.
+pub fn encode(value: &Bits) -> Vec<u8> {
     let bytes = value.to_be_bytes();
     let significant = significant(&bytes);
     if significant.is_empty() { vec![0] } else { significant.to_vec() }

@@ -15,12 +15,13 @@
 //! Sections cited in this crate are those of the P4Runtime specification, version 1.5.
 
 mod arbitration;
-mod bytestring;
+pub mod bytestring;
 mod config;
 mod core;
 pub mod device;
 mod digest;
 mod entity;
+pub mod form;
 mod idle;
 mod notes;
 mod packet;

@@ -3,7 +3,7 @@
 //! Invariant: what is written by [`show`] for a field is read as the same value by [`parse`].
 
 use anyhow::Context as _;
-use heddle_ir::Bits;
+use heddle_p4rt::bytestring::{encode, hexadecimal};
 
 /// A value of a field, as the protocol has it: the shortest big-endian bytes.
 pub(crate) fn parse(field: &str, text: &str, bits: i32) -> anyhow::Result<Vec<u8>> {
@@ -13,19 +13,7 @@ pub(crate) fn parse(field: &str, text: &str, bits: i32) -> anyhow::Result<Vec<u8
     }
     let width = u32::try_from(bits).unwrap_or_default();
     let value = heddle_runtime::value::parse(text, width).with_context(|| field.to_owned())?;
-    Ok(bytes(&value))
-}
-
-/// The shortest big-endian bytes of a value; one zero for zero.
-pub(crate) fn bytes(value: &Bits) -> Vec<u8> {
-    let limbs: Vec<u64> = value.limbs().collect();
-    let mut bytes: Vec<u8> = limbs.iter().rev().flat_map(|limb| limb.to_be_bytes()).collect();
-    let zeros = bytes.iter().take_while(|byte| **byte == 0).count();
-    bytes.drain(..zeros.min(bytes.len().saturating_sub(1)));
-    if bytes.is_empty() {
-        bytes.push(0);
-    }
-    bytes
+    Ok(encode(&value))
 }
 
 /// A value for people: addresses as addresses, small numbers as numbers, others in hexadecimal.
@@ -49,12 +37,6 @@ pub(crate) fn show(value: &[u8], bits: i32) -> String {
         }
         (_, octets) => hexadecimal(octets),
     }
-}
-
-/// Bytes in hexadecimal.
-pub(crate) fn hexadecimal(bytes: &[u8]) -> String {
-    let digits: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("0x{digits}")
 }
 
 #[cfg(test)]

@@ -7,10 +7,10 @@ use anyhow::Context as _;
 use clap::{Args, ValueEnum};
 use heddle_p4::Output;
 use heddle_p4::p4info::P4Info;
-use heddle_p4rt::device::ARTIFACT_VERSION;
+use heddle_p4rt::form::Artifact;
 
 use crate::exit::Exit;
-use crate::program::{self, Artifact, SourceOptions};
+use crate::program::{self, SourceOptions};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -101,20 +101,14 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<Exit> {
         write(path, &format.bytes(&output.p4info)?)?;
     }
     if let Some(path) = &options.output {
-        write(path, &artifact(&output)?)?;
+        write(path, &artifact(&output))?;
     }
     Ok(Exit::Success)
 }
 
 /// The loadable artifact of a program that compiled.
-pub(crate) fn artifact(output: &Output) -> anyhow::Result<Vec<u8>> {
-    let artifact = Artifact {
-        heddle_artifact: ARTIFACT_VERSION,
-        compiler: format!("heddle {}", env!("CARGO_PKG_VERSION")),
-        program: heddle_ir::text::print(&output.verified),
-        p4info: output.p4info.to_json(),
-    };
-    Ok(serde_json::to_vec(&artifact)?)
+pub(crate) fn artifact(output: &Output) -> Vec<u8> {
+    Artifact::new(&output.verified, output.p4info.to_json()).to_bytes()
 }
 
 /// Writes a file as a whole or not at all.

@@ -7,6 +7,7 @@ use anyhow::{Context as _, bail};
 use clap::{Args, Subcommand};
 use clap_complete::engine::ArgValueCompleter;
 use heddle_daemon::proto::GetStatsResponse;
+use heddle_p4rt::bytestring::hexadecimal;
 use heddle_p4rt_proto::v1;
 use heddle_p4rt_proto::v1::entity::Entity;
 use heddle_p4rt_proto::v1::get_forwarding_pipeline_config_request::ResponseType;
@@ -323,7 +324,7 @@ enum DigestCommand {
 fn show_data(data: &v1::P4Data) -> String {
     use v1::p4_data::Data;
     match &data.data {
-        Some(Data::Bitstring(bytes)) => values::hexadecimal(bytes),
+        Some(Data::Bitstring(bytes)) => hexadecimal(bytes),
         Some(Data::Struct(members)) => members.members.iter().map(show_data).collect::<Vec<_>>().join(" "),
         Some(Data::Tuple(members)) => members.members.iter().map(show_data).collect::<Vec<_>>().join(" "),
         Some(Data::Bool(value)) => value.to_string(),

@@ -218,7 +218,7 @@ pub(super) fn compile(options: &Options) -> anyhow::Result<Exit> {
         compile::write(&file, &format.bytes(&output.p4info)?)?;
     }
     if let Some(file) = &options.output {
-        compile::write(file, &compile::artifact(&output)?)?;
+        compile::write(file, &compile::artifact(&output))?;
     }
     Ok(Exit::Success)
 }
