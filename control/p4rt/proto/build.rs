@@ -6,8 +6,13 @@ use std::path::PathBuf;
 use prost::Message as _;
 
 /// All that is not imported by another.
-const FILES: [&str; 4] =
-    ["p4/v1/p4runtime.proto", "p4/tmp/p4config.proto", "google/rpc/code.proto", "heddle/v1/role.proto"];
+const FILES: [&str; 5] = [
+    "p4/v1/p4runtime.proto",
+    "p4/tmp/p4config.proto",
+    "google/rpc/code.proto",
+    "heddle/v1/role.proto",
+    "stratum/p4_role_config.proto",
+];
 
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo::rerun-if-changed=proto");

@@ -19,6 +19,8 @@ pub struct Config {
     pub controller_port: u32,
     /// Egress queues: the classes of service that clone sessions may have.
     pub classes_of_service: u32,
+    /// Table entries, members and groups at most, over all tables and profiles; none: what the program's sizes allow.
+    pub entries_max: Option<u64>,
     /// Whether what is wrong with a message on a stream is told on that stream (section 16.6).
     pub stream_errors: bool,
     /// What controllers call things that a program translates.
@@ -54,6 +56,7 @@ impl Default for Config {
             idle_scan_ns: 100_000_000,
             controller_port: 510,
             classes_of_service: 8,
+            entries_max: None,
             stream_errors: true,
             translations: Vec::new(),
         }

@@ -20,7 +20,7 @@ use heddle_state::{Kept, State};
 use crate::arbitration::{Arbitration, role_name};
 use crate::config::Config;
 use crate::digest::{List, Lists};
-use crate::entity::{digest_data, no_extern};
+use crate::entity::{AnyPort, Ports, PortsOf, digest_data, no_extern};
 use crate::idle::Idle;
 use crate::packet;
 use crate::pipeline::{Checked, Loaded, Pipeline};
@@ -306,7 +306,13 @@ impl<S: Switch> Core<S> {
         let Some(loaded) = self.saved.as_mut().or(self.running.as_mut()) else {
             return Written::refused(no_pipeline());
         };
-        let batch = Batch { loaded, ports: &self.switch, config: &self.config, writer, is_dry };
+        let room = self.config.entries_max.map(|max| max.saturating_sub(loaded.entries()));
+        let own = PortsOf(&self.switch);
+        let ports: &dyn Ports = match writer {
+            Writer::Switch if !is_dry => &AnyPort,
+            Writer::Switch | Writer::Role(..) => &own,
+        };
+        let batch = Batch { loaded, ports, config: &self.config, writer, is_dry, room };
         let written = batch.run(updates, atomicity);
         if !is_dry
             && !is_saved
@@ -340,7 +346,7 @@ impl<S: Switch> Core<S> {
                     translations: &mut scratch,
                     state: &target.state,
                     notes: &target.notes,
-                    ports: &self.switch,
+                    ports: &PortsOf(&self.switch),
                     classes_of_service: self.config.classes_of_service,
                 };
                 let mut sink = |kind| pages.push(kind);
@@ -389,7 +395,12 @@ impl<S: Switch> Core<S> {
     ) -> Result<v1::SetForwardingPipelineConfigResponse, Status> {
         self.check_device(request.device_id)?;
         let role = role_name(&request.role, request.role_id);
-        self.arbitration.check(&role, request.election_id.as_ref())?;
+        let scope = self.arbitration.check(&role, request.election_id.as_ref())?;
+        if !scope.sets_programs() {
+            return Err(
+                Refusal::denied(format!("role `{role}` may not set programs; its config says so")).into()
+            );
+        }
         let action = Action::try_from(request.action)
             .map_err(|_| Refusal::invalid(format!("action {} is not known", request.action)))?;
         self.set_pipeline(action, request.config.as_ref())?;

@@ -59,9 +59,21 @@ pub(crate) trait Ports {
     fn has_port(&self, port: u32) -> bool;
 }
 
-impl<S: Switch> Ports for S {
+/// The ports of a switch.
+pub(crate) struct PortsOf<'a, S>(pub(crate) &'a S);
+
+impl<S: Switch> Ports for PortsOf<'_, S> {
     fn has_port(&self, port: u32) -> bool {
-        Switch::has_port(self, port)
+        self.0.has_port(port)
+    }
+}
+
+/// Ports that may come: what is brought back names ports before they are attached again.
+pub(crate) struct AnyPort;
+
+impl Ports for AnyPort {
+    fn has_port(&self, _: u32) -> bool {
+        true
     }
 }
 

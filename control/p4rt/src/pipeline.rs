@@ -109,6 +109,16 @@ impl Loaded {
         }
     }
 
+    /// Entries of tables, members and groups, all together.
+    pub(crate) fn entries(&self) -> u64 {
+        let entries = self.schema.tables.iter().map(|table| self.state.entry_count(table.ir));
+        let of_profiles = self.schema.profiles.iter().map(|profile| {
+            let held = self.state.profile_use(profile.ir);
+            held.members + held.groups
+        });
+        entries.chain(of_profiles).map(|count| count as u64).sum()
+    }
+
     /// Takes over the notes and names of the program before, of what is still there under the same name.
     pub(crate) fn succeed(&mut self, before: &Loaded) {
         self.translations.succeed(&before.translations);

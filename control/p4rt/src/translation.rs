@@ -85,7 +85,8 @@ impl Translations {
         let index = known.unwrap_or_else(|| {
             let pairs =
                 config.translations.iter().filter(|given| given.uri == uri).flat_map(|given| &given.pairs);
-            let mut to: HashMap<SdnValue, u64> = pairs.cloned().collect();
+            let is_of_kind = |sdn: &SdnValue| matches!(sdn, SdnValue::Number(_)) == sdn_bitwidth.is_some();
+            let mut to: HashMap<SdnValue, u64> = pairs.filter(|(sdn, _)| is_of_kind(sdn)).cloned().collect();
             if is_port && sdn_bitwidth.is_some() {
                 to.entry(SdnValue::Number(SDN_PORT_CPU)).or_insert(self.controller_port);
             }

@@ -7,6 +7,7 @@
 
 use heddle_p4rt_proto::rpc::Code;
 use heddle_p4rt_proto::v1;
+use heddle_p4rt_proto::v1::entity::Entity;
 use heddle_p4rt_proto::v1::update::Type;
 use heddle_p4rt_proto::v1::write_request::Atomicity;
 
@@ -48,9 +49,16 @@ pub(crate) struct Batch<'a> {
     pub(crate) writer: Writer<'a>,
     /// Whether it is only asked what would be.
     pub(crate) is_dry: bool,
+    /// Entries that may still be inserted; none: any number.
+    pub(crate) room: Option<u64>,
 }
 
 type Outcome = Result<(), Refusal>;
+
+/// Whether an entity is one of those that are limited in number as a whole.
+fn takes_room(entity: &Entity) -> bool {
+    matches!(entity, Entity::TableEntry(_) | Entity::ActionProfileMember(_) | Entity::ActionProfileGroup(_))
+}
 
 impl Batch<'_> {
     /// Applies all that the atomicity lets.
@@ -96,7 +104,23 @@ impl Batch<'_> {
                 "role `{role}` does not have `{what}`; list it in the role's config"
             )));
         }
-        self.loaded.decoder(self.ports, self.config).update(kind, entity)
+        let change = self.loaded.decoder(self.ports, self.config).update(kind, entity)?;
+        if kind == Type::Insert && takes_room(entity) {
+            self.take_room()?;
+        }
+        Ok(change)
+    }
+
+    fn take_room(&mut self) -> Result<(), Refusal> {
+        let Some(room) = &mut self.room else { return Ok(()) };
+        let Some(left) = room.checked_sub(1) else {
+            return Err(Refusal::exhausted(format!(
+                "the switch has {} entries, as many as it was set up for (--max-entries); delete some first",
+                self.config.entries_max.unwrap_or_default()
+            )));
+        };
+        *room = left;
+        Ok(())
     }
 
     fn note(&mut self, change: Change) {

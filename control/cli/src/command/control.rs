@@ -8,13 +8,13 @@ use anyhow::Context as _;
 use clap::Args;
 use heddle_daemon::{ControlSettings, RoleMap, ServerSettings, StateSettings, TlsFiles};
 use heddle_ir::Verified;
-use heddle_p4rt::device::ARTIFACT_VERSION;
+use heddle_p4rt::form::Artifact;
+use heddle_p4rt::{SdnValue, TranslationConfig};
 use heddle_p4rt_proto::{FILE_DESCRIPTOR_SET, config, v1};
 use prost_reflect::{DescriptorPool, DynamicMessage};
 
 use crate::executor::Engine;
 use crate::exit::UsageError;
-use crate::program::Artifact;
 
 /// Where P4Runtime is served unless told otherwise: for this host alone.
 const ADDRESS: &str = "127.0.0.1:9559";
@@ -31,6 +31,10 @@ pub(crate) struct Options {
     /// The number by which controllers name this switch
     #[arg(long, value_name = "ID", default_value_t = 1)]
     device_id: u64,
+    /// What controllers call values of a type that the program translates, by the type's URI or its name (may be
+    /// repeated)
+    #[arg(long = "translate", value_name = "URI=NAME:NUMBER,...")]
+    translations: Vec<String>,
     /// The port by which packets come from and go to controllers
     #[arg(long, value_name = "PORT", default_value_t = 510)]
     cpu_port: u32,
@@ -64,6 +68,9 @@ pub(crate) struct Options {
     /// Streams of controllers at most
     #[arg(long, value_name = "COUNT", default_value_t = 1024)]
     max_streams: usize,
+    /// Table entries, action profile members and groups at most; as many as the program's sizes allow if not given
+    #[arg(long, value_name = "COUNT")]
+    max_entries: Option<u64>,
     /// Calls a second on one connection at most; as many as it can if not given
     #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..))]
     max_call_rate: Option<u32>,
@@ -106,6 +113,8 @@ impl Options {
             device_id: self.device_id,
             controller_port: self.cpu_port,
             streams_per_role: self.max_streams,
+            entries_max: self.max_entries,
+            translations: self.translations.iter().map(|text| translation(text)).collect::<Result<_, _>>()?,
             ..heddle_p4rt::Config::default()
         };
         let folder = self.state.clone();
@@ -119,6 +128,20 @@ impl Options {
             state: folder.map(|folder| StateSettings { folder, sync: self.state_sync }),
         }))
     }
+}
+
+/// `URI=NAME:NUMBER,...`. A name that is a number is that for types whose values are numbers to controllers as well.
+fn translation(text: &str) -> Result<TranslationConfig, UsageError> {
+    let wrong = |what: &str| UsageError(format!("--translate {text}: {what}; expected URI=NAME:NUMBER,..."));
+    let (uri, listed) = text.split_once('=').ok_or_else(|| wrong("there is no `=`"))?;
+    let mut pairs = Vec::new();
+    for pair in listed.split(',') {
+        let (name, number) = pair.rsplit_once(':').ok_or_else(|| wrong(&format!("`{pair}` has no `:`")))?;
+        let number: u64 = number.parse().map_err(|_| wrong(&format!("`{number}` is no number")))?;
+        pairs.extend(name.parse().ok().map(|name| (SdnValue::Number(name), number)));
+        pairs.push((SdnValue::Text(name.to_owned()), number));
+    }
+    Ok(TranslationConfig { uri: uri.to_owned(), pairs })
 }
 
 /// P4Info out of protobuf's JSON.
@@ -155,15 +178,9 @@ pub(crate) fn described(
     program: &Verified,
     p4info_json: &serde_json::Value,
 ) -> anyhow::Result<v1::ForwardingPipelineConfig> {
-    let artifact = Artifact {
-        heddle_artifact: ARTIFACT_VERSION,
-        compiler: format!("heddle {}", env!("CARGO_PKG_VERSION")),
-        program: heddle_ir::text::print(program),
-        p4info: p4info_json.clone(),
-    };
     Ok(v1::ForwardingPipelineConfig {
         p4info: Some(p4info(p4info_json)?),
-        p4_device_config: serde_json::to_vec(&artifact)?,
+        p4_device_config: Artifact::new(program, p4info_json.clone()).to_bytes(),
         cookie: None,
     })
 }

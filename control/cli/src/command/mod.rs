@@ -49,7 +49,7 @@ pub(crate) enum Command {
     /// Compile a P4 program to a loadable artifact and its P4Info
     Compile(compile::Options),
     /// Run a program as a switch between interfaces
-    Run(run::Options),
+    Run(Box<run::Options>),
     /// Run packets from capture files through a program, into capture files; no privileges needed
     Replay(replay::Options),
     /// Run simple-test-framework scripts; exit 0 if everything holds, 1 if not

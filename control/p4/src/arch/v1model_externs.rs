@@ -257,7 +257,13 @@ fn new_selector(l: &mut Lowerer<'_>, inst: InstId) -> Lower<ExternObject> {
     Ok(ExternObject::Profile(l.ir.profiles.push(ir::Profile { control, size, selector })))
 }
 
+/// The largest sum of weights that a group may have; 0 if there is no limit of that kind. Where sizes count members, the
+/// limit is one for controllers (P4Runtime, section 9.2.2), and weights are not what it is about.
 pub(super) fn max_group_size(decl: &crate::hir::Decl) -> u32 {
+    let semantics = annotation(&decl.annotations, "selector_size_semantics").and_then(annotation_string);
+    if semantics.is_some_and(|semantics| semantics.eq_ignore_ascii_case("sum_of_members")) {
+        return 0;
+    }
     annotation(&decl.annotations, "max_group_size")
         .and_then(|a| annotation_ints(a).first().and_then(|n| u32::try_from(n).ok()))
         .unwrap_or(0)

@@ -14,6 +14,7 @@ pub use messages::heddle::v1 as heddle;
 pub use messages::p4::config::v1 as config;
 pub use messages::p4::tmp;
 pub use messages::p4::v1;
+pub use messages::stratum;
 
 pub use prost;
 pub use prost_types::Any;

@@ -62,6 +62,37 @@ fn without_the_primary_there_is_none_until_an_id_as_high_comes() {
 }
 
 #[test]
+fn a_device_may_have_the_number_zero() {
+    let mut core = Core::new(Config { device_id: 0, ..Config::default() }, Remembers::default());
+    let stream = core.open_stream(0);
+    let mut message = arbitration(None, id(1));
+    if let Some(v1::stream_message_request::Update::Arbitration(update)) = &mut message.update {
+        update.device_id = 0;
+    }
+    core.stream_message(0, stream, message);
+    assert_eq!(told(&mut core, stream), [(Code::Ok, Some(1))]);
+    // And it is no wildcard for others.
+    let core = empty();
+    let request = v1::ReadRequest { device_id: 0, ..Default::default() };
+    assert_eq!(code(&core.read(0, &request).expect_err("another device")), Code::NotFound);
+}
+
+#[test]
+fn what_a_primary_wrote_is_done_before_another_is_told_of_its_turn() {
+    let mut device = Device::new();
+    device.done(Type::Insert, device.exact(1, device.drop()));
+    let next = join(&mut device.core, None, id(11));
+    // Both are told in the order of what has happened: the write is in the state by then.
+    assert_eq!(told(&mut device.core, next), [(Code::Ok, Some(11))]);
+    let table_id = device.table("exact_one");
+    assert_eq!(device.read(v1::TableEntry { table_id, ..Default::default() }).len(), 1);
+    let late = vec![update(Type::Insert, device.exact(2, device.drop()))];
+    let status = device.write(late, Default::default()).expect_err("its turn is over");
+    assert_eq!(code(&status), Code::PermissionDenied);
+    assert_eq!(device.read(v1::TableEntry { table_id, ..Default::default() }).len(), 1);
+}
+
+#[test]
 fn a_primary_may_step_down() {
     let mut core = empty();
     let first = join(&mut core, None, id(5));
@@ -246,6 +277,51 @@ fn a_role_has_what_its_config_lists() {
     let read =
         device.core.read(0, &request).expect("reads").map(|message| message.expect("valid").entities.len());
     assert_eq!(read.sum::<usize>(), 1);
+}
+
+#[test]
+fn a_role_may_have_stratums_config() {
+    use heddle_p4rt::proto::stratum::P4RoleConfig;
+    let mut device = Device::new();
+    let config = P4RoleConfig {
+        exclusive_p4_ids: vec![device.table("exact_one")],
+        receives_packet_ins: true,
+        ..Default::default()
+    };
+    let type_url = "type.googleapis.com/stratum.P4RoleConfig".to_owned();
+    let config = Some(Any { type_url, value: config.encode_to_vec() });
+    let role = v1::Role { name: "role1".to_owned(), config: config.clone(), ..Default::default() };
+    let stream = join(&mut device.core, Some(role), id(1));
+    let Some(Outgoing::Arbitration(told)) = sent(&mut device.core, stream).pop() else {
+        panic!("it is told")
+    };
+    assert_eq!(told.role.expect("it is named").config, config, "as it was given");
+    let write = |device: &Device, entry| v1::WriteRequest {
+        device_id: device.core.config().device_id,
+        role: "role1".to_owned(),
+        election_id: id(1),
+        updates: vec![update(Type::Insert, entry)],
+        ..Default::default()
+    };
+    let request = write(&device, device.exact(1, device.drop()));
+    device.core.write(0, &request).result.expect("the table is its own");
+    let other = v1::TableEntry { table_id: device.table("acl"), ..device.exact(1, device.drop()) };
+    let request = write(&device, other);
+    assert_eq!(
+        codes(&device.core.write(0, &request).result.expect_err("not its own")),
+        [Code::PermissionDenied]
+    );
+    device.core.packet_in(0, vec![0x82, 0x83, 9].into());
+    assert!(matches!(sent(&mut device.core, stream).as_slice(), [Outgoing::Packet(_)]));
+    let request = v1::SetForwardingPipelineConfigRequest {
+        device_id: 1,
+        role: "role1".to_owned(),
+        election_id: id(1),
+        action: 1,
+        ..Default::default()
+    };
+    let status = device.core.set_forwarding_pipeline_config(0, &request).expect_err("it may not");
+    assert_eq!(code(&status), Code::PermissionDenied);
 }
 
 #[test]

@@ -149,6 +149,30 @@ fn a_dry_run_says_what_would_be_and_changes_nothing() {
 }
 
 #[test]
+fn a_read_sees_a_write_as_a_whole_or_not_at_all() {
+    let config = heddle_p4rt::Config { read_bytes: 1, ..heddle_p4rt::Config::default() };
+    let mut device = Device::with(config);
+    let entity =
+        Kind::TableEntry(v1::TableEntry { table_id: device.table("exact_one"), ..Default::default() });
+    let entities = vec![v1::Entity { entity: Some(entity) }];
+    let request = v1::ReadRequest { device_id: 1, role: String::new(), entities };
+    let batch = |device: &Device, from: u64| -> Vec<v1::Update> {
+        (from..from + 3).map(|dst| update(Type::Insert, device.exact(dst, device.drop()))).collect()
+    };
+    let updates = batch(&device, 1);
+    device.write(updates, Atomicity::ContinueOnError).expect("written");
+    // A message per entity, and a write between two of them.
+    let mut messages = device.core.read(0, &request).expect("reads");
+    let mut seen = messages.next().expect("one").expect("valid").entities.len();
+    let updates = batch(&device, 4);
+    device.write(updates, Atomicity::ContinueOnError).expect("written");
+    seen += messages.map(|message| message.expect("valid").entities.len()).sum::<usize>();
+    assert_eq!(seen, 3, "what there was when it was asked for");
+    let after = device.core.read(0, &request).expect("reads");
+    assert_eq!(after.map(|message| message.expect("valid").entities.len()).sum::<usize>(), 6);
+}
+
+#[test]
 fn what_can_be_read_comes_before_what_is_wrong() {
     let mut device = Device::new();
     device.done(Type::Insert, device.exact(1, device.drop()));

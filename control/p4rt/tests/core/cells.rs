@@ -6,6 +6,8 @@ use heddle_p4rt::proto::v1::p4_data::Data;
 use heddle_p4rt::proto::v1::update::Type;
 use heddle_p4rt::proto::v1::{self, Index, P4Data, P4StructLike};
 
+use heddle_state::Color;
+
 use crate::fixture::Device;
 
 const DATA: v1::CounterData = v1::CounterData { byte_count: 100, packet_count: 2 };
@@ -122,6 +124,40 @@ fn colours_are_counted_and_reset() {
     device.done(Type::Modify, cell(Some(bursts), colours));
     let zero = v1::MeterCounterData { green: data(0, 0), yellow: data(0, 0), red: data(0, 0) };
     assert_eq!(device.read(cell(None, colours)), [Kind::MeterEntry(cell(Some(bursts), Some(zero)))]);
+}
+
+#[test]
+fn a_meter_of_one_rate_has_an_excess_burst() {
+    let mut device = Device::new();
+    let meter_id = device.id("one_rate");
+    let cell = |config, counter_data| v1::MeterEntry { meter_id, index: at(1), config, counter_data };
+    let config = v1::MeterConfig { cir: 1, cburst: 100, pir: 1, pburst: 100, eburst: 150 };
+    let read = device.echo(Type::Modify, cell(Some(config), None), cell(None, None));
+    assert_eq!(read, Kind::MeterEntry(cell(Some(config), None)));
+    let state = device.core.state().expect("a program").clone();
+    let named = |name: &str| {
+        let mut meters = state.program().meters.iter();
+        meters.find(|(_, meter)| meter.control.name.ends_with(name)).expect("it is declared").0
+    };
+    let colours = |meter, count, now_ns| -> Vec<Color> {
+        (0..count).map(|_| state.meter(&state.pin(), meter, 1, 60, now_ns)).collect()
+    };
+    use Color::{Green, Red, Yellow};
+    // The committed burst, then the excess burst; after a hundred seconds the committed one is full again, and only then
+    // does the excess one fill.
+    assert_eq!(colours(named("one_rate"), 4, 0), [Green, Yellow, Yellow, Red]);
+    assert_eq!(colours(named("one_rate"), 2, 60_000_000_000), [Green, Red]);
+    assert_eq!(colours(named("one_rate"), 3, 200_000_000_000), [Green, Yellow, Red]);
+
+    for wrong in [v1::MeterConfig { pir: 2, ..config }, v1::MeterConfig { pburst: 101, ..config }] {
+        assert_eq!(device.refused(Type::Modify, cell(Some(wrong), None)).0, Code::InvalidArgument);
+    }
+    let meter_id = device.id("two_colours");
+    let cell = |config| v1::MeterEntry { meter_id, index: at(1), config, counter_data: None };
+    assert_eq!(device.refused(Type::Modify, cell(Some(config))).0, Code::InvalidArgument);
+    let config = v1::MeterConfig { cir: 1, cburst: 2, pir: 1, pburst: 2, eburst: 0 };
+    device.done(Type::Modify, cell(Some(config)));
+    assert_eq!(colours(named("two_colours"), 3, 0), [Green, Green, Red]);
 }
 
 #[test]

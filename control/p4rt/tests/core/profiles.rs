@@ -119,6 +119,99 @@ fn groups_are_written_and_read() {
 }
 
 #[test]
+fn sizes_count_members_where_the_program_says_so() {
+    let mut device = Device::new();
+    let action_profile_id = device.id("few");
+    for id in 1..=4 {
+        device.done(Type::Insert, v1::ActionProfileMember { action_profile_id, ..member(&device, id) });
+    }
+    let group = |members: &[(u32, i32)], max_size| v1::ActionProfileGroup {
+        action_profile_id,
+        group_id: 1,
+        members: members.iter().map(|(id, weight)| of(*id, *weight)).collect(),
+        max_size,
+    };
+    let heavy = group(&[(1, 100), (2, 90), (3, 1)], 3);
+    assert_eq!(device.echo(Type::Insert, heavy.clone(), heavy.clone()), Kind::ActionProfileGroup(heavy));
+    assert_eq!(
+        device.refused(Type::Modify, group(&[(1, 1), (2, 1), (3, 1), (4, 1)], 3)).0,
+        Code::InvalidArgument
+    );
+    let (code, message) = device.refused(Type::Modify, group(&[(1, 101)], 3));
+    assert_eq!(code, Code::InvalidArgument);
+    assert!(message.contains("101") && message.contains("`I.few`"), "{message}");
+    assert_eq!(device.refused(Type::Modify, group(&[(1, 1)], 2)).0, Code::InvalidArgument, "max_size stays");
+}
+
+#[test]
+fn the_old_name_of_a_watch_port_is_taken() {
+    let mut device = Device::new();
+    device.done(Type::Insert, member(&device, 1));
+    let watched = |kind| group(&device, 1, vec![Member { watch_kind: Some(kind), ..of(1, 1) }]);
+    let (old, new) = (watched(WatchKind::Watch(5)), watched(WatchKind::WatchPort(vec![5])));
+    assert_eq!(device.echo(Type::Insert, old.clone(), old), Kind::ActionProfileGroup(new));
+}
+
+#[test]
+fn what_is_brought_back_may_watch_ports_that_are_not_there_yet() {
+    let mut device = Device::new();
+    device.done(Type::Insert, member(&device, 1));
+    let watched = Member { watch_kind: Some(WatchKind::WatchPort(vec![99])), ..of(1, 1) };
+    let group = group(&device, 1, vec![watched]);
+    assert_eq!(device.refused(Type::Insert, group.clone()).0, Code::InvalidArgument);
+    let update = crate::fixture::update(Type::Insert, group.clone());
+    let dry = device.core.validate(std::slice::from_ref(&update));
+    assert!(dry.is_err(), "what is only asked is checked as a controller's");
+    let written = device.core.write_locally(0, &[update], Default::default());
+    assert_eq!(written.applied, [true]);
+    assert_eq!(device.read(group.clone()), [Kind::ActionProfileGroup(group)]);
+}
+
+/// The action that a packet of `kind` runs, with its arguments, for each of these hashes.
+fn picked(
+    device: &Device,
+    table: &str,
+    kind: u64,
+    hashes: std::ops::Range<u64>,
+) -> Vec<Option<(String, Vec<u64>)>> {
+    let state = device.core.state().expect("a program");
+    let (id, table) =
+        state.program().tables.iter().find(|(_, t)| t.control.name.ends_with(table)).expect("it is there");
+    let snapshot = state.pin();
+    let pick = |hash| {
+        let found = state.select(&snapshot, state.lookup(&snapshot, id, &[kind]), hash);
+        let action = &state.program().actions[table.actions[found.action?].action];
+        Some((action.control.name.clone(), found.args.to_vec()))
+    };
+    hashes.map(pick).collect()
+}
+
+#[test]
+fn members_of_a_group_have_their_share_and_give_it_up_with_their_port() {
+    let mut device = Device::new();
+    device.done(Type::Insert, member(&device, 1));
+    device.done(Type::Insert, v1::ActionProfileMember { action: Some(device.drop()), ..member(&device, 2) });
+    let watch = |port: u8, id, weight| Member {
+        watch_kind: Some(WatchKind::WatchPort(vec![port])),
+        ..of(id, weight)
+    };
+    device.done(Type::Insert, group(&device, 1, vec![watch(5, 1, 3), watch(6, 2, 1)]));
+    device.done(Type::Insert, balance(&device, 7, Does::ActionProfileGroupId(1)));
+    let count = |device: &Device, name: &str| {
+        let all = picked(device, "balance", 7, 0..400);
+        all.iter().flatten().filter(|(action, _)| action.ends_with(name)).count()
+    };
+    // Different actions stand in one group (9.2.4), each in the share of its weight.
+    assert_eq!((count(&device, "forward"), count(&device, "drop")), (300, 100));
+    device.core.port(0, 5, false);
+    assert_eq!((count(&device, "forward"), count(&device, "drop")), (0, 400));
+    device.core.port(0, 6, false);
+    assert_eq!(picked(&device, "balance", 7, 0..400), vec![None; 400], "no port is up: nothing runs");
+    device.core.port(0, 5, true);
+    assert_eq!((count(&device, "forward"), count(&device, "drop")), (400, 0));
+}
+
+#[test]
 fn what_is_in_use_stays() {
     let mut device = Device::new();
     device.done(Type::Insert, member(&device, 1));

@@ -36,6 +36,10 @@ control I(inout headers_t hdr, inout meta_t meta, inout standard_metadata_t std)
     @max_group_size(10)
     action_selector(HashAlgorithm.crc16, 64, 14) paths;
     action_profile(4) shared;
+    @selector_size_semantics("sum_of_members") @max_member_weight(100) @max_group_size(3)
+    action_selector(HashAlgorithm.crc16, 64, 14) few;
+    @single_rate_three_color meter(2, MeterType.bytes) one_rate;
+    @single_rate_two_color meter(2, MeterType.packets) two_colours;
 
     action forward(bit<9> port, bit<48> dst) {
         std.egress_spec = port;
@@ -44,6 +48,8 @@ control I(inout headers_t hdr, inout meta_t meta, inout standard_metadata_t std)
         rates.execute_meter<bit<2>>(1, meta.colour);
         words.write(1, 7);
         pairs.write(1, meta.pair);
+        one_rate.execute_meter<bit<2>>(1, meta.colour);
+        two_colours.execute_meter<bit<2>>(1, meta.colour);
         digest<seen_t>(1, { hdr.eth.src, std.ingress_port });
     }
     action metered() { colours.read(meta.colour); }
@@ -70,11 +76,21 @@ control I(inout headers_t hdr, inout meta_t meta, inout standard_metadata_t std)
         default_action = NoAction;
     }
     table vlan { key = { meta.vlan : exact; } actions = { set_vrf; NoAction; } default_action = NoAction; }
-    table wide { key = { meta.wide : exact; } actions = { drop; NoAction; } default_action = NoAction; }
+    table wide {
+        key = { meta.wide : exact; }
+        actions = { drop; NoAction; }
+        default_action = NoAction;
+        size = 65536;
+    }
     table balance {
         key = { hdr.eth.type : exact; meta.hash : selector; }
         actions = { forward; drop; }
         implementation = paths;
+    }
+    table spread {
+        key = { hdr.eth.type : exact; meta.hash : selector; }
+        actions = { forward; drop; }
+        implementation = few;
     }
     table indirect { key = { hdr.eth.type : exact; } actions = { forward; drop; } implementation = shared; }
     table fixed {
@@ -92,7 +108,7 @@ control I(inout headers_t hdr, inout meta_t meta, inout standard_metadata_t std)
     table keyless { actions = { drop; NoAction; } default_action = NoAction; }
     apply {
         exact_one.apply(); route.apply(); acl.apply(); vlan.apply(); wide.apply(); balance.apply();
-        indirect.apply(); fixed.apply(); given.apply(); keyless.apply();
+        indirect.apply(); spread.apply(); fixed.apply(); given.apply(); keyless.apply();
     }
 }
 control E(inout headers_t hdr, inout meta_t meta, inout standard_metadata_t std) { apply { } }

@@ -6,7 +6,9 @@ use heddle_p4rt::proto::v1::entity::Entity as Kind;
 use heddle_p4rt::proto::v1::update::Type;
 use heddle_p4rt::proto::v1::write_request::Atomicity;
 
-use crate::fixture::{Device, action, bytes, code, direct, exact, lpm, optional, range, ternary, update};
+use crate::fixture::{
+    Device, action, bytes, code, config_of, direct, exact, lpm, optional, range, ternary, update,
+};
 
 fn entry(kind: Kind) -> v1::TableEntry {
     match kind {
@@ -401,6 +403,92 @@ fn names_and_numbers_are_translated() {
         device.refused(Type::Insert, entry(&device, &[0x10, 0], set(&device, b"red", &[1])));
     assert_eq!(code, Code::OutOfRange);
     assert!(message.contains("example.org/vlan"), "{message}");
+}
+
+/// The action that an entry of `table` runs for a key, with its arguments.
+fn runs(device: &Device, table: &str, key: &[u64]) -> (String, Vec<u64>) {
+    let state = device.core.state().expect("a program");
+    let mut tables = state.program().tables.iter();
+    let (id, table) = tables.find(|(_, t)| t.control.name.ends_with(table)).expect("it is there");
+    let snapshot = state.pin();
+    let found = state.lookup(&snapshot, id, key);
+    let action = &state.program().actions[table.actions[found.action.expect("one runs")].action];
+    (action.control.name.clone(), found.args.to_vec())
+}
+
+#[test]
+fn the_larger_priority_wins() {
+    for larger_first in [false, true] {
+        let mut device = Device::new();
+        let dropped = acl(&device, 1, vec![ternary(1, &[1], &[1])]);
+        let sent = v1::TableEntry {
+            action: Some(direct(device.forward(3, 9))),
+            ..acl(&device, 2, vec![optional(3, &[5])])
+        };
+        let both = if larger_first { [sent.clone(), dropped] } else { [dropped, sent.clone()] };
+        both.into_iter().for_each(|entry| device.done(Type::Insert, entry));
+        let key = [1, 0x800, 5];
+        assert_eq!(runs(&device, "acl", &key), ("I.forward".to_owned(), vec![3, 9]));
+        device.done(Type::Delete, sent);
+        assert_eq!(runs(&device, "acl", &key).0, "I.drop");
+    }
+}
+
+/// A device with a program that knows ports by number and by name.
+fn with_ports() -> Device {
+    let pairs = [("Ethernet0", 1), ("Ethernet4", 2)];
+    let pairs = pairs.map(|(name, port)| (heddle_p4rt::SdnValue::Text(name.to_owned()), port));
+    let translation =
+        heddle_p4rt::TranslationConfig { uri: "example.org/port_name".to_owned(), pairs: pairs.to_vec() };
+    let translations = vec![translation];
+    let mut device = Device::with(heddle_p4rt::Config { translations, ..heddle_p4rt::Config::default() });
+    let program = include_str!("ports.p4");
+    let p4info = heddle_p4rt::device::load(program.as_bytes()).expect("compiles").p4info;
+    device.p4info = p4info.expect("of source");
+    let commit = v1::set_forwarding_pipeline_config_request::Action::VerifyAndCommit;
+    device.set(commit, Some(config_of(program))).expect("a program");
+    device
+}
+
+fn to(device: &Device, dst: u64, name: &str, port: &[u8]) -> v1::TableEntry {
+    v1::TableEntry {
+        table_id: device.table("to"),
+        r#match: vec![exact(1, &bytes(dst))],
+        action: Some(direct(action(device.action(name), &[port]))),
+        ..Default::default()
+    }
+}
+
+#[test]
+fn the_reserved_number_of_the_controllers_port_is_known() {
+    let mut device = with_ports();
+    let cpu = to(&device, 1, "send", &[0xff, 0xff, 0xff, 0xfd]);
+    assert_eq!(entry(device.echo(Type::Insert, cpu.clone(), cpu.clone())), cpu);
+    assert_eq!(runs(&device, "to", &[1]), ("I.send".to_owned(), vec![510]));
+    let own = to(&device, 2, "send", &[7]);
+    assert_eq!(entry(device.echo(Type::Insert, own.clone(), own.clone())), own);
+    for (reserved, part) in
+        [(&[0xff, 0xff, 0xff, 0xfe][..], "reserved"), (&[0xff, 0xff, 0xff, 0x00], "reserved")]
+    {
+        let (code, message) = device.refused(Type::Insert, to(&device, 3, "send", reserved));
+        assert_eq!(code, Code::OutOfRange);
+        assert!(message.contains(part), "{message}");
+    }
+    let (code, _) = device.refused(Type::Insert, to(&device, 3, "send", &[0x02, 0x00]));
+    assert_eq!(code, Code::OutOfRange, "nine bits have no such port");
+}
+
+#[test]
+fn ports_have_the_names_that_the_set_up_gives_them() {
+    let mut device = with_ports();
+    let named = to(&device, 1, "send_by_name", b"Ethernet4");
+    assert_eq!(entry(device.echo(Type::Insert, named.clone(), named.clone())), named);
+    assert_eq!(runs(&device, "to", &[1]), ("I.send_by_name".to_owned(), vec![2]));
+    let numbered = to(&device, 2, "send_by_name", b"7");
+    assert_eq!(entry(device.echo(Type::Insert, numbered.clone(), numbered.clone())), numbered);
+    let (code, message) = device.refused(Type::Insert, to(&device, 3, "send_by_name", b"Ethernet8"));
+    assert_eq!(code, Code::InvalidArgument);
+    assert!(message.contains("Ethernet8"), "{message}");
 }
 
 #[test]
