@@ -133,6 +133,10 @@ fn traffic(
     let mut frame = [0; 64];
     frame[..6].copy_from_slice(&TRAFFIC);
     let (mut quiet, mut busy, mut lost) = (Vec::new(), Vec::new(), 0);
+    // Before that there is no entry that says where packets go.
+    while !is_quiet.load(Ordering::Relaxed) && !stop.load(Ordering::Relaxed) {
+        std::thread::sleep(PACKET_EVERY);
+    }
     while !stop.load(Ordering::Relaxed) {
         let is_quiet = is_quiet.load(Ordering::Relaxed);
         let sent = Instant::now();

@@ -139,3 +139,18 @@ fn a_call_that_is_no_message_is_refused() {
     assert_eq!(code.1, Code::Unimplemented);
     switch.stop();
 }
+
+#[test]
+fn entries_beyond_the_limit_are_refused() {
+    let switch = Switch::start(&["pipelines/l3_router.p4", "--max-entries", "2"]);
+    let add = |dst: &str| {
+        switch.tool(&["table", "add", "ipv4_route", &format!("dst={dst}"), "-a", "to_group", "-p", "group=7"])
+    };
+    assert!(add("10.1.0.0/16").status.success() && add("10.2.0.0/16").status.success());
+    let output = add("10.3.0.0/16");
+    assert!(!output.status.success());
+    assert!(crate::served::text(&output.stderr).contains("--max-entries"));
+    switch.tool_says(&["table", "rm", "ipv4_route", "dst=10.1.0.0/16"]);
+    assert!(add("10.3.0.0/16").status.success());
+    switch.stop();
+}

@@ -3,5 +3,8 @@
 mod crash;
 mod limits;
 mod served;
+mod shim;
+mod slow;
+mod state;
 mod tls;
 mod tools;

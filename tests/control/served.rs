@@ -113,6 +113,11 @@ impl Switch {
         out
     }
 
+    /// Its process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Ends it as nobody should.
     pub(crate) fn kill(mut self) {
         self.child.kill().expect("it runs");
@@ -148,8 +153,8 @@ pub(crate) fn text(bytes: &[u8]) -> String {
 pub(crate) struct Controller {
     pub(crate) runtime: Runtime,
     pub(crate) client: P4RuntimeClient<Channel>,
-    _say: mpsc::Sender<v1::StreamMessageRequest>,
-    _heard: tonic::Streaming<v1::StreamMessageResponse>,
+    say: mpsc::Sender<v1::StreamMessageRequest>,
+    heard: tonic::Streaming<v1::StreamMessageResponse>,
 }
 
 pub(crate) fn arbitration(election_id: u64) -> v1::StreamMessageRequest {
@@ -175,7 +180,7 @@ impl Controller {
             heard.message().await.expect("an answer");
             (client, say, heard)
         });
-        Controller { runtime, client, _say: say, _heard: heard }
+        Controller { runtime, client, say, heard }
     }
 
     pub(crate) fn write(&mut self, updates: Vec<v1::Update>) -> Result<(), tonic::Status> {
@@ -187,6 +192,24 @@ impl Controller {
             ..Default::default()
         };
         self.runtime.block_on(self.client.write(request)).map(drop)
+    }
+
+    /// Sends a packet by the program's controller header, whose fields are numbered from 1.
+    pub(crate) fn packet_out(&mut self, payload: Vec<u8>, fields: &[&[u8]]) {
+        let metadata = fields
+            .iter()
+            .zip(1..)
+            .map(|(value, metadata_id)| v1::PacketMetadata { metadata_id, value: value.to_vec() });
+        let packet = v1::PacketOut { payload: payload.into(), metadata: metadata.collect() };
+        let message = v1::StreamMessageRequest { update: Some(Say::Packet(packet)) };
+        self.runtime.block_on(self.say.send(message)).expect("the stream is open");
+    }
+
+    /// The next that the switch says on the stream.
+    pub(crate) fn hear(&mut self) -> v1::stream_message_response::Update {
+        let next = async { tokio::time::timeout(PATIENCE, self.heard.message()).await };
+        let message = self.runtime.block_on(next).expect("it says something").expect("the stream goes on");
+        message.and_then(|message| message.update).expect("a message says something")
     }
 
     pub(crate) fn read(&mut self, entity: Entity) -> Vec<Entity> {

@@ -103,6 +103,25 @@ fn roles_are_those_of_the_certificates_names() {
 }
 
 #[test]
+fn certificates_are_read_again_when_their_files_change() {
+    let (old, new) = (Authority::new(), Authority::new());
+    old.sign("switch", "switch.test");
+    let switch = serving(&old, &[]);
+    let trusts = |ca: &str| {
+        switch.tool(&["table", "ls", "--tls-ca", ca, "--tls-name", "switch.test"]).status.success()
+    };
+    assert!(trusts(&old.path("ca.pem")));
+    // Nobody tells the switch.
+    sign_into(old.folder.path(), "switch", "switch.test", &new.issuer);
+    let since = std::time::Instant::now();
+    while !trusts(&new.path("ca.pem")) {
+        assert!(since.elapsed() < crate::served::PATIENCE, "the new certificate is not used");
+    }
+    assert!(!trusts(&old.path("ca.pem")));
+    switch.stop();
+}
+
+#[test]
 fn new_certificates_are_taken_up_and_broken_ones_are_not() {
     let (old, new) = (Authority::new(), Authority::new());
     old.sign("switch", "switch.test");

@@ -5,6 +5,7 @@
 mod bmv2;
 mod host;
 mod roce;
+mod service;
 mod shaped;
 mod switch;
 mod xdp;
@@ -35,6 +36,7 @@ const TESTS: &[(&str, Test)] = &[
     ("xdp_goes_with_a_killed_switch", xdp::goes_with_a_killed_switch),
     ("rate_of_a_token_bucket_holds", shaped::by_token_bucket),
     ("rate_of_a_hierarchy_holds", shaped::by_hierarchy),
+    ("runs_unprivileged_with_two_capabilities", service::unprivileged),
     ("tcp_between_ports_of_different_mtu", tcp_between_ports_of_different_mtu),
     ("reloads_on_hangup", reloads_on_hangup),
     ("simple_switch_by_its_own_command_line", bmv2::simple_switch),

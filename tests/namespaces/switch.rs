@@ -47,6 +47,11 @@ impl Switch {
         }
     }
 
+    /// Its process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// What it has written so far.
     pub(crate) fn log(&self) -> &str {
         &self.log

@@ -223,6 +223,13 @@ impl ControlPlane {
         self.core.switch_mut()
     }
 
+    /// What the server and the core count of themselves, by name.
+    pub(crate) fn numbers(&self) -> Vec<(&'static str, u64)> {
+        let mut numbers = self.counts.list();
+        numbers.push(("stream_messages_dropped", self.core.dropped()));
+        numbers
+    }
+
     /// Opens a stream.
     pub(crate) fn open_stream(&mut self, now_ns: u64, outlet: Outlet) -> StreamId {
         let stream = self.core.open_stream(now_ns);

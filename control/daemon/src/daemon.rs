@@ -372,6 +372,7 @@ impl Daemon {
 
     /// Answers until it is told to stop, or for as long as `limit` says.
     pub fn serve(&mut self, signals: &Signals, limit: Option<Duration>) {
+        heddle_engine::stand_back();
         let started = Instant::now();
         let ticks = channel::tick(TICK);
         let engine = Arc::clone(&self.engine);

@@ -4,7 +4,7 @@
 
 #![allow(
     unsafe_code,
-    reason = "eventfd, ppoll and sched_setaffinity have no safe wrapper in the standard library"
+    reason = "eventfd, ppoll, setpriority and sched_setaffinity have no safe wrapper in the standard library"
 )]
 
 use std::io;
@@ -93,6 +93,18 @@ pub(crate) fn bind_to(processor: usize) -> io::Result<()> {
         return Err(io::Error::last_os_error());
     }
     Ok(())
+}
+
+/// How much less of a processor the control plane gets than packets do when both want it, as `nice` counts.
+const NICENESS: libc::c_int = 5;
+
+/// Has the calling thread, and those that it starts from now on, leave processors to workers where both want them. For
+/// threads that serve controllers: they wait for nothing that packets do not have to wait for as well.
+pub fn stand_back() {
+    // SAFETY: takes numbers only; 0 is the calling thread.
+    let refused = unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, NICENESS) } != 0;
+    // A thread may always ask for less; one that has less already stays as it is.
+    debug_assert!(!refused || io::Error::last_os_error().raw_os_error() == Some(libc::EACCES));
 }
 
 #[cfg(test)]

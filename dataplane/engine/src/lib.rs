@@ -89,6 +89,7 @@ mod worker_loop;
 
 pub use self::core::Step;
 pub use assembly::{ConfigureError, EngineError, PortChangeError, ReloadError, Reloaded, ReplaceError};
+pub use bell::stand_back;
 pub use config::{CONTROLLER_PORT, Config, Controller, PortConfig, QUEUES_MAX, QueueConfig, Rate, Weights};
 pub use engine::{Engine, InjectError};
 pub use event::{DigestMessage, Event, PacketIn};

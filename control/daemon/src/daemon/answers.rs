@@ -131,7 +131,7 @@ impl Daemon {
     }
 
     fn stats_message(&self) -> proto::GetStatsResponse {
-        let counts = self.control.as_ref().map(|control| control.counts.list()).unwrap_or_default();
+        let counts = self.control.as_ref().map(super::ControlPlane::numbers).unwrap_or_default();
         crate::stats::message(&self.engine, &counts)
     }
 }

@@ -7,16 +7,26 @@ use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use rustls::ServerConfig;
 use rustls::pki_types::CertificateDer;
-use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadBuf};
 use tokio::net::TcpStream;
+use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
 /// What every HTTP/2 client says first (RFC 9113, section 3.4).
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+/// What is said to those who do not: empty settings, and an end for a violation of the protocol (sections 6.5, 6.8).
+const NO_HTTP2: &[u8] = &[
+    0, 0, 0, 4, 0, 0, 0, 0, 0, // SETTINGS
+    0, 0, 8, 7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, // GOAWAY, no stream, PROTOCOL_ERROR
+];
+/// How long to wait for somebody who is none of ours to be gone.
+const FAREWELL: Duration = Duration::from_secs(1);
 
 #[derive(Debug)]
 enum Transport {
@@ -46,6 +56,10 @@ pub(crate) async fn open(tcp: TcpStream, tls: Option<Arc<ServerConfig>>) -> io::
         let read = stream.read(&mut buffer[said..]).await?;
         said += read;
         if read == 0 || buffer[..said] != PREFACE[..said] {
+            // Whoever closes on what it has not read resets the connection, and what it has said may be lost.
+            if timeout(FAREWELL, stream.part()).await.is_err() {
+                tracing::debug!("what is no client of ours does not listen");
+            }
             return Err(io::Error::new(io::ErrorKind::InvalidData, "not HTTP/2"));
         }
     }
@@ -54,6 +68,15 @@ pub(crate) async fn open(tcp: TcpStream, tls: Option<Arc<ServerConfig>>) -> io::
 }
 
 impl Stream {
+    /// Says that this is HTTP/2, and waits for the other to be gone: one that expects TLS is told that there is none.
+    async fn part(&mut self) -> io::Result<()> {
+        self.write_all(NO_HTTP2).await?;
+        self.shutdown().await?;
+        let mut ignored = [0; 4096];
+        while self.read(&mut ignored).await? > 0 {}
+        Ok(())
+    }
+
     /// The client's certificate, which has been verified.
     pub(crate) fn client_certificate(&self) -> Option<&CertificateDer<'static>> {
         match &self.transport {

@@ -13,6 +13,7 @@ mod counts;
 mod own;
 mod p4runtime;
 mod peer;
+mod request;
 mod tls;
 
 use std::net::{SocketAddr, TcpListener};
@@ -38,6 +39,7 @@ use self::bucket::Bucket;
 use self::connection::{Stream, open};
 use self::p4runtime::Service;
 use self::peer::{Peer, SharedPeer};
+use self::request::Request;
 use self::tls::Certificates;
 use crate::call::Caller;
 use crate::proto::switch_server::SwitchServer;
@@ -58,6 +60,8 @@ const STREAM_MESSAGE_BYTES: usize = 4 << 20;
 const HEADER_BYTES: u32 = 16 << 10;
 /// Bytes under way to the server, of a call and of a connection, before it has taken any.
 const WINDOW_BYTES: (u32, u32) = (1 << 20, 4 << 20);
+/// Calls in flight of one connection; those beyond wait, without being in anybody else's way.
+const CALLS_OF_ONE: usize = 16;
 /// Bytes that wait to be sent on one call.
 const SEND_BYTES: usize = 1 << 20;
 
@@ -151,6 +155,7 @@ impl Server {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(THREADS)
             .thread_name("heddle-grpc")
+            .on_thread_start(heddle_engine::stand_back)
             .enable_io()
             .enable_time()
             .build()?;
@@ -280,8 +285,9 @@ async fn serve(stream: Stream, address: SocketAddr, shared: Arc<Shared>) {
         .max_encoding_message_size(usize::MAX);
     let own = SwitchServer::new(own::Service { caller: shared.caller.clone() })
         .max_decoding_message_size(settings.message_bytes);
+    let own_calls = Arc::new(Semaphore::new(CALLS_OF_ONE));
     let handle = hyper::service::service_fn(move |mut request: hyper::Request<Incoming>| {
-        let (shared, peer) = (Arc::clone(&shared), Arc::clone(&peer));
+        let (shared, peer, own_calls) = (Arc::clone(&shared), Arc::clone(&peer), Arc::clone(&own_calls));
         let (mut streams, mut calls, mut own) = (streams.clone(), calls.clone(), own.clone());
         async move {
             shared.counts.calls.fetch_add(1, Ordering::Relaxed);
@@ -291,14 +297,15 @@ async fn serve(stream: Stream, address: SocketAddr, shared: Arc<Shared>) {
             }
             request.extensions_mut().insert(peer);
             // Before anything of the request is read, so that those that wait hold little.
-            let Ok(_place) = shared.calls.acquire().await else {
+            let (Ok(_own_place), Ok(_place)) = (own_calls.acquire().await, shared.calls.acquire().await)
+            else {
                 return Ok(Status::unavailable("the switch is stopping").into_http());
             };
             let path = request.uri().path().to_owned();
             match path.strip_prefix('/').and_then(|path| path.split_once('/')) {
                 Some(("p4.v1.P4Runtime", "StreamChannel")) => streams.call(request).await,
-                Some(("p4.v1.P4Runtime", _)) => calls.call(request).await,
-                Some(("heddle.v1.Switch", _)) => own.call(request).await,
+                Some(("p4.v1.P4Runtime", _)) => calls.call(request.map(Request::new)).await,
+                Some(("heddle.v1.Switch", _)) => own.call(request.map(Request::new)).await,
                 Some(_) | None => {
                     let message =
                         format!("{path} is not served here; p4.v1.P4Runtime and heddle.v1.Switch are");
