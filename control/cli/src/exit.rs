@@ -39,7 +39,35 @@ impl From<Exit> for ExitCode {
     }
 }
 
+/// An error with its causes, each said once: many errors end in what caused them.
+pub(crate) fn message(error: &anyhow::Error) -> String {
+    let mut text = String::new();
+    for cause in error.chain() {
+        let cause = cause.to_string();
+        if text.is_empty() {
+            text = cause;
+        } else if !text.ends_with(&cause) {
+            text = format!("{text}: {cause}");
+        }
+    }
+    text
+}
+
 /// An error of the command line that only the command itself could find.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub(crate) struct UsageError(pub(crate) String);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn causes_are_said_once() {
+        let missing = || std::io::Error::from(std::io::ErrorKind::NotFound);
+        let said = anyhow::Error::new(missing()).context(format!("in.pcap: cannot open it: {}", missing()));
+        assert_eq!(message(&said), format!("in.pcap: cannot open it: {}", missing()));
+        let unsaid = anyhow::Error::new(missing()).context("in.pcap").context("port 1");
+        assert_eq!(message(&unsaid), format!("port 1: in.pcap: {}", missing()));
+    }
+}

@@ -38,7 +38,7 @@ fn main() -> std::process::ExitCode {
     clap_complete::CompleteEnv::with_factory(CommandLine::command).complete();
     let line = CommandLine::parse();
     if let Err(error) = logging::start(&line.log) {
-        eprintln!("error: {error:#}");
+        eprintln!("error: {}", exit::message(&error));
         return exit::Exit::Usage.into();
     }
     finish(line.command.run()).into()
@@ -47,7 +47,7 @@ fn main() -> std::process::ExitCode {
 /// Says what went wrong, if anything did.
 fn finish(outcome: anyhow::Result<exit::Exit>) -> exit::Exit {
     outcome.unwrap_or_else(|error| {
-        eprintln!("error: {error:#}");
+        eprintln!("error: {}", exit::message(&error));
         exit::Exit::of_error(&error)
     })
 }

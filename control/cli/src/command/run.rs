@@ -15,7 +15,7 @@ use heddle_state::State;
 
 use super::control;
 use crate::executor::Engine as ExecutorKind;
-use crate::exit::{Exit, UsageError};
+use crate::exit::{self, Exit, UsageError};
 use crate::output;
 use crate::program::{self, SourceOptions};
 use crate::recording::{self, Recording};
@@ -126,7 +126,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<Exit> {
         loader: options.program.is_some().then(|| options.loader()),
         control: options.control.settings(options.engine)?,
     };
-    let prepare = |state: &State| options.tables.load(state).map_err(|error| format!("{error:#}"));
+    let prepare = |state: &State| options.tables.load(state).map_err(|error| exit::message(&error));
     let mut daemon =
         Daemon::start(settings, program, &prepare, Box::new(Printer { recording: Arc::clone(&recording) }))?;
     if let Some(port) = options.thrift_port {
