@@ -8,7 +8,7 @@ use crate::diag::{Diagnostic, Diagnostics};
 use crate::lint::lint;
 use crate::lower::{LowerOptions, codes, lower};
 use crate::p4info::P4Info;
-use crate::source::{SourceMap, Span};
+use crate::source::SourceMap;
 use crate::syntax::{self, Files, PreprocessorOptions};
 
 /// How to compile.
@@ -68,7 +68,7 @@ pub fn compile(files: &dyn Files, main: &str, options: &CompileOptions) -> Compi
             lint(&program, &mut diagnostics);
             let lower_options = LowerOptions { source_map: source_map.clone(), ..options.lower.clone() };
             lower(&program, &lower_options, &mut diagnostics).and_then(|lowered| {
-                let main = program.main.map_or(Span::default(), |main| program.instances[main].decl.span);
+                let main = program.main.map_or(program.end, |main| program.instances[main].decl.span);
                 match heddle_ir::verify(lowered.program) {
                     Ok(verified) => Some(Output { verified, p4info: lowered.p4info }),
                     Err(violations) => {

@@ -151,8 +151,8 @@ crate::diagnostic_codes! {
         "A `select` compares values of bits, booleans, enums and tuples of those with keysets of the same types and \
          number.";
     NOT_IN_PARSER = "E0421", "stack-access-not-allowed",
-        "`next`, `last` and `lastIndex` of a header stack belong to parsers, `push_front` and `pop_front` to \
-         controls.";
+        "`next`, `last` and `lastIndex` of a header stack belong to parsers, which know what is extracted next. In \
+         controls, elements go by their index.";
     CORE_DECLARATION_MISSING = "E0422", "core-declaration-missing",
         "The language relies on a declaration of `core.p4` that is missing, such as the action `NoAction` of a table \
          without default action. Add `#include <core.p4>`.";

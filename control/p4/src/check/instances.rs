@@ -397,18 +397,31 @@ impl Checker<'_> {
         false
     }
 
+    /// Reports an initializer where there is nothing to implement: what it holds, if anything.
+    fn needless_initializer(
+        &mut self,
+        initializer: Option<&[ast::Decl]>,
+        message: String,
+        instance: Span,
+        name: Span,
+    ) {
+        let Some(decls) = initializer else { return };
+        let diagnostic = match decls.first() {
+            Some(decl) => {
+                Diagnostic::error(ABSTRACT_METHOD, decl.span, message).label(name, "of this instance")
+            }
+            None => Diagnostic::error(ABSTRACT_METHOD, instance, message),
+        };
+        self.emit(diagnostic);
+    }
+
     /// Checks the initializer of an instance against the abstract methods of its extern.
     fn abstract_methods(&mut self, id: InstanceId, initializer: Option<&[ast::Decl]>, span: Span) {
         let ty = self.program.instances[id].ty.clone();
         let name_span = self.program.instances[id].decl.span;
         let Ty::Extern(extern_id, type_args) = &ty else {
-            if initializer.is_some() {
-                self.error(
-                    ABSTRACT_METHOD,
-                    span,
-                    "only instances of externs with abstract methods have an initializer",
-                );
-            }
+            let message = "only instances of externs with abstract methods have an initializer";
+            self.needless_initializer(initializer, message.to_owned(), span, name_span);
             return;
         };
         let (extern_id, type_args) = (*extern_id, type_args.clone());
@@ -420,10 +433,8 @@ impl Checker<'_> {
             .map(|(_, signature)| signature.clone())
             .collect();
         if wanted.is_empty() {
-            if initializer.is_some() {
-                let shown = self.show(&ty);
-                self.error(ABSTRACT_METHOD, span, format!("`{shown}` has no abstract methods to implement"));
-            }
+            let message = format!("`{}` has no abstract methods to implement", self.show(&ty));
+            self.needless_initializer(initializer, message, span, name_span);
             return;
         }
         let mut implemented: Vec<(Arc<str>, FunctionId, Span)> = Vec::new();

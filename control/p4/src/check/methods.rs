@@ -66,13 +66,6 @@ impl Checker<'_> {
                 (call(callee), Ty::Void)
             }
             "push_front" | "pop_front" if is_header_stack => {
-                if self.around.place == Place::ParserState {
-                    self.error(
-                        NOT_IN_PARSER,
-                        name.span,
-                        format!("`{}` cannot be used in a parser", name.name),
-                    );
-                }
                 if !self.require_lvalue(&receiver, &format!("`{}` writes to its stack", name.name)) {
                     return self.broken(span);
                 }

@@ -207,7 +207,7 @@ impl<'a> Checker<'a> {
         }
         Checker {
             diags,
-            program: Program::default(),
+            program: Program { end: unit.end, ..Program::default() },
             scopes: Scopes::default(),
             declared_at,
             missing_includes: Vec::new(),

@@ -59,6 +59,8 @@ ids! {
 /// A checked program.
 #[derive(Clone, Debug, Default)]
 pub struct Program {
+    /// Where it ends.
+    pub end: Span,
     /// Types and what they consist of.
     pub types: Types,
     /// Names of `error` members in order of declaration: `core.p4`'s come first.

@@ -34,6 +34,8 @@ impl Lowerer<'_> {
         };
         let single = match target {
             Target::Control(inst, _) => self.inst_has_tables(*inst),
+            // What it reads of what is around it could be an argument too.
+            Target::Method(..) => return Ok(own_only(actuals)),
             Target::Function(..) | Target::Action(..) | Target::Parser(..) => false,
         };
         if single && !self.is_applied_alike(base) {

@@ -77,6 +77,8 @@ pub(crate) struct ExternCall<'c> {
 #[derive(Clone, Debug)]
 pub(super) enum Target {
     Function(FunctionId, Vec<Ty>),
+    /// What an instance has for an abstract method, in the parser or control that it is declared in.
+    Method(Option<ActId>, FunctionId),
     Action(Option<ActId>, ActionId),
     Control(InstId, hir::ControlId),
     Parser(InstId, hir::ParserId),
@@ -131,6 +133,11 @@ impl Lowerer<'_> {
                     CValue::Instance(inst) => Some(inst),
                     _ => None,
                 };
+                if let Some(inst) = receiver
+                    && let Some(target) = self.implementation(inst, decl)
+                {
+                    return self.invoke(target, &call.args, span);
+                }
                 let call = ExternCall { decl, type_args: &type_args, receiver, args: &call.args, span };
                 arch::call_method(self, &externs.decl.name, &call)
             }
@@ -191,6 +198,29 @@ impl Lowerer<'_> {
         None
     }
 
+    /// What an instance has for an abstract method.
+    fn implementation(&self, inst: InstId, method: &ExternFunction) -> Option<Target> {
+        if !method.is_abstract {
+            return None;
+        }
+        let (methods, owner) = (&self.hir.instances[self.insts[inst].hir].methods, self.insts[inst].parent);
+        let (_, function) = methods.iter().find(|(name, _)| *name == method.decl.name)?;
+        let mut at = self.act;
+        while let Some(act) = at
+            && owner.is_some()
+            && self.acts[act].inst != owner
+        {
+            at = self.acts[act].parent;
+        }
+        // Of an instance at the top level nothing is around; one that was handed over has its owner's variables around
+        // it, which cannot be reached from here.
+        match (owner, at) {
+            (None, _) => Some(Target::Method(None, *function)),
+            (Some(_), Some(act)) => Some(Target::Method(Some(act), *function)),
+            (Some(_), None) => None,
+        }
+    }
+
     /// The arguments of a call, evaluated in order.
     pub(crate) fn actuals(&mut self, args: &[Arg]) -> Lower<Vec<Actual>> {
         let mut actuals = vec![Actual::Absent; args.len()];
@@ -246,6 +276,7 @@ impl Lowerer<'_> {
                 }
                 BaseKey::Function(*id, tys.clone())
             }
+            Target::Method(parent, id) => BaseKey::Method(*parent, *id),
             Target::Action(parent, id) => BaseKey::Action(*parent, *id),
             Target::Control(inst, _) | Target::Parser(inst, _) => BaseKey::Inst(*inst),
         };
@@ -254,7 +285,7 @@ impl Lowerer<'_> {
             return self.error(codes::RECURSION, span, "this calls itself, directly or by way of others");
         }
         let params = match &target {
-            Target::Function(id, _) => self.hir.functions[*id].params.clone(),
+            Target::Function(id, _) | Target::Method(_, id) => self.hir.functions[*id].params.clone(),
             Target::Action(_, id) => self.hir.actions[*id].params.clone(),
             Target::Control(_, id) => self.hir.controls[*id].params.clone(),
             Target::Parser(_, id) => self.hir.parsers[*id].params.clone(),
@@ -337,12 +368,17 @@ impl Lowerer<'_> {
     ) -> Lower<ActId> {
         let (parent, inst, in_parser) = match target {
             Target::Function(..) => (None, None, true),
+            Target::Method(parent, _) => (*parent, None, parent.is_none_or(|p| self.acts[p].in_parser)),
             Target::Action(parent, _) => (*parent, None, false),
             Target::Control(inst, _) => (None, Some(*inst), false),
             Target::Parser(inst, _) => (None, Some(*inst), true),
         };
         let name = match target {
             Target::Function(id, _) => self.hir.functions[*id].decl.name.to_string(),
+            Target::Method(parent, id) => {
+                let prefix = parent.map_or(String::new(), |p| self.acts[p].name.clone());
+                qualified(&prefix, &self.hir.functions[*id].decl)
+            }
             Target::Action(parent, id) => {
                 let prefix = parent.map_or(String::new(), |p| self.acts[p].name.clone());
                 qualified(&prefix, &self.hir.actions[*id].decl)
@@ -353,7 +389,9 @@ impl Lowerer<'_> {
             Target::Function(id, tys) => {
                 self.hir.functions[*id].type_params.iter().copied().zip(tys.iter().cloned()).collect()
             }
-            Target::Action(..) | Target::Control(..) | Target::Parser(..) => HashMap::new(),
+            Target::Method(..) | Target::Action(..) | Target::Control(..) | Target::Parser(..) => {
+                HashMap::new()
+            }
         };
         let act = self.new_act(Activation {
             parent,
@@ -376,7 +414,7 @@ impl Lowerer<'_> {
             };
             self.acts[act].bindings.insert(*param, binding);
         }
-        if let Target::Function(id, _) = target {
+        if let Target::Function(id, _) | Target::Method(_, id) = target {
             let function = &self.hir.functions[*id];
             if function.ret != Ty::Void {
                 let ret = match self.results.get(&base) {
@@ -399,7 +437,7 @@ impl Lowerer<'_> {
         let name = self.acts[act].name.clone();
         let span;
         let block = match target {
-            Target::Function(id, _) => {
+            Target::Function(id, _) | Target::Method(_, id) => {
                 let function = &self.hir.functions[*id];
                 span = function.decl.span;
                 self.callable_block(&function.params, &function.body)?

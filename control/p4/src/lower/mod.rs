@@ -117,7 +117,7 @@ pub fn lower(program: &hir::Program, options: &LowerOptions, diags: &mut Diagnos
         false => Diagnostic::error(code, span, message),
     };
     let Some(main) = program.main else {
-        diags.emit(missing(codes::NO_MAIN, Span::default(), "the program has no `main`"));
+        diags.emit(missing(codes::NO_MAIN, program.end, "the program has no `main`"));
         return None;
     };
     let main_span = program.instances[main].decl.span;
@@ -180,6 +180,8 @@ pub(crate) enum BaseKey {
     Action(Option<ActId>, hir::ActionId),
     /// A function with its type arguments.
     Function(hir::FunctionId, Vec<Ty>),
+    /// An implementation of an abstract method, in the parser or control around it.
+    Method(Option<ActId>, hir::FunctionId),
 }
 
 /// What a variable stands for.

@@ -766,6 +766,10 @@ fn findings_are_located() {
     let no_main = program("", "", "").replace("main;", "not_main;");
     expect![[r#"
         error[E0502]: the program has no `main`
+          --> main.p4:28:1
+           |
+        28 |
+           | ^
     "#]]
     .assert_eq(&findings(&compiled(&no_main)));
 }

@@ -23,6 +23,8 @@ pub struct Ident {
 pub struct SourceUnit {
     /// Top-level declarations in order.
     pub decls: Vec<Decl>,
+    /// Where it ends.
+    pub end: Span,
 }
 
 /// `@name`, `@name(tokens)` or `@name[structured]`.

@@ -57,7 +57,7 @@ impl Parser<'_> {
                 decls.push(decl);
             }
         }
-        SourceUnit { decls }
+        SourceUnit { decls, end: self.peek().span }
     }
 
     /// `declaration`
