@@ -149,6 +149,8 @@ fn finsys_own_tests() -> Trial {
         checkout.is_none().then(|| "HEDDLE_FINSY names no checkout of byllyfish/finsy".to_owned())
     });
     let kind = missing.clone().unwrap_or_default();
+    // It wants arbitration answered without the status that the specification has set (section 5.4), as finsy's own server does.
+    const WITHOUT_STATUS: &str = "not test_insecure_client_vs_insecure_server";
     Trial::test("finsys_own_tests", move || {
         let checkout = checkout.unwrap_or_default();
         for file in FINSYS_TESTS {
@@ -156,7 +158,7 @@ fn finsys_own_tests() -> Trial {
             check(
                 file,
                 Command::new(&python)
-                    .args(["-m", "pytest", "-p", "no:cacheprovider", file])
+                    .args(["-m", "pytest", "-p", "no:cacheprovider", file, "-k", WITHOUT_STATUS])
                     .env("FINSY_TEST_P4RUNTIME_TARGET", switch.address.to_string())
                     .current_dir(&checkout),
             )?;

@@ -21,7 +21,7 @@ use heddle_packet::PortId;
 use heddle_ports::PortDescription;
 use heddle_ports::spec::{BareName, PortSpec};
 use heddle_runtime::learning::{Agent, FLOOD_GROUP};
-use heddle_state::{State, StateError, WriteError};
+use heddle_state::{State, StateError, Update, WriteError};
 
 use crate::attachments::{Attachments, Opener, PortError};
 use crate::call::{Call, Caller, line};
@@ -144,6 +144,8 @@ pub struct Daemon {
     engine: Arc<Engine>,
     attachments: Attachments,
     agent: Option<Agent>,
+    /// Whether the flood group is the agent's, so that it goes with the ports.
+    is_flood_ours: bool,
     loader: Option<Loader>,
     observer: Box<dyn Observer>,
     control: Option<ControlPlane>,
@@ -212,6 +214,7 @@ impl Daemon {
             engine,
             attachments,
             agent: None,
+            is_flood_ours: false,
             loader,
             observer,
             control: None,
@@ -331,12 +334,27 @@ impl Daemon {
         self.agent = Agent::for_program(state.program());
         let Some(agent) = &mut self.agent else { return Ok(()) };
         agent.recall(&state);
+        let ports = || self.attachments.specs().iter().map(|spec| spec.id.0);
         // Whoever gave a flood group of his own knows better.
-        if !state.multicast_groups().iter().any(|group| group.id == FLOOD_GROUP) {
-            let flood = agent.initial(self.attachments.specs().iter().map(|spec| spec.id.0));
-            state.write(&[flood]).map_err(StartError::Agent)?;
+        match state.multicast_groups().into_iter().find(|group| group.id == FLOOD_GROUP) {
+            None => {
+                state.write(&[agent.initial(ports())]).map_err(StartError::Agent)?;
+                self.is_flood_ours = true;
+            }
+            Some(group) => {
+                self.is_flood_ours = Update::ModifyMulticastGroup(group) == agent.with_ports(ports())
+            }
         }
         Ok(())
+    }
+
+    /// Has the agent flood to the ports that there are.
+    fn flood_to_ports(&self) {
+        let Some(agent) = self.agent.as_ref().filter(|_| self.is_flood_ours) else { return };
+        let flood = agent.with_ports(self.attachments.specs().iter().map(|spec| spec.id.0));
+        if let Err(error) = self.engine.state().write(&[flood]) {
+            tracing::warn!(%error, "the learning agent's flood group stays as it is");
+        }
     }
 
     /// The engine.
@@ -359,7 +377,9 @@ impl Daemon {
     /// # Errors
     /// [`PortError`]; nothing has then changed.
     pub fn add_port(&mut self, spec: PortSpec) -> Result<Arc<PortDescription>, PortError> {
-        self.attachments.add(&self.engine, spec)
+        let description = self.attachments.add(&self.engine, spec)?;
+        self.flood_to_ports();
+        Ok(description)
     }
 
     /// Detaches a port for good.
@@ -367,7 +387,9 @@ impl Daemon {
     /// # Errors
     /// [`PortError`] if there is no such port.
     pub fn remove_port(&mut self, port: PortId) -> Result<(), PortError> {
-        self.attachments.remove(&self.engine, port)
+        self.attachments.remove(&self.engine, port)?;
+        self.flood_to_ports();
+        Ok(())
     }
 
     /// Answers until it is told to stop, or for as long as `limit` says.

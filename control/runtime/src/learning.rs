@@ -35,6 +35,11 @@ struct LearnedTable {
     port_width: u32,
 }
 
+fn flood_group(ports: impl IntoIterator<Item = u32>) -> MulticastGroup {
+    let replica = |port| Replica { port, instance: 0, backups: Vec::new() };
+    MulticastGroup { id: FLOOD_GROUP, replicas: ports.into_iter().map(replica).collect() }
+}
+
 impl Agent {
     /// An agent for the program, if it is one to be served.
     pub fn for_program(program: &Program) -> Option<Agent> {
@@ -67,11 +72,12 @@ impl Agent {
 
     /// What has to be written before the first packet: the flood group with these ports.
     pub fn initial(&self, ports: impl IntoIterator<Item = u32>) -> Update {
-        let replica = |port| Replica { port, instance: 0, backups: Vec::new() };
-        Update::CreateMulticastGroup(MulticastGroup {
-            id: FLOOD_GROUP,
-            replicas: ports.into_iter().map(replica).collect(),
-        })
+        Update::CreateMulticastGroup(flood_group(ports))
+    }
+
+    /// What has to be written when ports have come or gone: the flood group with those that there are.
+    pub fn with_ports(&self, ports: impl IntoIterator<Item = u32>) -> Update {
+        Update::ModifyMulticastGroup(flood_group(ports))
     }
 
     /// Learns what an agent before it has written, from the tables themselves.

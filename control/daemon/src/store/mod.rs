@@ -32,7 +32,7 @@ use self::record::{MAGIC, Reader};
 pub(crate) use self::snapshot::SnapshotWriter;
 
 /// Bytes of logs beyond which a new snapshot is worth its while, at least.
-const LOG_BYTES_MIN: u64 = 64 << 20;
+const LOG_BYTES_MIN: u64 = 256 << 20;
 
 /// Where to keep state, and how well.
 #[derive(Clone, Debug, PartialEq, Eq)]
