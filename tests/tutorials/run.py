@@ -158,6 +158,16 @@ def basic_tunnel(net):
     net.wait_for("h2.out", "P4 for h3", 1, "a packet for h3 in the tunnel to h2")
 
 
+def end(controller):
+    """Ctrl-C; threads of gRPC's keep a controller that is shutting down now and then."""
+    controller.send_signal(signal.SIGINT)
+    try:
+        controller.wait(10)
+    except subprocess.TimeoutExpired:
+        controller.kill()
+        controller.wait()
+
+
 def p4runtime(net):
     controller = net.controller("python3", "-u", "./mycontroller.py")
     try:
@@ -169,8 +179,7 @@ def p4runtime(net):
         seen = net.output("controller.out")
         expect("MyIngress.ipv4_lpm" in seen and "MyIngress.myTunnel_exact" in seen, "the rules are not read back", seen)
     finally:
-        controller.send_signal(signal.SIGINT)
-        controller.wait(30)
+        end(controller)
 
 
 def flowcache(net):
@@ -183,12 +192,7 @@ def flowcache(net):
         # And once the entries are gone, they come again.
         pings(net, ("h1", "h2"))
     finally:
-        controller.send_signal(signal.SIGINT)
-        try:
-            controller.wait(10)
-        except subprocess.TimeoutExpired:
-            controller.kill()
-            controller.wait()
+        end(controller)
 
 
 def congested(net, seconds=20):

@@ -226,3 +226,22 @@ fn the_version_is_told() {
     let status = device.core.capabilities(&v1::CapabilitiesRequest { device_id: 5 }).expect_err("another");
     assert_eq!(code(&status), Code::NotFound);
 }
+
+/// Section 8.3 has strings for `varbit`; no program that would send or be sent any is taken.
+#[test]
+fn programs_that_have_varbits_for_controllers_are_refused() {
+    let program = include_str!("ports.p4")
+        .replace("header eth_t {", "header text_t { varbit<32> t; }\nheader eth_t {")
+        .replace("struct headers_t { eth_t eth; }", "struct headers_t { eth_t eth; text_t text; }");
+    for (part, other) in [
+        ("key = { hdr.eth.dst : exact; }", "key = { hdr.text.t : exact; }"),
+        ("action send(PortId_t port)", "action send(varbit<32> text, PortId_t port)"),
+    ] {
+        let changed = program.replace(part, other);
+        assert_ne!(changed, program);
+        let mut device = Device::new();
+        let status = device.set(Step::Verify, Some(config_of(&changed))).expect_err("it is refused");
+        assert_eq!(code(&status), Code::InvalidArgument);
+        assert!(status.message.contains("varbit<32>"), "{}", status.message);
+    }
+}
