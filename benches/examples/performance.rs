@@ -7,8 +7,8 @@
 use std::process::{Command, ExitCode};
 
 /// Examples in order, and whether they take `--quick`.
-const PARTS: [(&str, bool); 4] =
-    [("matrix", true), ("tables", false), ("instructions", false), ("endtoend", true)];
+const PARTS: [(&str, bool); 5] =
+    [("matrix", true), ("tables", false), ("sharing", false), ("instructions", false), ("endtoend", true)];
 
 fn main() -> ExitCode {
     let is_quick = std::env::args().any(|given| given == "--quick");

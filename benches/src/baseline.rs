@@ -3,18 +3,19 @@
 //!
 //! It is an [`Executor`], so that it works on the same packets through the same engine as the program whose table it
 //! took its routes from. It makes the checks that the program makes (Ethernet type, lengths, version and header
-//! length, header checksum, TTL, a route), in place: multibit trie of 16, 8 and 8 bits, RFC 1624 checksum. It is
-//! frozen: what it costs is what others are measured in.
+//! length, header checksum, TTL, a route), in place: multibit trie of 16, 8 and 8 bits, RFC 1624 checksum. Like the
+//! program it goes through both passes at once where nothing holds a packet up. It is frozen: what it costs is what
+//! others are measured in.
 //!
 //! Invariant: [`Router::of`] gives a router only for programs that do what it does. What it looks for in a program are
 //! the parts; that the whole comes to the same is shown by [`agree`] with packets.
 
-use heddle_exec::{Context, Entry, Executor, Verdict, Work};
+use heddle_exec::{Context, Entry, Executor, Passage, Verdict, Work};
 use heddle_ir::{
     Action, ActionId, DropReason, Expr, HeaderId, HeaderRef, KeyMatch, MatchKind, Place, Program, Stmt,
     TableId, Verified,
 };
-use heddle_packet::PortId;
+use heddle_packet::{Packet, PortId};
 use heddle_state::{EntryAction, State};
 
 use crate::rig::Rig;
@@ -212,28 +213,40 @@ impl Router {
         Some(Router { program: program.clone(), routes: Routes::new(routes.collect()), order })
     }
 
-    fn straight(&self, batch: &mut [Work]) {
-        for work in batch {
-            work.verdict = match check(work.packet.bytes_mut()) {
+    fn route<T: Lane>(&self, batch: &mut [T], settle: impl FnMut(&mut T, Verdict) -> bool) -> usize {
+        match self.order {
+            Order::Straight => self.straight(batch, settle),
+            Order::Staged => self.staged(batch, settle),
+        }
+    }
+
+    fn straight<T: Lane>(&self, batch: &mut [T], mut settle: impl FnMut(&mut T, Verdict) -> bool) -> usize {
+        for (index, lane) in batch.iter_mut().enumerate() {
+            let verdict = match check(lane.packet().bytes_mut()) {
                 None => DROP,
                 Some(headers) => {
                     let slot = self.routes.find(destination(headers));
                     self.apply(headers, slot)
                 }
             };
+            if !settle(lane, verdict) {
+                return index + 1;
+            }
         }
+        batch.len()
     }
 
-    fn staged(&self, batch: &mut [Work]) {
+    fn staged<T: Lane>(&self, batch: &mut [T], mut settle: impl FnMut(&mut T, Verdict) -> bool) -> usize {
+        let mut done = 0;
         for lanes in batch.chunks_mut(LANES) {
             let mut slots = [0u32; LANES];
             let mut addresses = [0u32; LANES];
             let mut passed = [false; LANES];
-            for work in lanes.iter() {
-                fetch(work.packet.bytes().as_ptr());
+            for lane in lanes.iter_mut() {
+                fetch(lane.packet().bytes().as_ptr());
             }
-            for (i, work) in lanes.iter_mut().enumerate() {
-                if let Some(headers) = check(work.packet.bytes_mut()) {
+            for (i, lane) in lanes.iter_mut().enumerate() {
+                if let Some(headers) = check(lane.packet().bytes_mut()) {
                     passed[i] = true;
                     addresses[i] = destination(headers);
                     fetch(&raw const self.routes.first[(addresses[i] >> 16) as usize]);
@@ -252,13 +265,26 @@ impl Router {
                     }
                 }
             }
-            for (i, work) in lanes.iter_mut().enumerate() {
-                work.verdict = match work.packet.bytes_mut().first_chunk_mut() {
+            for (i, lane) in lanes.iter_mut().enumerate() {
+                let verdict = match lane.packet().bytes_mut().first_chunk_mut() {
                     Some(headers) if passed[i] => self.apply(headers, slots[i]),
                     Some(_) | None => DROP,
                 };
+                done += 1;
+                if !settle(lane, verdict) {
+                    return done;
+                }
             }
         }
+        done
+    }
+
+    /// Forwards packets without any engine: what becomes of each is noted beside it.
+    pub fn forward(&self, batch: &mut [(Packet, Verdict)]) {
+        self.route(batch, |(_, noted), verdict| {
+            *noted = verdict;
+            true
+        });
     }
 
     /// Fetches what a slot leads to.
@@ -284,6 +310,25 @@ impl Router {
         let checksum = (checksum + u32::from(checksum >= 0xffff)) as u16;
         headers[24..26].copy_from_slice(&checksum.to_be_bytes());
         Verdict::Enqueue { port: next_hop.port, queue: 0 }
+    }
+}
+
+/// A packet under way.
+trait Lane {
+    fn packet(&mut self) -> &mut Packet;
+}
+
+impl Lane for Work {
+    #[inline]
+    fn packet(&mut self) -> &mut Packet {
+        &mut self.packet
+    }
+}
+
+impl Lane for (Packet, Verdict) {
+    #[inline]
+    fn packet(&mut self) -> &mut Packet {
+        &mut self.0
     }
 }
 
@@ -346,15 +391,39 @@ impl Executor for Router {
     }
 
     fn run(&self, entry: Entry, _: &mut Context<'_>, batch: &mut [Work]) {
-        match (entry, self.order) {
-            (Entry::Ingress, Order::Straight) => self.straight(batch),
-            (Entry::Ingress, Order::Staged) => self.staged(batch),
-            (Entry::Egress, _) => {
+        match entry {
+            Entry::Ingress => {
+                self.route(batch, |work, verdict| {
+                    work.verdict = verdict;
+                    true
+                });
+            }
+            Entry::Egress => {
                 for work in batch {
                     work.verdict = Verdict::Transmit;
                 }
             }
         }
+    }
+
+    fn run_through(
+        &self,
+        _: &mut Context<'_>,
+        passage: &mut Passage<'_>,
+        batch: &mut [Work],
+    ) -> Option<usize> {
+        let ran = self.route(batch, |work, verdict| {
+            work.verdict = verdict;
+            let Verdict::Enqueue { port, queue } = verdict else { return true };
+            match passage.pass(port, queue, u64::from(work.intrinsics.packet_length)) {
+                Some(passed) => {
+                    work.verdict = passed;
+                    true
+                }
+                None => false,
+            }
+        });
+        Some(ran)
     }
 }
 

@@ -1,5 +1,6 @@
 //! What the benchmarks share: the shipped programs with the tables and packets of their scripts.
 
+pub mod bare;
 pub mod baseline;
 pub mod flat;
 pub mod rig;

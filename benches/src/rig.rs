@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use heddle_engine::{Config, EngineError, PortConfig, Switch};
-use heddle_exec::{Context, Entry, Executor, Verdict, Work};
+use heddle_exec::{Context, Entry, Executor, Passage, Verdict, Work};
 use heddle_ir::Verified;
 use heddle_packet::{Packet, PortId};
 use heddle_ports::Port;
@@ -16,7 +16,7 @@ use heddle_ports::memory::{MemoryOptions, MemoryPeer, pair};
 use heddle_state::State;
 
 /// Packets that a port receives at once.
-const BATCH: usize = 64;
+pub(crate) const BATCH: usize = 64;
 /// Virtual time from one batch to the next.
 const BATCH_INTERVAL_NS: u64 = 10_000;
 /// Ports that exist although no frame arrives by them.
@@ -176,5 +176,24 @@ impl Executor for Nothing {
                 Entry::Egress => Verdict::Transmit,
             };
         }
+    }
+
+    fn run_through(
+        &self,
+        _: &mut Context<'_>,
+        passage: &mut Passage<'_>,
+        batch: &mut [Work],
+    ) -> Option<usize> {
+        for (index, work) in batch.iter_mut().enumerate() {
+            let port = work.intrinsics.ingress_port;
+            match passage.pass(port, 0, u64::from(work.intrinsics.packet_length)) {
+                Some(passed) => work.verdict = passed,
+                None => {
+                    work.verdict = Verdict::Enqueue { port, queue: 0 };
+                    return Some(index + 1);
+                }
+            }
+        }
+        Some(batch.len())
     }
 }

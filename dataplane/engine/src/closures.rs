@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use heddle_exec::{Clone as PacketClone, Context, Entry, Executor, Gate, Verdict, Work};
+use heddle_exec::{Clone as PacketClone, Context, Entry, Executor, Passage, Verdict, Work};
 use heddle_ir::{Decision, DropReason, Origin, ProgramBuilder, Stmt, Verified};
 
 pub(crate) type Pass = dyn Fn(&mut Work, usize, &mut Context<'_>) + Send + Sync;
@@ -38,26 +38,30 @@ impl Executor for Closures {
     fn run_through(
         &self,
         context: &mut Context<'_>,
-        gates: &mut [Gate],
+        passage: &mut Passage<'_>,
         batch: &mut [Work],
     ) -> Option<usize> {
         if !self.passes {
             return None;
         }
         for (position, work) in batch.iter_mut().enumerate() {
+            work.frame = context.frames.take_for_arrival();
             (self.ingress)(work, position, context);
             let (port, queue) = match work.verdict {
                 Verdict::Drop(_) if context.clones.is_empty() => continue,
                 Verdict::Enqueue { port, queue } if context.clones.is_empty() => (port, queue),
                 _ => return Some(position + 1),
             };
-            let Some(gate) = gates.get_mut(port as usize).filter(|gate| gate.room > 0) else {
+            let Some(gate) = passage.gates.get_mut(port as usize).filter(|gate| gate.room > 0) else {
                 return Some(position + 1);
             };
             let queue = queue.min(u32::from(gate.queues) - 1);
             work.intrinsics.origin = Origin::Normal;
             (work.intrinsics.egress_port, work.intrinsics.queue_id) = (port, queue);
             work.intrinsics.enqueue_time_ns = context.now_ns;
+            if let Some(sends) = &mut passage.sends {
+                sends(port, u64::from(work.intrinsics.packet_length));
+            }
             (self.egress)(work, position, context);
             work.verdict = match work.verdict {
                 Verdict::Drop(reason) => Verdict::Lost { port, queue, reason },

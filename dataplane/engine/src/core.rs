@@ -15,7 +15,8 @@
 //!   into the egress batch. Where that moment depends on what becomes of packets in that batch (room before
 //!   the port, a rate) the batch is run first.
 //! * Programs in which ingress can see what egress did, or whose packets come back, are found by
-//!   [`crate::effects`] and run packet by packet; as is everything while a trace is taken.
+//!   [`crate::effects`], and each of their packets is done with before the next begins; as is everything while a trace
+//!   is taken.
 
 mod egress;
 mod ingress;
@@ -33,7 +34,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use arc_swap::ArcSwap;
 use crossbeam::channel::{Receiver, Sender};
 use heddle_exec::trace::TraceSink;
-use heddle_exec::{Clone as PacketClone, Context, DigestBuffer, Entry, Frame, FramePool, Gate, Work};
+use heddle_exec::{
+    Clone as PacketClone, Context, DigestBuffer, Entry, Frame, FramePool, Gate, Passage, Work,
+};
 use heddle_packet::{Packet, Pool, PortId};
 use heddle_ports::{Queue, QueueError, Shapes, cut};
 use heddle_state::Snapshot;
@@ -53,6 +56,10 @@ use self::egress::Egress;
 /// Packets that leave queues, and passes that are made again, in one step at most. What is left waits for the
 /// next step: only a program that multiplies packets without end meets this.
 const STEP_BUDGET: usize = 65_536;
+
+/// Packets that are begun together although each has to be done with before the next: as many as passing gains by, and
+/// not so many that taking one out of them costs.
+const TURNS_MAX: usize = 16;
 
 /// What a step did, and when it wants to be followed by another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -158,6 +165,10 @@ pub(crate) struct Core {
     batch: Vec<Work>,
     batch_facts: Vec<Facts>,
     batch_clones: Vec<PacketClone>,
+    /// In place of the batch while its packets are done with in turn: what comes back meanwhile has the batch.
+    turn: Vec<Work>,
+    turn_facts: Vec<Facts>,
+    turn_clones: Vec<PacketClone>,
     /// Taken out of queues and waiting for egress.
     out: Vec<Work>,
     out_facts: Vec<Facts>,
@@ -207,8 +218,10 @@ struct Run<'a, 't> {
     now_ns: u64,
     current: Running<'a>,
     retiring: Option<Running<'a>>,
-    /// Packets that go through ingress together.
+    /// Packets that are begun together.
     batch_packets: usize,
+    /// Whether each packet has to be done with before the next begins.
+    singly: bool,
     /// Whether packets may go from ingress through egress each before the next, wherever nothing holds them up.
     may_pass: bool,
     /// Lent to one call of the executor at a time.
@@ -285,6 +298,9 @@ impl Core {
             batch: Vec::with_capacity(batch),
             batch_facts: Vec::with_capacity(batch),
             batch_clones: Vec::new(),
+            turn: Vec::with_capacity(batch),
+            turn_facts: Vec::with_capacity(batch),
+            turn_clones: Vec::new(),
             out: Vec::with_capacity(batch),
             out_facts: Vec::with_capacity(batch),
             leaving: Vec::with_capacity(batch),
@@ -339,7 +355,12 @@ impl Core {
                 pipeline,
                 snapshot: pipeline.state.pin(),
             }),
-            batch_packets: if singly { 1 } else { self.shared.config.batch_packets.max(1) },
+            batch_packets: match (singly, may_pass) {
+                (false, _) => self.shared.config.batch_packets.max(1),
+                (true, true) => self.shared.config.batch_packets.clamp(1, TURNS_MAX),
+                (true, false) => 1,
+            },
+            singly,
             may_pass,
             trace: RefCell::new(trace),
         };
@@ -421,7 +442,7 @@ impl Core {
     /// Packets that the core holds between steps.
     pub(crate) fn held(&self) -> usize {
         let egress: usize = self.egress.iter().flatten().map(Egress::held).sum();
-        let incoming: usize = self.incoming.iter().map(Packet::segments).sum();
+        let incoming: usize = self.incoming.iter().map(|packet| packet.segments()).sum();
         egress + incoming + self.injected.len() + self.loops.len()
     }
 
@@ -567,7 +588,16 @@ impl Core {
             digests: &mut self.digests,
             trace: None,
         };
-        let ran = running.pipeline.executor.run_through(&mut context, &mut self.gates, works);
+        let (egress, ports) = (&mut self.egress, &self.shared.ports);
+        let mut tell = |port: u32, wire_bytes: u64| {
+            if let Some(Some(egress)) = ports.position(port).and_then(|position| egress.get_mut(position)) {
+                egress.tell_link(run, wire_bytes);
+            }
+        };
+        let sends: Option<&mut dyn FnMut(u32, u64)> =
+            if running.pipeline.probes.links() { Some(&mut tell) } else { None };
+        let mut passage = Passage { gates: &mut self.gates, sends };
+        let ran = running.pipeline.executor.run_through(&mut context, &mut passage, works);
         self.deliver_digests(run, running);
         ran
     }

@@ -40,9 +40,8 @@ impl Pipeline {
         let probes = Probes::of(executor.program());
         // What a probe tells ingress depends on what the packets before did to the queues.
         let may_batch = may_batch(executor.program()) && !probes.any();
-        // Links are told of a packet between its passes: what egress does not look at may be told after them.
-        let may_pass = !probes.holds()
-            && !probes.recent().is_some_and(|recent| egress_touches(executor.program(), recent));
+        // What ingress asks for is done between the passes; of egress nobody would look.
+        let may_pass = !probes.hold().is_some_and(|hold| egress_touches(executor.program(), hold));
         Self { executor, state, may_batch, may_pass, probes, whole: Arc::default() }
     }
 

@@ -95,6 +95,7 @@ impl PortMap {
     }
 
     /// Position of a port.
+    #[inline]
     pub(crate) fn position(&self, number: u32) -> Option<usize> {
         match self.dense.get(number as usize).map(|position| position.load(Ordering::Acquire)) {
             Some(NONE) => None,

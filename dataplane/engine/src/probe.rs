@@ -77,9 +77,9 @@ impl Probes {
         self.recent.is_some()
     }
 
-    /// The register that says what links have sent.
-    pub(crate) fn recent(&self) -> Option<RegisterId> {
-        self.recent
+    /// The register that it has queues held by.
+    pub(crate) fn hold(&self) -> Option<RegisterId> {
+        self.hold
     }
 
     /// Tells how much waits for a port.

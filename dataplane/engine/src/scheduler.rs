@@ -318,7 +318,7 @@ impl Scheduler {
 
     /// Packets that wait in all queues.
     pub(crate) fn packets(&self) -> usize {
-        self.queues.iter().map(|queue| queue.packets).sum()
+        self.occupied_queues().map(|queue| self.queues[queue].packets).sum()
     }
 
     /// Whether any packet waits that an earlier pipeline than this began.

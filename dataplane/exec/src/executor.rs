@@ -28,20 +28,45 @@ pub trait Executor: Send + Sync {
     fn run(&self, entry: Entry, context: &mut Context<'_>, batch: &mut [Work]);
 
     /// Runs works that have just arrived through ingress, and those that it sends to an open [`Gate`] through egress
-    /// at once, each before the next begins: as if it had gone through the port's queue without stopping, now. Gates
-    /// are by port number; each packet to be transmitted takes one from its gate's room.
+    /// at once, each before the next begins: as if it had gone through the port's queue without stopping, now. Each
+    /// packet to be transmitted takes one from its gate's room.
+    ///
+    /// Works come without a frame; one that is to go on has got one from [`Context::frames`].
     ///
     /// Ends behind the first work that neither passed ([`Verdict::Passed`], [`Verdict::Lost`]) nor was dropped: its
-    /// verdict and clones are as [`Executor::run`] leaves them. A work may be left so though it could have passed. Gives how many works it ran; `None`, and nothing was
-    /// done, if this executor cannot do so with this program.
+    /// verdict and clones are as [`Executor::run`] leaves them. A work may be left so though it could have passed.
+    /// Ends as well behind a work of which clones were made, on the way in or out, and behind one that asked for
+    /// queues to be held ([`heddle_ir::Probe::Hold`]), which does not pass.
+    /// Gives how many works it ran; `None`, and nothing was done, if this executor cannot do so with this program.
     fn run_through(
         &self,
         context: &mut Context<'_>,
-        gates: &mut [Gate],
+        passage: &mut Passage<'_>,
         batch: &mut [Work],
     ) -> Option<usize> {
-        let _ = (context, gates, batch);
+        let _ = (context, passage, batch);
         None
+    }
+}
+
+/// What packets pass between ingress and egress when they do not stop.
+pub struct Passage<'a> {
+    /// By port number.
+    pub gates: &'a mut [Gate],
+    /// Whom to tell of a packet that passes a gate, between its passes: the port, and bytes on the wire.
+    pub sends: Option<&'a mut dyn FnMut(u32, u64)>,
+}
+
+impl Passage<'_> {
+    /// Lets a packet that ingress sent to a port pass, if the gate is open: what becomes of it if nothing does in egress.
+    #[inline]
+    pub fn pass(&mut self, port: u32, queue: u32, wire_bytes: u64) -> Option<Verdict> {
+        let gate = self.gates.get_mut(port as usize)?;
+        gate.room = gate.room.checked_sub(1)?;
+        if let Some(sends) = &mut self.sends {
+            sends(port, wire_bytes);
+        }
+        Some(Verdict::Passed { port, queue: queue.min(u32::from(gate.queues.saturating_sub(1))) })
     }
 }
 

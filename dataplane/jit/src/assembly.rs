@@ -16,13 +16,13 @@ use heddle_exec::Entry;
 use heddle_exec::atomic::AtomicSets;
 use heddle_exec::layout::Layout;
 use heddle_ir::{BinaryOp, BodyId, StackId, Stmt, TableId, Verified};
-use heddle_state::AtomicSet;
+use heddle_state::{AtomicSet, Cells};
 
 use crate::code::{Coder, Purpose, Variant};
 use crate::error::JitError;
 use crate::host::Host;
 use crate::plan::Plan;
-use crate::program::{Code, Compiled, Lookup};
+use crate::program::{Code, Compiled, Lookup, ThroughFrame};
 
 /// How to compile.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -141,16 +141,18 @@ impl Assembly {
         self.module.finalize_definitions().map_err(module_error)?;
         let address = |function: Option<FuncId>| function.map(|f| self.module.get_finalized_function(f));
         let (ingress, egress, through) = (address(ingress), address(egress), address(through));
-        let through_uses_frame = self.plan.through().is_some_and(|plan| plan.uses_frame);
+        let through_frame =
+            self.plan.through().map(|plan| ThroughFrame::new(plan, &self.layout)).unwrap_or_default();
         let code = Code::new(self.module, ingress, egress, through);
         Ok(Compiled {
             lookups: lookups(&program, &self.layout),
+            no_cells: vec![Cells::NONE; program.registers.len().max(program.counters.len())],
             program: (*program).clone(),
             layout: (*self.layout).clone(),
             constants: self.constants,
             arena_words: self.arena_words,
             atomic_sets: self.atomic_sets,
-            through_uses_frame,
+            through_frame,
             code,
         })
     }

@@ -10,6 +10,7 @@
 //! soon as it is written, and promoted ones when the pass ends.
 
 mod call;
+mod cell;
 mod checksum;
 mod header;
 mod parser;

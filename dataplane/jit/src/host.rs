@@ -219,13 +219,6 @@ host_functions! {
         let action = found.action.unwrap_or(usize::MAX);
         settle(m, TableId::from_u32(table as u32), action, found.args, found.entry, found.hit)
     }
-    /// Counts in a cell.
-    Count = fn count(m, counter, index) {
-        let (packets, bytes) = counted(m);
-        let counter = CounterId::from_u32(counter as u32);
-        m.context.state.count(m.context.worker, counter, index, packets, bytes);
-        0
-    }
     /// Counts in the entry whose action is running.
     CountDirect = fn count_direct(m, counter) {
         let (packets, bytes) = counted(m);
@@ -350,14 +343,27 @@ host_functions! {
         m.add_mirror(Mirror { session: session as u32, source, preserve });
         0
     }
+    /// Makes the clones decided on of a packet that passes, now.
+    MakeClones = fn make_clones(m) {
+        m.make_clones();
+        0
+    }
+    /// Says that the packet passes the gate of a port.
+    TellLink = fn tell_link(m, port) {
+        let wire_bytes = u64::from(m.intrinsics().packet_length);
+        if let Some(sends) = &mut m.sends {
+            sends(port as u32, wire_bytes);
+        }
+        0
+    }
     /// Forgets the entry whose action ran last: another pass begins.
     ForgetEntry = fn forget_entry(m) {
         m.running = None;
         0
     }
-    /// Clears the frame.
-    ClearFrame = fn clear_frame(m) {
-        m.clear_frame();
+    /// Clears what of the frame a pass through both entry points leaves alone.
+    ClearRest = fn clear_rest(m) {
+        m.clear_rest();
         0
     }
     /// Whether values are in a value set.

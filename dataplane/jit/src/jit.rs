@@ -1,7 +1,7 @@
 //! The executor.
 
 use crossbeam::queue::ArrayQueue;
-use heddle_exec::{Context, Entry, Executor, Gate, Interpreter, Work};
+use heddle_exec::{Context, Entry, Executor, Interpreter, Passage, Work};
 use heddle_ir::Verified;
 
 use crate::assembly::{Assembly, Effort, Options};
@@ -70,7 +70,7 @@ impl Executor for Jit {
     fn run_through(
         &self,
         context: &mut Context<'_>,
-        gates: &mut [Gate],
+        passage: &mut Passage<'_>,
         batch: &mut [Work],
     ) -> Option<usize> {
         let function = self.compiled.through()?;
@@ -78,7 +78,7 @@ impl Executor for Jit {
             return None;
         }
         let mut scratch = self.scratch.pop().unwrap_or_default();
-        let ran = machine::run_through(&self.compiled, function, context, &mut scratch, gates, batch);
+        let ran = machine::run_through(&self.compiled, function, context, &mut scratch, passage, batch);
         // As above.
         let _ = self.scratch.push(scratch);
         Some(ran)

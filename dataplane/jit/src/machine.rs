@@ -6,12 +6,13 @@
 //! not changed before all that is read of them has been read, and `front` is fetched anew after anything that may move it.
 
 use std::mem::offset_of;
+use std::ops::Range;
 
 use heddle_exec::bitstring::BitString;
 use heddle_exec::layout::Layout;
-use heddle_exec::{Clone, Context, Entry, Frame, Gate, Intrinsics, Verdict, Work};
-use heddle_ir::{DropReason, MirrorSource, Origin, PreserveId};
-use heddle_state::{AtomicSection, EntryHandle, Found, Lens};
+use heddle_exec::{Clone, Context, Entry, Frame, Gate, Intrinsics, Passage, Verdict, Work};
+use heddle_ir::{DropReason, MirrorSource, Origin, PROBE_QUEUES, PreserveId, Probe};
+use heddle_state::{AtomicSection, Cells, EntryHandle, Found, Lens};
 
 use crate::program::{Compiled, Function};
 
@@ -56,8 +57,19 @@ pub(crate) struct Machine<'r, 'c> {
     passed_queue: u64,
     /// Clones decided on.
     mirrored: u64,
+    /// Cells of registers, and of this worker's counters.
+    registers: *const Cells,
+    counters: *const Cells,
+    /// What cells that are not there read as, and where writes to them go.
+    zero: u64,
+    sink: [u64; 2],
 
     // From here on only the host looks.
+    /// The packet that passes, and its position in its batch.
+    work: *const Work,
+    position: usize,
+    /// Whom to tell of packets that pass a gate.
+    pub(crate) sends: Option<&'r mut (dyn FnMut(u32, u64) + 'r)>,
     pub(crate) program: &'r Compiled,
     pub(crate) context: &'r mut Context<'c>,
     pub(crate) scratch: &'r mut Scratch,
@@ -100,6 +112,10 @@ pub(crate) mod field {
         PASSED_PORT = passed_port;
         PASSED_QUEUE = passed_queue;
         MIRRORED = mirrored;
+        REGISTERS = registers;
+        COUNTERS = counters;
+        ZERO = zero;
+        SINK = sink;
     }
 }
 
@@ -181,6 +197,8 @@ pub(crate) struct Scratch {
     pub(crate) hashed: BitString,
     /// Words that outlive the frame being cleared.
     words: Vec<u64>,
+    /// Of the packet that goes through both entry points: its own once it is held up.
+    frame: Frame,
     pub(crate) mirrors: Vec<Mirror>,
 }
 
@@ -192,7 +210,8 @@ pub(crate) fn run(
     scratch: &mut Scratch,
     batch: &mut [Work],
 ) {
-    let mut machine = Machine::new(program, context, scratch, &mut []);
+    let mut passage = Passage { gates: &mut [], sends: None };
+    let mut machine = Machine::new(program, context, scratch, &mut passage);
     for (position, work) in batch.iter_mut().enumerate() {
         machine.begin(entry, work);
         let flow = program.call(entry, &mut machine);
@@ -206,11 +225,18 @@ pub(crate) fn run_through(
     function: Function,
     context: &mut Context<'_>,
     scratch: &mut Scratch,
-    gates: &mut [Gate],
+    passage: &mut Passage<'_>,
     batch: &mut [Work],
 ) -> usize {
-    let mut machine = Machine::new(program, context, scratch, gates);
+    let words = program.layout.words;
+    if scratch.frame.words.len() != words {
+        scratch.frame = Frame::new(words);
+    }
+    let hold = Probe::Hold.of(&program.program);
+    let mut machine = Machine::new(program, context, scratch, passage);
+    machine.frame = machine.scratch.frame.words.as_mut_ptr();
     for (position, work) in batch.iter_mut().enumerate() {
+        machine.position = position;
         machine.begin_arrival(work);
         let flow = program.call_function(function, &mut machine);
         let (port, queue) = (machine.passed_port as u32, machine.passed_queue as u32);
@@ -234,6 +260,9 @@ pub(crate) fn run_through(
                     _ => DropReason::NoDecision,
                 };
                 work.verdict = Verdict::Lost { port, queue, reason: why };
+                if machine.mirrored != 0 {
+                    return position + 1;
+                }
                 continue;
             }
             _ => false,
@@ -241,10 +270,19 @@ pub(crate) fn run_through(
         if passes {
             machine.take_room(port);
             work.verdict = Verdict::Passed { port, queue };
+            if machine.mirrored != 0 {
+                return position + 1;
+            }
             continue;
         }
+        std::mem::swap(&mut work.frame, &mut machine.scratch.frame);
         machine.end(position, work, flow);
         if !matches!(work.verdict, Verdict::Drop(_)) || machine.mirrored != 0 {
+            machine.scratch.frame = machine.context.frames.take_for_arrival();
+            return position + 1;
+        }
+        std::mem::swap(&mut work.frame, &mut machine.scratch.frame);
+        if hold.is_some_and(|hold| machine.context.state.register(hold, PROBE_QUEUES) != 0) {
             return position + 1;
         }
     }
@@ -256,7 +294,7 @@ impl<'r, 'c> Machine<'r, 'c> {
         program: &'r Compiled,
         context: &'r mut Context<'c>,
         scratch: &'r mut Scratch,
-        gates: &mut [Gate],
+        passage: &'r mut Passage<'_>,
     ) -> Machine<'r, 'c> {
         scratch.mirrors.clear();
         if scratch.front.len() < FRONT_BYTES_MIN + SLACK_BYTES {
@@ -284,11 +322,22 @@ impl<'r, 'c> Machine<'r, 'c> {
             decided: 0,
             decided_first: 0,
             decided_second: 0,
-            gates: gates.as_mut_ptr(),
-            gate_count: gates.len() as u64,
+            gates: passage.gates.as_mut_ptr(),
+            gate_count: passage.gates.len() as u64,
             passed_port: 0,
             passed_queue: 0,
             mirrored: 0,
+            registers: program.cells_of(&program.program.registers, context.state.register_cells()),
+            counters: program
+                .cells_of(&program.program.counters, context.state.counter_cells(context.worker)),
+            zero: 0,
+            sink: [0; 2],
+            work: std::ptr::null(),
+            position: 0,
+            sends: match &mut passage.sends {
+                Some(sends) => Some(&mut **sends),
+                None => None,
+            },
             program,
             running: None,
             lens: context.state.lens(context.snapshot),
@@ -366,13 +415,9 @@ impl<'r, 'c> Machine<'r, 'c> {
     /// Begins both passes of a packet that has just arrived.
     #[inline]
     fn begin_arrival(&mut self, work: &mut Work) {
-        let words = self.program.layout.words;
-        if work.frame.words.len() != words {
-            work.frame = Frame::new(words);
-        } else if self.program.through_uses_frame {
-            work.frame.words.fill(0);
-        }
-        self.frame = work.frame.words.as_mut_ptr();
+        let program = self.program;
+        self.clear(&program.through_frame.used);
+        self.work = &raw const *work;
         let bytes = work.packet.bytes_mut();
         self.bytes = bytes.as_mut_ptr();
         self.len_bytes = bytes.len() as u64;
@@ -402,10 +447,21 @@ impl<'r, 'c> Machine<'r, 'c> {
         self.scratch.mirrors.push(mirror);
     }
 
-    /// Clears the frame.
-    pub(crate) fn clear_frame(&mut self) {
-        // SAFETY: the frame has as many words.
-        unsafe { std::ptr::write_bytes(self.frame, 0, self.program.layout.words) }
+    /// Clears what of the frame a pass through both entry points leaves alone.
+    pub(crate) fn clear_rest(&mut self) {
+        let program = self.program;
+        self.clear(&program.through_frame.rest);
+    }
+
+    #[inline]
+    fn clear(&mut self, words: &[Range<usize>]) {
+        for words in words {
+            for word in words.clone() {
+                // SAFETY: the frame has as many words as the program's layout, of which these are. Runs are short, and
+                // a call for each would take longer.
+                unsafe { self.frame.add(word).write_volatile(0) }
+            }
+        }
     }
 
     /// Ends the pass: clones are made, and the packet is got ready for what was decided.
@@ -415,7 +471,7 @@ impl<'r, 'c> Machine<'r, 'c> {
         work.parsed_bytes = self.cursor_bytes as usize;
         work.truncate_bytes = u32::try_from(self.truncate).ok();
         for i in 0..self.scratch.mirrors.len() {
-            self.mirror(self.scratch.mirrors[i], position, work);
+            self.mirror(self.scratch.mirrors[i], position, work, work.parsed_bytes);
         }
         let (first, second) = (self.decided_first as u32, self.decided_second as u32);
         work.verdict = if flow & 0xff == flow::STOP {
@@ -470,20 +526,33 @@ impl<'r, 'c> Machine<'r, 'c> {
         work.parsed_bytes = 0;
     }
 
-    fn mirror(&mut self, mirror: Mirror, position: usize, work: &Work) {
+    /// Makes the clones that egress of a packet that passes has decided on; the frame is filled.
+    pub(crate) fn make_clones(&mut self) {
+        // SAFETY: set when the pass began, to the work that it runs on, of which nothing is borrowed but by this.
+        let work = unsafe { &*self.work };
+        for i in 0..self.scratch.mirrors.len() {
+            self.mirror(self.scratch.mirrors[i], self.position, work, self.cursor_bytes as usize);
+        }
+        self.scratch.mirrors.clear();
+    }
+
+    fn mirror(&mut self, mirror: Mirror, position: usize, work: &Work, parsed_bytes: usize) {
         let mut packet = self.context.pool.take(work.packet.len());
         packet.copy_from(&work.packet);
         let mut frame = self.context.frames.take();
-        if frame.words.len() != work.frame.words.len() {
-            frame = Frame::new(work.frame.words.len());
+        let words = self.program.layout.words;
+        if frame.words.len() != words {
+            frame = Frame::new(words);
         }
+        // SAFETY: a frame of so many words, which nothing else looks at while the pass's code does not run.
+        let live = unsafe { std::slice::from_raw_parts(self.frame, words) };
         let (origin, parsed_bytes) = match mirror.source {
             MirrorSource::Received => (Origin::CloneOfReceived, 0),
-            MirrorSource::Live => (Origin::CloneOfSent, work.parsed_bytes),
+            MirrorSource::Live => (Origin::CloneOfSent, parsed_bytes),
         };
         for (first, count) in &self.program.layout.preserves[mirror.preserve] {
             let words = *first..*first + *count;
-            frame.words[words.clone()].copy_from_slice(&work.frame.words[words]);
+            frame.words[words.clone()].copy_from_slice(&live[words]);
         }
         let work = Work {
             packet,

@@ -312,6 +312,8 @@ pub(crate) struct Through {
     pub(crate) headers: BTreeMap<HeaderId, bool>,
     /// Whether anything is left in the frame, so that it has to be clear when the pass begins.
     pub(crate) uses_frame: bool,
+    /// Whether egress makes clones.
+    pub(crate) egress_mirrors: bool,
     /// Whether ingress makes clones, and egress counts in entries.
     pub(crate) mirrors: bool,
     pub(crate) egress_direct: bool,
@@ -416,7 +418,7 @@ fn through(
     preserved: &BTreeSet<VarId>,
 ) -> Option<Through> {
     let size = of_ingress.size.saturating_add(of_egress.size);
-    if of_egress.does.mirrors || of_egress.does.sends_on || size > THROUGH_SIZE_MAX {
+    if of_egress.does.sends_on || size > THROUGH_SIZE_MAX {
         return None;
     }
     let preserved_headers: BTreeSet<HeaderId> =
@@ -463,6 +465,7 @@ fn through(
         headers,
         uses_frame,
         mirrors: of_ingress.does.mirrors,
+        egress_mirrors: of_egress.does.mirrors,
         egress_direct: of_egress.does.direct,
         egress_calls: of_egress.calls,
         splits: (SPLIT_SIZE_MAX / size.max(1)).clamp(1, SPLITS_MAX),

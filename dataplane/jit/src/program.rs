@@ -4,15 +4,17 @@
 //! Invariant: the code was made for this program's layout, and is freed with it.
 
 use std::mem::ManuallyDrop;
+use std::ops::Range;
 
-use cranelift_entity::PrimaryMap;
+use cranelift_entity::{EntityRef, PrimaryMap};
 use cranelift_jit::JITModule;
 use heddle_exec::Entry;
 use heddle_exec::layout::Layout;
 use heddle_ir::{TableId, Verified};
-use heddle_state::AtomicSet;
+use heddle_state::{AtomicSet, Cells};
 
 use crate::machine::Machine;
+use crate::plan::Through;
 
 /// A pass: takes the machine and the frame, and returns how it ended.
 pub(crate) type Function = unsafe extern "C" fn(*mut Machine<'_, '_>, *mut u64) -> i64;
@@ -23,11 +25,46 @@ pub(crate) struct Compiled {
     pub(crate) layout: Layout,
     pub(crate) constants: Vec<u64>,
     pub(crate) arena_words: usize,
-    /// Whether a pass through both entry points needs a clear frame from the start.
-    pub(crate) through_uses_frame: bool,
+    pub(crate) through_frame: ThroughFrame,
     pub(crate) atomic_sets: Vec<AtomicSet>,
     pub(crate) lookups: PrimaryMap<TableId, Lookup>,
+    /// For a state of another program: as many as there are registers or counters, whichever are more.
+    pub(crate) no_cells: Vec<Cells>,
     pub(crate) code: Code,
+}
+
+/// The words of a frame, for a pass through both entry points.
+#[derive(Default)]
+pub(crate) struct ThroughFrame {
+    /// Those that it reads and writes: clear from the start.
+    pub(crate) used: Vec<Range<usize>>,
+    /// Those whose slots live in registers, filled once a packet is held up.
+    pub(crate) rest: Vec<Range<usize>>,
+}
+
+impl ThroughFrame {
+    pub(crate) fn new(plan: &Through, layout: &Layout) -> ThroughFrame {
+        let mut is_rest = vec![!plan.uses_frame; layout.words];
+        let vars = plan.vars.keys().map(|var| {
+            let slot = layout.vars[*var];
+            slot.word..slot.limbs() + slot.limb_count()
+        });
+        let headers = plan.headers.keys().map(|header| {
+            let slot = &layout.headers[*header];
+            slot.word..slot.word + layout.types[slot.ty].words
+        });
+        for words in vars.chain(headers) {
+            is_rest[words].fill(true);
+        }
+        let mut frame = ThroughFrame::default();
+        let mut from = 0;
+        for run in is_rest.chunk_by(|one, next| one == next) {
+            let words = from..from + run.len();
+            from = words.end;
+            if run[0] { &mut frame.rest } else { &mut frame.used }.push(words);
+        }
+        frame
+    }
 }
 
 /// What the host has to know of a table that is looked up.
@@ -90,6 +127,16 @@ impl Compiled {
             Some(function) => self.call_function(function, machine),
             None => crate::machine::flow::NEXT,
         }
+    }
+
+    /// Cells for as many registers or counters as the program has: those of a state, or none if it has too few.
+    #[inline]
+    pub(crate) fn cells_of<K: EntityRef, V>(
+        &self,
+        declared: &PrimaryMap<K, V>,
+        cells: &[Cells],
+    ) -> *const Cells {
+        if cells.len() >= declared.len() { cells.as_ptr() } else { self.no_cells.as_ptr() }
     }
 
     /// Both passes at once, if packets may go through them so.

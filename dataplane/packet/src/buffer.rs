@@ -4,6 +4,7 @@
 //! [`Pool`] is at least as large as was asked for.
 
 use std::fmt;
+use std::ops::{Deref, DerefMut};
 
 use crate::segmentation::Segmentation;
 
@@ -42,8 +43,12 @@ impl fmt::Debug for PortId {
     }
 }
 
-/// A packet: its bytes, and what was known when it arrived.
-pub struct Packet {
+/// A packet: its bytes, and what was known when it arrived. A handle of one word, since packets change hands often:
+/// between a port, its worker, queues and rings.
+pub struct Packet(Box<Descriptor>);
+
+/// What a [`Packet`] points to; reached through it.
+pub struct Descriptor {
     storage: Box<[u8]>,
     start: usize,
     len: usize,
@@ -57,7 +62,29 @@ pub struct Packet {
     pub segmentation: Option<Segmentation>,
 }
 
+impl Deref for Packet {
+    type Target = Descriptor;
+
+    #[inline]
+    fn deref(&self) -> &Descriptor {
+        &self.0
+    }
+}
+
+impl DerefMut for Packet {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut Descriptor {
+        &mut self.0
+    }
+}
+
 impl fmt::Debug for Packet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl fmt::Debug for Descriptor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Packet({} bytes from {:?})", self.len, self.ingress_port)
     }
@@ -67,7 +94,7 @@ impl Packet {
     /// A packet with room for `capacity` bytes behind the headroom, holding none.
     pub fn with_capacity(capacity: usize) -> Self {
         let storage = (HEADROOM_BYTES + capacity).max(SMALL_STORAGE_BYTES);
-        Self {
+        Self(Box::new(Descriptor {
             storage: vec![0; storage].into_boxed_slice(),
             start: HEADROOM_BYTES,
             len: 0,
@@ -75,7 +102,7 @@ impl Packet {
             arrival_ns: 0,
             ingress_port: PortId(0),
             segmentation: None,
-        }
+        }))
     }
 
     /// A packet that holds a copy of `bytes`.
@@ -84,7 +111,9 @@ impl Packet {
         packet.fill(bytes);
         packet
     }
+}
 
+impl Descriptor {
     /// Bytes held.
     #[inline]
     pub fn len(&self) -> usize {
@@ -104,16 +133,21 @@ impl Packet {
     }
 
     /// Packets on the wire that it stands for: one, unless segmentation was left to whoever sends it.
+    #[inline]
     pub fn segments(&self) -> usize {
         self.segmentation.map_or(1, Segmentation::segments)
     }
 
     /// Bytes on the wire of all packets that it stands for.
+    #[inline]
     pub fn wire_bytes(&self) -> usize {
-        let repeated = self.segmentation.map_or(0, |segmentation| {
-            (segmentation.segments() - 1) * self.len.saturating_sub(segmentation.payload_bytes())
-        });
-        self.wire_len + repeated
+        match self.segmentation {
+            None => self.wire_len,
+            Some(segmentation) => {
+                let headers_bytes = self.len.saturating_sub(segmentation.payload_bytes());
+                self.wire_len + (segmentation.segments() - 1) * headers_bytes
+            }
+        }
     }
 
     /// The bytes.
@@ -195,7 +229,7 @@ impl Packet {
     }
 
     /// Makes this a copy of `other`, bytes and facts.
-    pub fn copy_from(&mut self, other: &Packet) {
+    pub fn copy_from(&mut self, other: &Descriptor) {
         self.fill(other.bytes());
         self.wire_len = other.wire_len;
         self.arrival_ns = other.arrival_ns;

@@ -11,9 +11,10 @@ pub(crate) const MTU_INTERVAL_NS: u64 = 100_000_000;
 
 /// Whether a frame of `wire_len` bytes may leave by an interface with this MTU. One VLAN tag is not counted,
 /// as the kernel doesn't.
+#[inline]
 pub(crate) fn fits_mtu(frame: &[u8], wire_len: usize, mtu_bytes: usize) -> bool {
-    let tag = if is_tagged(frame) { VLAN_TAG_BYTES } else { 0 };
-    wire_len <= mtu_bytes + ETHERNET_BYTES + tag
+    let untagged_bytes_max = mtu_bytes + ETHERNET_BYTES;
+    wire_len <= untagged_bytes_max || wire_len <= untagged_bytes_max + VLAN_TAG_BYTES && is_tagged(frame)
 }
 
 /// Whether the outermost EtherType is a VLAN tag's.

@@ -240,6 +240,33 @@ impl MemoryQueue {
         }
         Ok(())
     }
+
+    /// Sends the packets at the front that nothing has to be done to and that there is room for. How many.
+    fn transmit_plain(&mut self, now_ns: u64, from: &mut VecDeque<Packet>) -> usize {
+        if self.sent.is_abandoned() {
+            return 0;
+        }
+        let (mut count, mut bytes) = (0, 0);
+        let room = self.sent.slots().min(from.len());
+        let (front, back) = from.as_slices();
+        'plain: for packets in [front, back] {
+            for packet in packets {
+                let fits = || fits_mtu(packet.bytes(), packet.wire_len, self.mtu_bytes);
+                if count == room || packet.segmentation.is_some() || !fits() {
+                    break 'plain;
+                }
+                count += 1;
+                bytes += packet.wire_len as u64;
+            }
+        }
+        let Ok(chunk) = self.sent.write_chunk_uninit(count) else { return 0 };
+        let (queue, sent_ns) = (self.index, now_ns);
+        let next = || from.pop_front().map(|packet| Sent { packet, sent_ns, queue });
+        chunk.fill_from_iter(std::iter::from_fn(next));
+        self.stats.tx_packets += count as u64;
+        self.stats.tx_bytes += bytes;
+        count
+    }
 }
 
 impl Queue for MemoryQueue {
@@ -256,22 +283,47 @@ impl Queue for MemoryQueue {
     ) -> Result<usize, QueueError> {
         self.check_plugged()?;
         let before = into.len();
+        let ready = self.received.slots().min(max);
+        let Ok(mut chunk) = self.received.read_chunk(ready) else { return Ok(0) };
+        let (first, second) = chunk.as_mut_slices();
+        let (mut due, mut is_plain, mut bytes) = (0, true, 0);
+        'due: for packets in [first, second] {
+            for packet in packets {
+                if packet.arrival_ns > now_ns {
+                    break 'due;
+                }
+                packet.ingress_port = self.id;
+                is_plain &= packet.segmentation.is_none();
+                bytes += packet.wire_len as u64;
+                due += 1;
+            }
+        }
+        let mut arrived = chunk.into_iter().take(due);
+        if is_plain {
+            into.reserve(due);
+            into.extend(arrived);
+            self.stats.rx_packets += due as u64;
+            self.stats.rx_bytes += bytes;
+            return Ok(due);
+        }
+        let (mut packets, mut bytes) = (0, 0);
         // The last one may be cut into more than there is room for.
         while into.len() - before < max
-            && let Ok(next) = self.received.peek()
-            && next.arrival_ns <= now_ns
-            && let Ok(mut packet) = self.received.pop()
+            && let Some(packet) = arrived.next()
         {
-            packet.ingress_port = self.id;
-            self.stats.rx_packets += packet.segments() as u64;
-            self.stats.rx_bytes += packet.wire_bytes() as u64;
-            if Shape::of_packet(&packet).is_none_or(|shape| self.whole.contains(shape)) {
+            packets += packet.segments();
+            bytes += packet.wire_bytes();
+            if packet.segmentation.is_none()
+                || Shape::of_packet(&packet).is_none_or(|shape| self.whole.contains(shape))
+            {
                 into.push(packet);
             } else {
                 cut(&packet, pool, |segment| into.push(segment));
                 pool.give(packet);
             }
         }
+        self.stats.rx_packets += packets as u64;
+        self.stats.rx_bytes += bytes as u64;
         Ok(into.len() - before)
     }
 
@@ -282,7 +334,7 @@ impl Queue for MemoryQueue {
         from: &mut VecDeque<Packet>,
     ) -> Result<usize, QueueError> {
         self.check_plugged()?;
-        let mut count = 0;
+        let mut count = self.transmit_plain(now_ns, from);
         while let Some(packet) = from.pop_front() {
             let is_whole = packet.segmentation.is_some();
             if is_whole && vnet_header(&packet, self.mtu_bytes).is_none() {

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use heddle_ir::CounterUnit;
 
+use crate::cells::Cells;
 use crate::memory::{Array, NoMemory};
 use crate::slots::Slots;
 use crate::update::CounterValue;
@@ -84,6 +85,11 @@ impl Counter {
     /// Cells.
     pub(crate) fn size(&self) -> u64 {
         self.size
+    }
+
+    /// A worker's cells for compiled code.
+    pub(crate) fn cells(&self, worker: usize) -> Cells {
+        self.workers.get(worker).map_or(Cells::NONE, |words| Cells::new(words, self.size))
     }
 
     /// Counts a packet. Out of range does nothing.

@@ -7,6 +7,7 @@
 //! * Nothing here reads a clock or a random number: times are given by the caller.
 //! * Nothing here knows of packets, of the program's statements or of the protocol the changes came by.
 
+mod cells;
 mod counter;
 mod entry;
 mod error;
@@ -40,6 +41,7 @@ mod write;
 #[cfg(test)]
 mod tests;
 
+pub use cells::Cells;
 pub use error::{StateError, UpdateError, WriteError};
 pub use found::{EntryHandle, Found};
 pub use lookup::{Lens, Match, Structure, TableReader};

@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
 use crossbeam::utils::CachePadded;
 use heddle_ir::{Bits, RegisterId};
 
+use crate::cells::Cells;
 use crate::key::word_count;
 use crate::memory::{Array, NoMemory};
 
@@ -66,6 +67,11 @@ impl Register {
         if waited {
             self.waits.fetch_add(1, Ordering::Relaxed);
         }
+    }
+
+    /// Its cells for compiled code; none if they are wider than a word.
+    pub(crate) fn cells(&self) -> Cells {
+        if self.stride == 1 { Cells::new(&self.words, self.size) } else { Cells::NONE }
     }
 
     /// Cells.

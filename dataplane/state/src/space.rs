@@ -486,7 +486,8 @@ impl Space {
                 if record.positions < POSITIONS_PER_MASK || self.is_filed_alike(record, entry) {
                     let admits = |nibble, value| self.layout.admits(mask, entry.key(), nibble, value);
                     let (node, rank) = (entry.as_non_null(), entry.rank());
-                    let position = vectors.insert(&mut writer.positions, node, rank, admits, later);
+                    let position =
+                        vectors.insert(&mut writer.positions, node, rank, (mask, entry.key()), admits, later);
                     record.positions += 1;
                     let listed = Listed { entry: node, mask: Arc::clone(&record.mask), position };
                     writer.listed.insert_unique(listed.hash(), listed, Listed::hash);

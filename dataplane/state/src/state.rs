@@ -10,6 +10,7 @@ use crossbeam::utils::CachePadded;
 use hashbrown::HashMap;
 use heddle_ir::{CounterId, MeterId, Probe, RegisterId, TableId, ValueSetId, Verified};
 
+use crate::cells::{CellMap, Cells};
 use crate::counter::{self, Counter};
 use crate::entry::WORDS_MAX;
 use crate::error::{StateError, UpdateError, WriteError};
@@ -49,6 +50,7 @@ pub struct State {
     /// `None`: a direct one, which its table has.
     pub(crate) meters: Box<[Option<Meter>]>,
     pub(crate) registers: Box<[Arc<Register>]>,
+    cells: CellMap,
     pub(crate) value_sets: Box<[Space]>,
     pub(crate) multicast_groups: Numbers<MulticastGroup>,
     pub(crate) clone_sessions: Numbers<CloneSession>,
@@ -182,7 +184,7 @@ impl State {
             });
             new.transpose().map_err(no_memory("counter", &counter.control.name, bytes))
         });
-        let counters = counters.collect::<Result<_, _>>()?;
+        let counters: Box<[_]> = counters.collect::<Result<_, _>>()?;
         let meters = program.meters.values().map(|meter| {
             let new = meter
                 .table
@@ -199,7 +201,7 @@ impl State {
             };
             new.map_err(no_memory("register", &register.control.name, bytes))
         });
-        let registers = registers.collect::<Result<_, _>>()?;
+        let registers: Box<[_]> = registers.collect::<Result<_, _>>()?;
         let value_sets = program.value_sets.values().map(|value_set| {
             let new = Space::new(KeyLayout::of_value_set(value_set));
             new.map_err(no_memory("value set", &value_set.control.name, Space::BYTES_MIN))
@@ -210,6 +212,7 @@ impl State {
             workers,
             generation: CachePadded::new(AtomicU64::new(0)),
             tables: tables.into(),
+            cells: CellMap::new(&registers, &counters, workers),
             counters,
             meters,
             registers,
@@ -376,6 +379,18 @@ impl State {
         if let Some(register) = self.registers.get(register.as_u32() as usize) {
             register.set(index, value);
         }
+    }
+
+    /// Where the cells of registers are, by register. None of those wider than 64 bits.
+    #[inline]
+    pub fn register_cells(&self) -> &[Cells] {
+        self.cells.registers()
+    }
+
+    /// Where a worker's cells of indirect counters are, by counter. None of direct ones, nor of a worker beyond the last.
+    #[inline]
+    pub fn counter_cells(&self, worker: usize) -> &[Cells] {
+        self.cells.counters(worker)
     }
 
     /// The word of a cell of a register of at most 64 bits, for a compare-and-swap. Bits above the register's width

@@ -5,7 +5,8 @@
 //! position, set if the entry admits the value there. The positions left when the rows of a key's nibbles are
 //! intersected are the entries that match, however many masks they have between them; ranges are checked besides. A
 //! page holds the rows of 512 positions, a cache line each, and a scan leaves a page as soon as no position is left:
-//! after three or four rows if entries are specific.
+//! after three or four rows if entries are specific. While there are but a few entries, each is compared with the key
+//! instead: rows are one for every nibble of a wide key that matches.
 //!
 //! Invariant: the bits and the pointer of a position are those of its entry before the generation that first sees
 //! the entry is published, and stay until no snapshot sees it. What a reader of an earlier generation finds in a
@@ -23,6 +24,8 @@ use crate::sync::{AtomicPtr, AtomicU64, Ordering};
 const VALUES: usize = 1 << Nibble::BITS;
 /// Positions of a word.
 const WORD: usize = 64;
+/// Entries up to which each is compared.
+const COMPARED_MAX: u32 = 12;
 /// Words of a row: of the first page, so that a small table is small, and of the others.
 const FIRST_WORDS: usize = 1;
 const WORDS: usize = if cfg!(loom) { 1 } else { 8 };
@@ -50,6 +53,9 @@ struct Page<N> {
     /// By nibble, value and word.
     rows: Box<[AtomicU64]>,
     entries: Box<[AtomicPtr<N>]>,
+    /// Of the first page: which positions have an entry, and by position and word of the key, mask and value of it.
+    occupied: AtomicU64,
+    exact: Box<[[AtomicU64; 2]]>,
     /// The highest rank of its entries, or above.
     bound: AtomicU64,
 }
@@ -105,10 +111,12 @@ fn row(nibble: usize, value: usize, words: usize) -> usize {
 }
 
 impl<N> Page<N> {
-    fn new(nibbles: usize, words: usize) -> Page<N> {
+    fn new(nibbles: usize, words: usize, compared_words: usize) -> Page<N> {
         Page {
             rows: (0..nibbles * VALUES * words).map(|_| AtomicU64::new(0)).collect(),
             entries: (0..words * WORD).map(|_| AtomicPtr::new(null_mut())).collect(),
+            occupied: AtomicU64::new(0),
+            exact: (0..compared_words * WORD).map(|_| [AtomicU64::new(0), AtomicU64::new(0)]).collect(),
             bound: AtomicU64::new(0),
         }
     }
@@ -137,6 +145,26 @@ impl<N> Page<N> {
                 if let Some(entry) = NonNull::new(entry) {
                     offer(entry);
                 }
+            }
+        }
+    }
+
+    /// Offers every entry of the first page whose value is that of a key under its mask.
+    #[inline(always)] // As above.
+    fn compare(&self, mut occupied: u64, key: &[u64], offer: &mut impl FnMut(NonNull<N>)) {
+        let words = self.exact.len() / WORD;
+        while occupied != 0 {
+            let offset = occupied.trailing_zeros() as usize;
+            occupied &= occupied - 1;
+            let exact = self.exact.get(offset * words..(offset + 1) * words).unwrap_or(&[]);
+            let is_same = |([mask, value], word): (&[AtomicU64; 2], &u64)| {
+                word & mask.load(Ordering::Relaxed) == value.load(Ordering::Relaxed)
+            };
+            if exact.iter().zip(key).all(is_same)
+                && let Some(entry) =
+                    self.entries.get(offset).and_then(|entry| NonNull::new(entry.load(Ordering::Acquire)))
+            {
+                offer(entry);
             }
         }
     }
@@ -178,7 +206,10 @@ impl<N> Vectors<N> {
                 continue;
             }
             let mut take = |entry| least = offer(entry);
-            if number == 0 {
+            let occupied = page.occupied.load(Ordering::Relaxed);
+            if number == 0 && occupied.count_ones() <= COMPARED_MAX {
+                page.compare(occupied, key, &mut take);
+            } else if number == 0 {
                 page.scan::<FIRST_WORDS>(&published.order, key, &mut take);
             } else {
                 page.scan::<WORDS>(&published.order, key, &mut take);
@@ -200,18 +231,20 @@ impl<N> Vectors<N> {
         let page = |page: &Held<Page<N>>| {
             // SAFETY: a page is freed when this is dropped.
             let page = unsafe { page.get() };
-            size_of_val(&*page.rows) + size_of_val(&*page.entries) + size_of::<Page<N>>()
+            let arrays = size_of_val(&*page.rows) + size_of_val(&*page.entries) + size_of_val(&*page.exact);
+            arrays + size_of::<Page<N>>()
         };
         self.pages().iter().map(page).sum()
     }
 
-    /// Gives an entry a position. `admits` says whether it matches a value of a nibble. Only the writer calls this;
+    /// Gives an entry with a mask and a key a position. `admits` says whether it matches a value of a nibble. Only the writer calls this;
     /// what it has to do later is to be retired.
     pub(crate) fn insert(
         &self,
         positions: &mut Positions,
         entry: NonNull<N>,
         rank: u32,
+        (mask, key): (&[u64], &[u64]),
         admits: impl Fn(Nibble, usize) -> bool,
         later: &mut Vec<Later>,
     ) -> u32 {
@@ -235,6 +268,15 @@ impl<N> Vectors<N> {
                 }
             }
         }
+        let compared_words = page.exact.len() / WORD;
+        let own = page.exact.get(offset * compared_words..(offset + 1) * compared_words).unwrap_or(&[]);
+        for ([to_mask, to_value], (mask, word)) in own.iter().zip(mask.iter().zip(key)) {
+            to_mask.store(*mask, Ordering::Relaxed);
+            to_value.store(word & mask, Ordering::Relaxed);
+        }
+        if words == FIRST_WORDS {
+            page.occupied.store(page.occupied.load(Ordering::Relaxed) | bit, Ordering::Relaxed);
+        }
         let bound = page.bound.load(Ordering::Relaxed).max(u64::from(rank));
         page.bound.store(bound, Ordering::Relaxed);
         if let Some(slot) = page.entries.get(offset) {
@@ -245,7 +287,9 @@ impl<N> Vectors<N> {
 
     fn add_page(&self, later: &mut Vec<Later>) {
         let pages = self.pages();
-        let new = Held::new(Page::new(self.nibbles.len(), row_words(pages.len())));
+        let key_words = self.nibbles.iter().map(|nibble| nibble.word as usize + 1).max().unwrap_or(0);
+        let compared_words = if pages.is_empty() { key_words } else { 0 };
+        let new = Held::new(Page::new(self.nibbles.len(), row_words(pages.len()), compared_words));
         let step = |(number, nibble): (usize, &Nibble)| Step {
             nibble: *nibble,
             first_row: (number * VALUES) as u32,
@@ -281,6 +325,9 @@ impl<N> Vectors<N> {
         }
         if let Some(slot) = page.entries.get(offset) {
             slot.store(null_mut(), Ordering::Release);
+        }
+        if words == FIRST_WORDS {
+            page.occupied.store(page.occupied.load(Ordering::Relaxed) & !bit, Ordering::Relaxed);
         }
         positions.free.push(position);
     }

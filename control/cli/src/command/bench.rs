@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
 use clap::Args;
+use heddle_benches::bare::Bare;
 use heddle_benches::baseline::{self, Order, Router};
-use heddle_benches::rig::{Nothing, Rig};
+use heddle_benches::rig::{Burst, Nothing, Rig};
 use heddle_benches::routes::{self, ROUTES_MAX, Routes};
 use heddle_exec::Executor;
 use heddle_packet::PortId;
@@ -31,7 +32,7 @@ Examples:
 
 Every packet goes from one memory port to another through the engine: ingress, queue, egress. What the engine
 charges by itself is shown beside it, by a program that does nothing; and what the same forwarder costs when it is
-written by hand, for programs that are a plain IPv4 router.";
+written by hand, in the same engine and as a bare loop without any, for programs that are a plain IPv4 router.";
 
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
@@ -71,10 +72,26 @@ const TURNS: usize = 31;
 /// Updates of one write.
 const WRITTEN_AT_ONCE: usize = 4_096;
 
+/// What packets go through.
+enum Bench {
+    Switch(Box<Rig>),
+    Bare(Box<Bare>),
+}
+
+impl Bench {
+    fn burst(&mut self) -> Burst {
+        match self {
+            Bench::Switch(rig) => rig.burst(),
+            Bench::Bare(bare) => bare.burst(),
+        }
+    }
+}
+
 /// An executor being measured.
 struct Subject {
     name: &'static str,
-    rig: Rig,
+    bench: Bench,
+    frames: usize,
     /// ns per packet, by turn.
     ns: Vec<f64>,
     /// Packets out for each in.
@@ -84,12 +101,12 @@ struct Subject {
 impl Subject {
     /// Runs bursts for some time, and notes the median; the first one warms up.
     fn take_turn(&mut self, time: Duration) {
-        let frames = self.rig.frames() as f64;
-        self.rig.burst();
+        let frames = self.frames as f64;
+        self.bench.burst();
         let mut ns = Vec::new();
         let begun = Instant::now();
         while ns.is_empty() || begun.elapsed() < time {
-            let burst = self.rig.burst();
+            let burst = self.bench.burst();
             ns.push(burst.took.as_nanos() as f64 / frames);
             self.out_share = burst.out as f64 / frames;
         }
@@ -115,7 +132,11 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<Exit> {
         Rig::new(executor, Arc::clone(&state), &packets, options.buffers).map_err(anyhow::Error::from)
     };
     let mut subjects = Vec::new();
-    let mut add = |name, rig| subjects.push(Subject { name, rig, ns: Vec::new(), out_share: 0.0 });
+    let mut add = |name, rig: Rig| {
+        let (frames, bench) = (rig.frames(), Bench::Switch(Box::new(rig)));
+        subjects.push(Subject { name, bench, frames, ns: Vec::new(), out_share: 0.0 });
+    };
+    let mut routers = Vec::new();
     for order in [Order::Straight, Order::Staged] {
         let Some(router) = Router::of(&loaded.verified, &state, order) else { break };
         let mut by_hand = rig(Arc::new(router))?;
@@ -124,10 +145,16 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<Exit> {
             break;
         }
         add(if order == Order::Straight { STRAIGHT } else { STAGED }, by_hand);
+        routers.extend(Router::of(&loaded.verified, &state, order));
     }
     add(JIT, rig(jit)?);
     add(ENGINE, rig(Arc::new(Nothing::new(loaded.verified.clone())))?);
     add(INTERP, rig(interpreter)?);
+    for (router, name) in routers.into_iter().zip([BARE, BARE_STAGED]) {
+        let (frames, bare) = (options.buffers, Bare::new(router, &packets, options.buffers));
+        let bench = Bench::Bare(Box::new(bare));
+        subjects.push(Subject { name, bench, frames, ns: Vec::new(), out_share: 0.0 });
+    }
     // Turns are taken one after the other, so that a disturbance hits all alike; medians are what is reported.
     let turn = Duration::from_secs_f64(options.seconds / (subjects.len() * TURNS) as f64);
     for _ in 0..TURNS {
@@ -142,6 +169,8 @@ const STAGED: &str = "by hand, prefetching";
 const JIT: &str = "machine code";
 const INTERP: &str = "interpreter";
 const ENGINE: &str = "engine by itself";
+const BARE: &str = "by hand, no engine";
+const BARE_STAGED: &str = "the same, prefetching";
 
 fn report(options: &Options, packets: &[(PortId, Vec<u8>)], subjects: &[Subject]) -> anyhow::Result<()> {
     let of = |name: &str| subjects.iter().find(|subject| subject.name == name);
@@ -182,6 +211,8 @@ fn report(options: &Options, packets: &[(PortId, Vec<u8>)], subjects: &[Subject]
                 "median": median, "low": low, "high": high, "pairs": TURNS,
             })),
             "engine_ns_per_packet": engine_ns,
+            "bare_ns_per_packet": ns(BARE),
+            "bare_prefetching_ns_per_packet": ns(BARE_STAGED),
             "packets_out_per_packet_in": jit.out_share,
         });
         println!("{}", serde_json::to_string_pretty(&figures)?);
@@ -193,7 +224,7 @@ fn report(options: &Options, packets: &[(PortId, Vec<u8>)], subjects: &[Subject]
         packets.len(),
         jit.out_share
     );
-    for name in [INTERP, JIT, STRAIGHT, STAGED, ENGINE] {
+    for name in [INTERP, JIT, STRAIGHT, STAGED, ENGINE, BARE, BARE_STAGED] {
         if let Some(ns) = ns(name) {
             println!("  {name:<22} {ns:>8.1} ns/packet  {:>7.3} Mpps", 1e3 / ns);
         }

@@ -164,6 +164,7 @@ impl Egress {
     }
 
     /// Has a packet wait for the kernel.
+    #[inline]
     pub(super) fn send(
         &mut self,
         position: usize,
@@ -244,10 +245,15 @@ impl Egress {
 
     /// Packets on the wire that wait before the kernel.
     fn waiting(&self) -> usize {
-        if self.takes_whole { self.fifo.iter().map(Packet::segments).sum() } else { self.fifo.len() }
+        if self.takes_whole {
+            self.fifo.iter().map(|packet| packet.segments()).sum()
+        } else {
+            self.fifo.len()
+        }
     }
 
     /// Puts a packet before the kernel, cut if the port takes it only so.
+    #[inline]
     fn push(&mut self, packet: Packet, pool: &mut Pool) {
         if packet.segmentation.is_none() || self.takes_whole {
             self.fifo.push_back(packet);
@@ -326,7 +332,7 @@ impl Core {
                     continue;
                 }
                 self.admit(run, usize::from(port), queue, job);
-                if run.batch_packets == 1 {
+                if run.singly {
                     self.flush(run);
                     self.run_loops(run);
                 }
@@ -464,7 +470,7 @@ impl Core {
                 continue;
             }
             self.serve(run, position);
-            if run.batch_packets == 1 {
+            if run.singly {
                 self.flush(run);
                 self.run_loops(run);
             }

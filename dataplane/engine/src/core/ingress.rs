@@ -4,7 +4,7 @@
 //! Invariant: packets begin ingress in the order of their arrival, those that come back before those that
 //! arrive.
 
-use heddle_exec::{Clone as PacketClone, Entry, Intrinsics, Verdict, Work};
+use heddle_exec::{Clone as PacketClone, Entry, Frame, Intrinsics, Verdict, Work};
 use heddle_ir::{DropReason, Origin};
 use heddle_packet::Packet;
 
@@ -12,6 +12,14 @@ use super::egress::Passed;
 use super::{Core, Run};
 use crate::job::{Facts, Job};
 use crate::reason::Reason;
+
+/// Whether works may go through both passes each before the next. What comes back keeps what was preserved, and a frame
+/// that is carried whole counts as several packets; those go the long way.
+fn may_pass(run: &Run<'_, '_>, generation: u64, works: &[Work]) -> bool {
+    let goes_apart =
+        |work: &Work| work.intrinsics.origin != Origin::Normal || work.packet.segmentation.is_some();
+    run.may_pass && generation == run.current.generation && !works.iter().any(goes_apart)
+}
 
 impl Core {
     /// Receives up to a batch from each queue and runs it.
@@ -132,7 +140,8 @@ impl Core {
         };
         self.batch.push(Work {
             packet,
-            frame: self.frames.take_for_arrival(),
+            // Most packets pass without ever needing one.
+            frame: Frame::default(),
             parsed_bytes: 0,
             intrinsics,
             verdict: Verdict::Drop(DropReason::NoDecision),
@@ -143,15 +152,14 @@ impl Core {
 
     /// Runs ingress over the batch and deals with its packets one after another.
     fn ingress(&mut self, run: &Run<'_, '_>, generation: u64) {
+        if run.singly && self.batch.len() > 1 {
+            return self.ingress_in_turn(run, generation);
+        }
         let mut works = std::mem::take(&mut self.batch);
         let mut facts = std::mem::take(&mut self.batch_facts);
         let mut clones = std::mem::take(&mut self.batch_clones);
         self.cells().ingress_passes.add(works.len() as u64);
-        // What comes back keeps what was preserved, and a frame that is carried whole counts as several packets; those
-        // go the long way.
-        let goes_apart =
-            |work: &Work| work.intrinsics.origin != Origin::Normal || work.packet.segmentation.is_some();
-        if run.may_pass && generation == run.current.generation && !works.iter().any(goes_apart) {
+        if may_pass(run, generation, &works) {
             self.pass_through(run, &mut works, &mut facts, &mut clones);
         }
         if !works.is_empty() {
@@ -160,6 +168,28 @@ impl Core {
         self.batch = works;
         self.batch_facts = facts;
         self.batch_clones = clones;
+    }
+
+    /// Does with each packet of the batch all that there is to be done before the next begins.
+    fn ingress_in_turn(&mut self, run: &Run<'_, '_>, generation: u64) {
+        let mut works = std::mem::replace(&mut self.batch, std::mem::take(&mut self.turn));
+        let mut facts = std::mem::replace(&mut self.batch_facts, std::mem::take(&mut self.turn_facts));
+        if may_pass(run, generation, &works) {
+            let mut clones = std::mem::take(&mut self.turn_clones);
+            let count = works.len();
+            self.pass_through(run, &mut works, &mut facts, &mut clones);
+            self.cells().ingress_passes.add((count - works.len()) as u64);
+            self.turn_clones = clones;
+        }
+        for (work, facts) in works.drain(..).zip(facts.drain(..)) {
+            self.batch.push(work);
+            self.batch_facts.push(facts);
+            self.ingress(run, generation);
+            self.flush(run);
+            self.run_loops(run);
+        }
+        self.turn = std::mem::replace(&mut self.batch, works);
+        self.turn_facts = std::mem::replace(&mut self.batch_facts, facts);
     }
 
     /// Runs ingress over works, and egress later.
@@ -171,6 +201,9 @@ impl Core {
         facts: &mut Vec<Facts>,
         clones: &mut Vec<PacketClone>,
     ) {
+        for work in works.iter_mut().filter(|work| work.frame.words.is_empty()) {
+            work.frame = self.frames(generation).take_for_arrival();
+        }
         let ran = self.execute(run, Entry::Ingress, generation, works, clones);
         self.hold_queues(run);
         if ran && clones.is_empty() {

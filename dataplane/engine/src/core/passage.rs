@@ -88,66 +88,79 @@ impl Core {
     ) {
         while !works.is_empty() && self.out.is_empty() && self.budget > works.len() {
             self.refresh_gates(run);
-            // What links have sent is told of each packet before the next begins.
-            let count = if run.current.pipeline.probes.links() { 1 } else { works.len() };
-            let Some(ran) = self.execute_through(run, &mut works[..count], clones) else { return };
-            let ran = ran.min(count);
-            let has_ended = |work: &Work| {
-                matches!(work.verdict, Verdict::Passed { .. } | Verdict::Lost { .. } | Verdict::Drop(_))
+            let Some(ran) = self.execute_through(run, works, clones) else { return };
+            let ran = ran.min(works.len());
+            let Some(last) = works[..ran].last() else { return };
+            let is_over =
+                matches!(last.verdict, Verdict::Passed { .. } | Verdict::Lost { .. } | Verdict::Drop(_));
+            let at = match last.verdict {
+                Verdict::Passed { port, .. } | Verdict::Lost { port, .. } => self.shared.ports.position(port),
+                Verdict::Enqueue { .. }
+                | Verdict::Replicate { .. }
+                | Verdict::Resubmit
+                | Verdict::Recirculate
+                | Verdict::Transmit
+                | Verdict::Drop(_) => None,
             };
-            let stopped = works[..ran].last().is_some_and(|last| !has_ended(last)) || !clones.is_empty();
-            let passed = ran - usize::from(stopped);
-            self.settle_passed(run, works, passed);
+            let at = at.unwrap_or_else(|| self.ingress_position(&last.packet));
+            let its_facts = facts[ran - 1];
+            let passed = ran - usize::from(!is_over);
+            self.settle_passed(works, passed);
             facts.drain(..passed);
-            if !stopped {
+            if run.current.pipeline.probes.holds() {
+                self.hold_queues(run);
+            }
+            if is_over && clones.is_empty() && self.out.is_empty() {
                 continue;
             }
-            let (work, its_facts) = (works.remove(0), facts.remove(0));
-            let position = self.ingress_position(&work.packet);
             for clone in clones.drain(..) {
-                self.mirror(run, position, clone, its_facts);
+                self.mirror(run, at, clone, its_facts);
             }
-            self.decide(run, position, work, its_facts);
-            if run.batch_packets > 1 {
-                self.flush(run);
-                if passed < PASSED_MIN {
-                    return;
-                }
+            if !is_over {
+                let (work, its_facts) = (works.remove(0), facts.remove(0));
+                self.decide(run, at, work, its_facts);
+            }
+            self.flush(run);
+            if !run.singly && passed < PASSED_MIN {
+                return;
+            }
+            // Behind the last one whoever began them does.
+            if run.singly && !works.is_empty() {
+                self.run_loops(run);
             }
         }
     }
 
     /// Gives what has passed to the ports' other side, and counts the rest of the first works.
-    fn settle_passed(&mut self, run: &Run<'_, '_>, works: &mut Vec<Work>, count: usize) {
-        let pipeline = run.current.pipeline;
+    fn settle_passed(&mut self, works: &mut Vec<Work>, count: usize) {
         let mut through = 0;
-        for Work { packet, frame, verdict, intrinsics, .. } in works.drain(..count) {
-            self.frames.give(frame);
-            let cells = &self.shared.cells[self.worker].ports;
+        // The port and queue that the packet before passed.
+        let mut latest = None;
+        for Work { packet, frame, verdict, .. } in works.drain(..count) {
+            if !frame.words.is_empty() {
+                self.frames.give(frame);
+            }
             let (position, reason) = match verdict {
                 Verdict::Passed { port, queue } => {
                     through += 1;
-                    let position = self.shared.ports.position(port).unwrap_or(self.egress.len());
-                    if pipeline.probes.links()
-                        && let Some(Some(egress)) = self.egress.get_mut(position)
-                    {
-                        egress.tell_link(run, u64::from(intrinsics.packet_length));
-                    }
-                    match self.egress.get_mut(position) {
-                        Some(Some(egress)) => {
-                            cells[position].queues[queue as usize].high_water_packets.raise(1);
-                            if !packet.is_empty() {
-                                egress.send(
-                                    position,
-                                    packet,
-                                    &mut self.pool,
-                                    &mut self.unsent,
-                                    &mut self.stale,
-                                );
-                                continue;
+                    let position = match latest {
+                        Some((same, position)) if same == (port, queue) => position,
+                        Some(_) | None => {
+                            let position = self.shared.ports.position(port).unwrap_or(self.egress.len());
+                            latest = Some(((port, queue), position));
+                            if let Some(Some(_)) = self.egress.get(position) {
+                                let cells = &self.shared.cells[self.worker].ports[position];
+                                cells.queues[queue as usize].high_water_packets.raise(1);
                             }
-                            (position, Reason::Empty)
+                            position
                         }
+                    };
+                    match self.egress.get_mut(position) {
+                        Some(Some(egress)) if !packet.is_empty() => {
+                            egress.send(position, packet, &mut self.pool, &mut self.unsent, &mut self.stale);
+                            continue;
+                        }
+                        Some(Some(_)) => (position, Reason::Empty),
                         // No gate of such a port is open.
                         Some(None) | None => (position, Reason::PortDown),
                     }
@@ -155,13 +168,8 @@ impl Core {
                 Verdict::Lost { port, queue, reason } => {
                     through += 1;
                     let position = self.shared.ports.position(port).unwrap_or(self.egress.len());
-                    if pipeline.probes.links()
-                        && let Some(Some(egress)) = self.egress.get_mut(position)
-                    {
-                        egress.tell_link(run, u64::from(intrinsics.packet_length));
-                    }
-                    let queues = cells.get(position).map_or(&[][..], |cells| &cells.queues);
-                    if let Some(cells) = queues.get(queue as usize) {
+                    let cells = self.shared.cells[self.worker].ports.get(position);
+                    if let Some(cells) = cells.and_then(|cells| cells.queues.get(queue as usize)) {
                         cells.high_water_packets.raise(1);
                     }
                     (position, Reason::from(reason))

@@ -337,8 +337,7 @@ impl Coder<'_, '_> {
         match index {
             Some(index) => {
                 let index = self.index(index);
-                let index = self.word_value(index);
-                self.host(Host::Count, &[number, index]);
+                self.count_in_place(counter, index);
             }
             None => {
                 self.host(Host::CountDirect, &[number]);
@@ -360,10 +359,14 @@ impl Coder<'_, '_> {
     }
 
     fn register_read(&mut self, register: RegisterId, index: &Expr, dst: VarId) {
-        let number = self.constant(u64::from(register.as_u32()));
         let index = self.index(index);
-        let index = self.word_value(index);
         let width = self.layout.vars[dst].ty.width();
+        if width <= 64 && self.program().registers[register].width <= 64 {
+            let value = self.register_in_place(register, index);
+            return self.store_var(dst, &Val::word(width, Limb::Var(value)));
+        }
+        let number = self.constant(u64::from(register.as_u32()));
+        let index = self.word_value(index);
         if width <= 64 {
             let value = self.host(Host::Register, &[number, index]);
             return self.store_var(dst, &Val::word(width, Limb::Var(value)));
@@ -376,10 +379,15 @@ impl Coder<'_, '_> {
     }
 
     fn register_write(&mut self, register: RegisterId, index: &Expr, value: &Expr) {
-        let number = self.constant(u64::from(register.as_u32()));
         let index = self.index(index);
-        let index = self.word_value(index);
         let value = self.value(value);
+        if let Some([limb]) = value.in_registers()
+            && self.program().registers[register].width <= 64
+        {
+            return self.set_register_in_place(register, index, *limb, value.width);
+        }
+        let number = self.constant(u64::from(register.as_u32()));
+        let index = self.word_value(index);
         if let Some([limb]) = value.in_registers() {
             let limb = self.word_value(*limb);
             self.host(Host::SetRegister, &[number, index, limb]);

@@ -12,7 +12,7 @@ use std::rc::Rc;
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{Block, InstBuilder, MemFlagsData, Value, types};
 use heddle_exec::{Gate, Intrinsics};
-use heddle_ir::{Decision, HeaderId, Intrinsic, ParserId};
+use heddle_ir::{Decision, HeaderId, Intrinsic, PROBE_QUEUES, ParserId, Probe};
 use std::mem::offset_of;
 
 use super::wire::{Packing, Source};
@@ -89,6 +89,7 @@ impl Coder<'_, '_> {
             self.hold_up();
         }
         if self.start(passed) {
+            self.make_clones();
             self.hand_over();
             self.give(flow::PASSED);
         }
@@ -96,6 +97,9 @@ impl Coder<'_, '_> {
             if self.start(block) {
                 if kind == flow::STOP && mirrors {
                     self.fill_frame();
+                }
+                if kind == flow::LOST {
+                    self.make_clones();
                 }
                 self.hand_over();
                 let flow = self.leaving(kind, reason);
@@ -217,6 +221,12 @@ impl Coder<'_, '_> {
                 let is_single = self.compare(IntCC::Equal, Limb::Var(mirrored), Limb::Const(0));
                 is_open = self.both(is_open, is_single);
             }
+            if let Some(hold) = Probe::Hold.of(&self.program()) {
+                // What was asked for is done before the packet goes on.
+                let asked = self.register_in_place(hold, Limb::Const(PROBE_QUEUES));
+                let is_quiet = self.compare(IntCC::Equal, Limb::Var(asked), Limb::Const(0));
+                is_open = self.both(is_open, is_quiet);
+            }
             if let Cond::Var(is_open) = is_open {
                 self.branch(is_open, open, shut);
             }
@@ -234,6 +244,9 @@ impl Coder<'_, '_> {
             let queue = self.builder.ins().umin(queue, last);
             self.put(field::PASSED_PORT, port);
             self.put(field::PASSED_QUEUE, queue);
+            if Probe::LinkRecentBytes.of(&self.program()).is_some() {
+                self.host(Host::TellLink, &[port]);
+            }
             self.egress_behind(port, queue);
         }
     }
@@ -255,7 +268,7 @@ impl Coder<'_, '_> {
         if plan.egress_direct {
             self.host(Host::ForgetEntry, &[]);
         }
-        if plan.egress_calls {
+        if plan.egress_calls || plan.egress_mirrors {
             self.tell_intrinsics(port, queue);
         }
         let nothing = self.constant(Decided::Nothing as u64);
@@ -296,12 +309,30 @@ impl Coder<'_, '_> {
         self.through.as_ref().is_some_and(|state| state.gate.is_none())
     }
 
+    /// Has the clones made that egress decided on, while the packet is as it arrived.
+    fn make_clones(&mut self) {
+        if !self.through.as_ref().is_some_and(|state| state.plan.egress_mirrors) {
+            return;
+        }
+        let mirrored = self.fetch(field::MIRRORED);
+        let any = self.compare(IntCC::NotEqual, Limb::Var(mirrored), Limb::Const(0));
+        let (some, after) = (self.cold_block(), self.new_block());
+        if let Cond::Var(any) = any {
+            self.branch(any, some, after);
+        }
+        if self.start(some) {
+            self.fill_frame();
+            self.hand_over();
+            self.host(Host::MakeClones, &[]);
+            self.jump(after, None);
+        }
+        self.start(after);
+    }
+
     /// Puts what lives in registers and outlives ingress into the frame.
     fn fill_frame(&mut self) {
         let Some(plan) = self.through.as_ref().map(|state| Rc::clone(&state.plan)) else { return };
-        if !plan.uses_frame {
-            self.host(Host::ClearFrame, &[]);
-        }
+        self.host(Host::ClearRest, &[]);
         for header in plan.headers.iter().filter(|(_, outlives)| **outlives).map(|(header, _)| *header) {
             match self.is_valid(header) {
                 Cond::Const(false) => {}
@@ -412,6 +443,7 @@ impl Coder<'_, '_> {
             return self.end_pass();
         }
         let emitted = std::mem::take(&mut self.emitted);
+        self.make_clones();
         let pieces = self.lay_out(&emitted, 0);
         for run in pieces.chunk_by(|one, next| one.is_new == next.is_new).filter(|run| run[0].is_new) {
             let mut packing = Packing::default();

@@ -2,7 +2,7 @@
 
 use heddle_exec::{
     Clone as PacketClone, Context, DigestBuffer, Entry, Executor, Frame, FramePool, Gate, Interpreter,
-    Intrinsics, Verdict, Work,
+    Intrinsics, Passage, Verdict, Work,
 };
 use heddle_ir::{BinaryOp, DropReason, Origin, Verified, verify};
 use heddle_packet::{Packet, Pool};
@@ -128,6 +128,9 @@ impl<'e> Side<'e> {
                 Verdict::Drop(reason) => Verdict::Lost { port, queue, reason },
                 other => panic!("egress of a program that packets go through: {other:?}"),
             };
+            if !self.clones.is_empty() {
+                return i + 1;
+            }
         }
         batch.len()
     }
@@ -267,8 +270,10 @@ fn difference_through(
         // Frames are handed out with anything in them.
         right_works.iter_mut().for_each(|work| work.frame.words.fill(0x5a5a_a5a5_5a5a_a5a5));
         let [left_side, right_side] = &mut sides;
-        let right = right_side
-            .run_now(|executor, context| executor.run_through(context, &mut right_gates, &mut right_works));
+        let right = right_side.run_now(|executor, context| {
+            let mut passage = Passage { gates: &mut right_gates, sends: None };
+            executor.run_through(context, &mut passage, &mut right_works)
+        });
         let Some(right) = right else { return (None, passed) };
         let has_ended = |work: &Work| {
             matches!(work.verdict, Verdict::Passed { .. } | Verdict::Lost { .. } | Verdict::Drop(_))
@@ -316,6 +321,21 @@ fn difference_through(
                     passed,
                 );
             }
+        }
+        // Made in egress, or of a packet that is dropped.
+        for side in &mut sides {
+            let clones = std::mem::take(&mut side.clones);
+            let facts: Vec<_> = clones.iter().map(|clone| (clone.session, clone.work.intrinsics)).collect();
+            let mut works: Vec<_> = clones.into_iter().map(|clone| clone.work).collect();
+            side.after = works.iter().map(|work| format!("{:?}", seen(work, false))).collect();
+            works.iter_mut().for_each(|work| work.intrinsics.egress_port = 3);
+            side.run(Entry::Egress, &mut works);
+            side.after.extend(works.iter().map(|work| format!("{:?}", seen(work, false))));
+            side.after.push(format!("{facts:?}"));
+            side.clones.clear();
+        }
+        if sides[0].after != sides[1].after {
+            return (Some(format!("clones: {:?} and {:?}", sides[0].after, sides[1].after)), passed);
         }
         let [left, right] = sides
             .each_ref()

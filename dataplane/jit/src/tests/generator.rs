@@ -817,7 +817,7 @@ impl Generator {
             34 => Stmt::Log { format: "{}".to_string(), args: vec![self.expr(8, 1)] },
             35 if self.chance(20) => Stmt::Assert { cond: self.expr(1, 2), message: "m".to_string() },
             36 => Stmt::Truncate(self.expr(32, 1)),
-            37 if !self.passes => Stmt::Mirror {
+            37 if !self.passes || self.chance(30) => Stmt::Mirror {
                 session: self.expr(32, 1),
                 source: self.pick(&[MirrorSource::Received, MirrorSource::Live]),
                 preserve: self.preserve(),

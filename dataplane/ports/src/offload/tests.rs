@@ -132,7 +132,7 @@ fn tcp_over_ipv4_is_cut_as_the_kernel_cuts_it() {
         let ip = if tag.is_some() { 18 } else { 14 };
         let at = ip + 20;
         assert_eq!(
-            packets.iter().map(Packet::len).collect::<Vec<_>>(),
+            packets.iter().map(|packet| packet.len()).collect::<Vec<_>>(),
             [1_200, 1_200, 600].map(|n| n + at + 32)
         );
         let mut joined = Vec::new();

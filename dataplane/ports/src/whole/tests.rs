@@ -60,8 +60,8 @@ fn taken(bytes: &[u8], tag: Option<[u8; 4]>, shapes: Shapes) -> Vec<Packet> {
     let mut intake = Intake::new(PortId(3));
     intake.set_whole(shapes);
     assert!(scratch.take(&mut intake, &mut sink));
-    let bytes: usize = into.iter().map(Packet::wire_bytes).sum();
-    let packets: usize = into.iter().map(Packet::segments).sum();
+    let bytes: usize = into.iter().map(|packet| packet.wire_bytes()).sum();
+    let packets: usize = into.iter().map(|packet| packet.segments()).sum();
     assert_eq!((stats.rx_packets, stats.rx_bytes), (packets as u64, bytes as u64));
     into
 }
@@ -77,7 +77,7 @@ fn whole(bytes: &[u8]) -> Packet {
 }
 
 fn bytes_of(packets: &[Packet]) -> Vec<&[u8]> {
-    packets.iter().map(Packet::bytes).collect()
+    packets.iter().map(|packet| packet.bytes()).collect()
 }
 
 fn cut_up(packet: &Packet) -> Vec<Packet> {
@@ -226,7 +226,7 @@ fn a_smaller_mtu_has_it_cut_here() {
     assert_eq!(vnet_header(&packet, 1_499), None);
     let mut from = VecDeque::from([packet, Packet::from_bytes(&[1; 60])]);
     cut_first(&mut from, &mut Pool::new(0));
-    assert_eq!(from.iter().map(Packet::len).collect::<Vec<_>>(), [1_514, 1_514, 1_170, 60]);
+    assert_eq!(from.iter().map(|packet| packet.len()).collect::<Vec<_>>(), [1_514, 1_514, 1_170, 60]);
 }
 
 proptest! {

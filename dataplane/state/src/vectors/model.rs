@@ -21,8 +21,9 @@ fn insert(vectors: &Vectors<Entry>, positions: &mut Positions, entry: Held<Entry
     // SAFETY: the models free no entry before all threads are done.
     let value = unsafe { entry.get() }.value;
     let mut later = Vec::new();
+    let exact = (&[0xf][..], &[value as u64][..]);
     let position =
-        vectors.insert(positions, entry.as_non_null(), 0, |_, admitted| admitted == value, &mut later);
+        vectors.insert(positions, entry.as_non_null(), 0, exact, |_, admitted| admitted == value, &mut later);
     // The pages of before stay as long as the process: a model has one or two.
     later.into_iter().for_each(std::mem::forget);
     position
