@@ -1,6 +1,6 @@
 // The switch of an AI fabric, leaf and spine alike: what a switch is follows from its tables.
 //
-//   who        tenant and job, by queue pair, UET job, VNI or endpoints           ai_fabric/classification.p4
+//   who        tenant and job, by queue pair, UET job, VNI or endpoints           ai_fabric/classification.p4, learning.p4
 //   whose      no packet crosses tenants or jobs; what tries is counted           ai_fabric/isolation.p4
 //   where      routes to ports or groups, members chosen by the job's policy      ai_fabric/paths.p4
 //   when       control first, jobs by weight, ECN marks, trimming                 ai_fabric/queues.p4
@@ -44,6 +44,7 @@ control Refusal(inout metadata_t meta, inout standard_metadata_t std_meta, in bi
 
 control FabricIngress(inout headers_t hdr, inout metadata_t meta, inout standard_metadata_t std_meta) {
     Classification() classification;
+    Learning() learning;
     Isolation() isolation;
     Routing() routing;
     Paths() paths;
@@ -75,6 +76,9 @@ control FabricIngress(inout headers_t hdr, inout metadata_t meta, inout standard
             refusal.apply(meta, std_meta, NOT_ALLOWED);
         }
 
+        if (hdr.mad.isValid() || (hdr.ses.isValid() && hdr.pds.flags[2:2] == 1)) {
+            learning.apply(hdr, meta);
+        }
         if (hdr.ipv4.isValid()) {
             if (hdr.ipv4.ttl <= 1) {
                 refusal.apply(meta, std_meta, EXPIRED);

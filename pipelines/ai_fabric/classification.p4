@@ -3,6 +3,8 @@
 #ifndef AI_FABRIC_CLASSIFICATION_P4
 #define AI_FABRIC_CLASSIFICATION_P4
 
+#include "learning.p4"
+
 control Classification(inout headers_t hdr, inout metadata_t meta) {
     action set_job(bit<16> job, bit<16> tenant) {
         meta.job = job;
@@ -45,12 +47,34 @@ control Classification(inout headers_t hdr, inout metadata_t meta) {
         size = 4096;
     }
 
+    // The service that a request to connect asks for at a host: what it is, and all that comes of it, is that job's.
+    table job_by_service {
+        key = {
+            meta.dst               : exact   @name("dst");
+            hdr.cm_request.service : ternary @name("service");
+        }
+        actions = { set_job; NoAction; }
+        const default_action = NoAction();
+        size = 4096;
+    }
+
+    Learned() learned_before;
+
     apply {
         bool found = false;
         if (hdr.bth.isValid()) {
             found = job_by_qp.apply().hit;
+            if (!found) {
+                if (hdr.cm_request.isValid()) {
+                    found = job_by_service.apply().hit;
+                } else {
+                    learned_before.apply(hdr, meta, found);
+                }
+            }
         } else if (hdr.ses.isValid()) {
             found = job_by_uet.apply().hit;
+        } else if (hdr.pds.isValid()) {
+            learned_before.apply(hdr, meta, found);
         }
         if (!found && hdr.vxlan.isValid()) {
             found = job_by_vni.apply().hit;

@@ -41,7 +41,14 @@ const bit<8> RC_READ_RESP_FIRST = 0x0d;
 const bit<8> RC_READ_RESP_LAST  = 0x0f;
 const bit<8> RC_READ_RESP_ONLY  = 0x10;
 const bit<8> RC_ACKNOWLEDGE     = 0x11;
+const bit<8> UD_SEND_ONLY       = 0x64;
 const bit<8> ROCE_CNP           = 0x81;
+
+// The communication manager's class of management datagrams, and its request and reply.
+const qpn_t   MANAGEMENT_QP = 1;
+const bit<8>  CLASS_CM      = 0x07;
+const bit<16> CM_REQUEST    = 0x0010;
+const bit<16> CM_REPLY      = 0x0013;
 
 // UET packet types (Ultra Ethernet 1.0, packet delivery sublayer).
 const bit<5> PDS_RUD_REQUEST    = 2;
@@ -155,6 +162,47 @@ header aeth_h {
 // Immediate data; in a WRITE's last packet they tell the receiver that the message is whole.
 header immdt_h {
     bit<32> data;
+}
+
+// Datagram extended transport header.
+header deth_h {
+    bit<32> queue_key;
+    bit<8>  reserved;
+    qpn_t   source_qp;
+}
+
+// Management datagram, its common part; and of the communication manager's request and reply what is before and at their
+// sender's queue pair (InfiniBand Architecture Specification, volume 1, sections 13.4.3, 12.6.5 and 12.6.8).
+header mad_h {
+    bit<8>  base_version;
+    bit<8>  class;
+    bit<8>  class_version;
+    bit<8>  method;
+    bit<16> status;
+    bit<16> class_specific;
+    bit<64> transaction;
+    bit<16> attribute;
+    bit<16> reserved;
+    bit<32> modifier;
+}
+
+header cm_request_h {
+    bit<32> local_id;
+    bit<32> reserved1;
+    bit<64> service;
+    bit<64> local_guid;
+    bit<32> reserved2;
+    bit<32> local_key;
+    qpn_t   local_qp;
+    bit<8>  resources;
+}
+
+header cm_reply_h {
+    bit<32> local_id;
+    bit<32> remote_id;
+    bit<32> local_key;
+    qpn_t   local_qp;
+    bit<8>  reserved;
 }
 
 // UET packet delivery: type and what follows are common to all; `flags` differ by type.
@@ -300,6 +348,10 @@ struct headers_t {
     reth_h      reth;
     aeth_h      aeth;
     immdt_h     immdt;
+    deth_h      deth;
+    mad_h       mad;
+    cm_request_h cm_request;
+    cm_reply_h  cm_reply;
     pds_h       pds;
     pds_cc_h    pds_cc;
     ses_h       ses;
@@ -337,6 +389,8 @@ struct metadata_t {
     bit<8>  pause_classes;
     @field_list(1)
     bit<16> pause_time;
+    @field_list(1)
+    bool    is_passed_on;    // to those who were told to pause, not to all
     bool    is_copied;       // in egress: it has become a pause frame already
     // What a copy that becomes a report says.
     bool    is_reported;     // the job's packets are

@@ -3,15 +3,18 @@
 #ifndef AI_FABRIC_ISOLATION_P4
 #define AI_FABRIC_ISOLATION_P4
 
+const bit<2> METER_YELLOW = 1;
 const bit<2> METER_RED = 2;
 
 control Isolation(inout headers_t hdr, inout metadata_t meta, inout standard_metadata_t std_meta,
                   out bool violates) {
     counter(512, CounterType.packets_and_bytes) violations_by_port;
     counter(65536, CounterType.packets_and_bytes) violations_by_job;
-    // What a tenant may send into the fabric by this switch: what a meter of its number calls red is refused.
+    // What a tenant may send into the fabric by this switch. What a meter of its number calls yellow is marked, so that senders that
+    // understand marks slow down before they lose anything; what it calls red is refused.
     meter(4096, MeterType.bytes) tenant_limit;
     counter(4096, CounterType.packets_and_bytes) refused_by_limit;   // by tenant
+    counter(4096, CounterType.packets_and_bytes) marked_by_limit;
     bool member = false;
     bool is_limited = false;
     bit<16> port_tenant = 0;
@@ -66,6 +69,14 @@ control Isolation(inout headers_t hdr, inout metadata_t meta, inout standard_met
                 if (color == METER_RED) {
                     violates = true;
                     refused_by_limit.count((bit<32>) port_tenant);
+                } else if (color == METER_YELLOW) {
+                    if (hdr.ipv4.isValid() && hdr.ipv4.ecn != ECN_NOT_ECT) {
+                        hdr.ipv4.ecn = ECN_CE;
+                        marked_by_limit.count((bit<32>) port_tenant);
+                    } else if (hdr.ipv6.isValid() && hdr.ipv6.ecn != ECN_NOT_ECT) {
+                        hdr.ipv6.ecn = ECN_CE;
+                        marked_by_limit.count((bit<32>) port_tenant);
+                    }
                 }
             }
         }

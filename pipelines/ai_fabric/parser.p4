@@ -152,6 +152,7 @@ parser FabricParser(packet_in packet, out headers_t hdr, inout metadata_t meta,
             RC_WRITE_LAST_IMM:                     parse_immdt;
             RC_READ_RESP_FIRST:                    parse_aeth;
             RC_READ_RESP_LAST .. RC_ACKNOWLEDGE:   parse_aeth;
+            UD_SEND_ONLY:                          parse_deth;
             default:                               accept;
         }
     }
@@ -173,6 +174,33 @@ parser FabricParser(packet_in packet, out headers_t hdr, inout metadata_t meta,
 
     state parse_aeth {
         packet.extract(hdr.aeth);
+        transition accept;
+    }
+
+    state parse_deth {
+        packet.extract(hdr.deth);
+        transition select(hdr.bth.dest_qp) {
+            MANAGEMENT_QP: parse_mad;
+            default:       accept;
+        }
+    }
+
+    state parse_mad {
+        packet.extract(hdr.mad);
+        transition select(hdr.mad.class, hdr.mad.attribute) {
+            (CLASS_CM, CM_REQUEST): parse_cm_request;
+            (CLASS_CM, CM_REPLY):   parse_cm_reply;
+            default:                accept;
+        }
+    }
+
+    state parse_cm_request {
+        packet.extract(hdr.cm_request);
+        transition accept;
+    }
+
+    state parse_cm_reply {
+        packet.extract(hdr.cm_reply);
         transition accept;
     }
 

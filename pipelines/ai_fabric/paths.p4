@@ -107,11 +107,14 @@ control Paths(inout headers_t hdr, inout metadata_t meta, inout standard_metadat
         size = 65536;
     }
 
-    action set_path(bit<8> path) {
+    bit<8> second_choice = 0;
+
+    action set_path(bit<8> path, bit<8> backup) {
         meta.first_choice = path;
+        second_choice = backup;
     }
 
-    // The controller's choice for a flow.
+    // The controller's choice for a flow, and another one for when that is dead.
     table pinned {
         key = {
             meta.src        : exact   @name("src");
@@ -146,7 +149,7 @@ control Paths(inout headers_t hdr, inout metadata_t meta, inout standard_metadat
                     bit<48> there;
                     assigned_bytes.read(cost, (bit<32>) (meta.group_base + (bit<16>) member));
                     assigned_to_bytes.read(there, 14w0 ++ meta.remote ++ member[5:0]);
-                    cost = cost + (there << 1);
+                    cost = cost + (there << 4);
                 }
                 if (!found || cost < least) {
                     found = true;
@@ -289,8 +292,9 @@ control Paths(inout headers_t hdr, inout metadata_t meta, inout standard_metadat
                 state.sent = psn;
             }
             if (may_move) {
+                // What is queued at the moment draws all who look at the same moment; what has been put where does not.
                 take_turn();
-                search(meta.policy != PATH_MESSAGE, meta.policy == PATH_MESSAGE);
+                search(meta.policy == PATH_FLOWLET, meta.policy != PATH_FLOWLET);
                 if (found && !is_fresh && best != state.path) {
                     reroutes.count(0);
                 }
@@ -308,14 +312,20 @@ control Paths(inout headers_t hdr, inout metadata_t meta, inout standard_metadat
         } else {
             search_by_hash();
         }
-        if (meta.policy == PATH_MESSAGE && meta.starts_message && hdr.reth.isValid() && found) {
+        bit<48> put = 0;
+        if (meta.policy == PATH_IN_ORDER) {
+            put = (bit<48>) std_meta.packet_length;
+        } else if (meta.starts_message && hdr.reth.isValid()) {
+            put = (bit<48>) hdr.reth.dma_length;
+        }
+        if (put != 0 && found && meta.policy != PATH_FLOWLET) {
             bit<48> assigned;
             bit<32> here = (bit<32>) (meta.group_base + (bit<16>) best);
             assigned_bytes.read(assigned, here);
-            assigned_bytes.write(here, assigned + (bit<48>) hdr.reth.dma_length);
+            assigned_bytes.write(here, assigned + put);
             bit<32> there = 14w0 ++ meta.remote ++ best[5:0];
             assigned_to_bytes.read(assigned, there);
-            assigned_to_bytes.write(there, assigned + (bit<48>) hdr.reth.dma_length);
+            assigned_to_bytes.write(there, assigned + put);
         }
     }
 
@@ -354,8 +364,18 @@ control Paths(inout headers_t hdr, inout metadata_t meta, inout standard_metadat
             take_turn();
             search(true, false);
         } else if (meta.policy == PATH_PINNED) {
-            pinned.apply();
-            search_by_hash();
+            bool is_pinned = pinned.apply().hit;
+            bit<8> wanted = meta.first_choice;
+            search(false, false);
+            if (found && best != wanted) {
+                if (is_pinned) {
+                    meta.first_choice = second_choice;
+                    search(false, false);
+                }
+                if (!is_pinned || best != second_choice) {
+                    search_again();
+                }
+            }
         } else if (!meta.is_control
                    && (meta.policy == PATH_FLOWLET
                        || (hdr.bth.isValid() && (meta.policy == PATH_MESSAGE || meta.policy == PATH_IN_ORDER)))) {

@@ -4,6 +4,9 @@
 // What came by a port and waits is above `pause_above` of the port: pause. Below `resume_below`: go on. What arrives in
 // between, because the neighbour hears of it late, is the headroom: the controller sizes it by the cable's delay.
 //
+// A queue that stands still has nothing that could remind it of its neighbours, whose pauses run out meanwhile. What keeps it
+// still does: every pause that is obeyed is passed on, as a copy to every port, to those neighbours that were told to pause.
+//
 // A queue that is held without an end starves those behind it. The watchdog counts by job who waits, and after too long
 // lets the queue go on, counts by job whom it freed, and takes no pause from that neighbour until it has been quiet.
 
@@ -17,6 +20,8 @@ const bit<16> PAUSE_LONGEST = 0xffff;
 
 // Clone session of a pause frame to a port: this and the port's number; its class of service is the highest queue.
 const bit<32> PAUSE_SESSION = 1024;
+// Clone session of a pause that is passed on: to all ports, in the same class of service.
+const bit<32> PAUSE_ALL_SESSION = 1023;
 
 // Bytes that came by a port and wait, above which its neighbour is told to pause (0: never), and below which to go on.
 register<bit<32>>(512) pause_above;
@@ -34,17 +39,22 @@ control Pauses(inout headers_t hdr, inout metadata_t meta, inout standard_metada
     // In microseconds by port and queue: until when it is held, and since when without a break.
     register<bit<48>>(PORT_QUEUES) held_until;
     register<bit<48>>(PORT_QUEUES) held_since;
+    // Whose packet was the last to wait there.
+    register<bit<16>>(PORT_QUEUES) waiting_job;
     // When the watchdog let it go on; 0: it did not have to, or the neighbour has been quiet since.
     register<bit<48>>(PORT_QUEUES) freed_at;
     // Microseconds, cell 0: how long a queue may be held without a break (0: as long as it takes), cell 1: for how long a
     // neighbour has to be quiet then.
     register<bit<48>>(2) watchdog;
+    // When a pause was passed on last.
+    register<bit<48>>(1) passed_on_at;
     counter(512, CounterType.packets) pauses_by_port;
     counter(512, CounterType.packets) pauses_ignored;
     counter(65536, CounterType.packets) waited_by_job;
     counter(65536, CounterType.packets) freed_by_job;
 
     bit<48> now = std_meta.ingress_global_timestamp;
+    bit<8> held_classes = 0;
 
     action obey(bit<3> queue, bit<16> quanta) {
         bit<32> quantum;
@@ -64,13 +74,27 @@ control Pauses(inout headers_t hdr, inout metadata_t meta, inout standard_metada
             }
             bit<48> until;
             held_until.read(until, cell);
+            bit<48> since = now;
             if (until < now) {
                 held_since.write(cell, now);
+            } else {
+                held_since.read(since, cell);
             }
-            if (quanta == 0) {
+            bit<48> longest;
+            watchdog.read(longest, 0);
+            if (quanta != 0 && longest != 0 && now - since > longest) {
+                // Those before it may be held up as well, so that no packet comes that could notice.
+                bit<16> who;
+                waiting_job.read(who, cell);
+                freed_by_job.count((bit<32>) who);
+                held_until.write(cell, 0);
+                freed_at.write(cell, now);
+                ns = 0;
+            } else if (quanta == 0) {
                 held_until.write(cell, 0);
             } else {
                 held_until.write(cell, now + (ns >> 10) + 1);
+                held_classes = held_classes | (8w1 << queue);
             }
             hold_queue(std_meta.ingress_port, queue, ns[31:0]);
         }
@@ -79,6 +103,7 @@ control Pauses(inout headers_t hdr, inout metadata_t meta, inout standard_metada
     // A packet is about to wait in a held queue.
     action watch(bit<32> cell) {
         waited_by_job.count((bit<32>) meta.job);
+        waiting_job.write(cell, meta.job);
         bit<48> since;
         bit<48> longest;
         held_since.read(since, cell);
@@ -102,6 +127,17 @@ control Pauses(inout headers_t hdr, inout metadata_t meta, inout standard_metada
             if (hdr.pause.classes[5:5] == 1) { obey(5, hdr.pause.time5); }
             if (hdr.pause.classes[6:6] == 1) { obey(6, hdr.pause.time6); }
             if (hdr.pause.classes[7:7] == 1) { obey(7, hdr.pause.time7); }
+            bit<48> last;
+            bit<48> again;
+            passed_on_at.read(last, 0);
+            pause_again.read(again, 0);
+            if (held_classes != 0 && again != 0 && (last == 0 || now - last >= (again >> 1))) {
+                passed_on_at.write(0, now | 1);
+                meta.pause_classes = held_classes;
+                meta.pause_time = PAUSE_LONGEST;
+                meta.is_passed_on = true;
+                clone_preserving_field_list(CloneType.I2E, PAUSE_ALL_SESSION, FIELDS_PAUSE);
+            }
         } else {
             bit<32> cell = 20w0 ++ std_meta.egress_spec ++ std_meta.priority;
             bit<48> until;
@@ -171,8 +207,37 @@ control PauseRelease(inout metadata_t meta, inout standard_metadata_t std_meta) 
 }
 
 // Makes a pause frame of a copy.
-control PauseFrame(inout headers_t hdr, inout metadata_t meta) {
+control PauseFrame(inout headers_t hdr, inout metadata_t meta, inout standard_metadata_t std_meta) {
+    // Copies for neighbours that were not told to pause.
+    counter(1, CounterType.packets) not_passed_on;
+    // Of the classes that a pause is passed on for, those in which the neighbour by this port was told to pause.
+    bit<8> told_classes = 0;
+
+    action tell_again(bit<3> queue) {
+        bit<32> cell = 20w0 ++ std_meta.egress_port ++ queue;
+        bit<48> told;
+        paused_at.read(told, cell);
+        if (told != 0) {
+            paused_at.write(cell, std_meta.egress_global_timestamp | 1);
+            told_classes = told_classes | (8w1 << queue);
+        }
+    }
+
     apply {
+        if (meta.is_passed_on) {
+            if (meta.pause_classes[0:0] == 1) { tell_again(0); }
+            if (meta.pause_classes[1:1] == 1) { tell_again(1); }
+            if (meta.pause_classes[2:2] == 1) { tell_again(2); }
+            if (meta.pause_classes[3:3] == 1) { tell_again(3); }
+            if (meta.pause_classes[4:4] == 1) { tell_again(4); }
+            if (meta.pause_classes[5:5] == 1) { tell_again(5); }
+            meta.pause_classes = told_classes;
+            if (told_classes == 0) {
+                not_passed_on.count(0);
+                mark_to_drop(std_meta);
+                return;
+            }
+        }
         hdr.outer_vlan.setInvalid();
         hdr.vlan.setInvalid();
         hdr.ipv4.setInvalid();
@@ -190,6 +255,10 @@ control PauseFrame(inout headers_t hdr, inout metadata_t meta) {
         hdr.reth.setInvalid();
         hdr.aeth.setInvalid();
         hdr.immdt.setInvalid();
+        hdr.deth.setInvalid();
+        hdr.mad.setInvalid();
+        hdr.cm_request.setInvalid();
+        hdr.cm_reply.setInvalid();
         hdr.pds.setInvalid();
         hdr.pds_cc.setInvalid();
         hdr.ses.setInvalid();

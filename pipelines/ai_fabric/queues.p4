@@ -76,9 +76,12 @@ control Queues(inout headers_t hdr, inout metadata_t meta, inout standard_metada
 // transport understands it (ECT) are marked.
 control FabricEgress(inout headers_t hdr, inout metadata_t meta, inout standard_metadata_t std_meta) {
     counter(65536, CounterType.packets) ecn_marked;    // by job
-    // Cells 0 and 1: the thresholds in bytes (0: never), cell 2: how far the bytes above the first are shifted
-    // right to give the chance in 65536ths.
-    register<bit<32>>(3) ecn;
+    // By queue: the thresholds in bytes (0: never), and how far the bytes above the first are shifted right to give the
+    // chance in 65536ths. One that outweighs others may hold more: with a light one beside it, it waits though its
+    // senders send no more than the link takes.
+    register<bit<32>>(8) ecn_low;
+    register<bit<32>>(8) ecn_high;
+    register<bit<32>>(8) ecn_shift;
 
     PauseRelease() pause_release;
     PauseFrame() pause_frame;
@@ -93,7 +96,7 @@ control FabricEgress(inout headers_t hdr, inout metadata_t meta, inout standard_
                 int_config.read(node, 0);
                 report_frame.apply(hdr, meta, std_meta, node);
             } else {
-                pause_frame.apply(hdr, meta);
+                pause_frame.apply(hdr, meta, std_meta);
             }
             return;
         }
@@ -102,15 +105,16 @@ control FabricEgress(inout headers_t hdr, inout metadata_t meta, inout standard_
             int_transit.apply(hdr, std_meta);
         }
         bit<32> low;
-        ecn.read(low, 0);
+        bit<32> queue = (bit<32>) std_meta.priority;
+        ecn_low.read(low, queue);
         if (low != 0) {
             bit<32> depth = queue_bytes(std_meta.egress_port, std_meta.priority);
             if (depth > low) {
                 bit<32> high;
                 bit<32> shift;
                 bit<16> dice;
-                ecn.read(high, 1);
-                ecn.read(shift, 2);
+                ecn_high.read(high, queue);
+                ecn_shift.read(shift, queue);
                 random(dice, 16w0, 16w0xffff);
                 if (depth > high || (bit<32>) dice < ((depth - low) >> (bit<8>) shift)) {
                     if (hdr.ipv4.isValid() && hdr.ipv4.ecn != ECN_NOT_ECT) {

@@ -27,6 +27,7 @@ const TESTS: &[(&str, Test)] = &[
     ("l3_router_between_taps", l3_router_between_taps),
     ("roce_through_the_router", roce::through_the_router),
     ("roce_through_the_leaf", roce::through_the_leaf),
+    ("jobs_of_a_running_fabric_switch", roce::jobs_of_a_running_switch),
     ("xdp_l2_switch", xdp::l2_switch),
     ("xdp_l2_switch_with_two_queues", xdp::l2_switch_with_two_queues),
     ("xdp_l2_switch_busy_polled", xdp::l2_switch_busy_polled),

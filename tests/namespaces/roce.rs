@@ -42,6 +42,101 @@ pub(crate) fn through_the_leaf() -> Result<(), Failed> {
     switch.stop()
 }
 
+/// The fabric's own program between two hosts: packets of a job whose tenant is above its limit are marked, and their invariant CRC, which
+/// scapy computed, still holds; and `heddle job` tells what the switch counted.
+pub(crate) fn jobs_of_a_running_switch() -> Result<(), Failed> {
+    const QP: &str = "0x4011";
+    let (a, b) = routed_hosts()?;
+    let (la, lb) = (Link::veth(&a, 9_000)?, Link::veth(&b, 9_000)?);
+    default_routes(&a, &b)?;
+    let route = |host: &Host, port: u32| -> Result<serde_json::Value, Failed> {
+        Ok(
+            serde_json::json!({ "table": "route_v4", "match": { "dst": [host.ipv4(), 32] }, "action_name": "to_host",
+            "action_params": { "port": port, "mac": host.mac()? } }),
+        )
+    };
+    let tables = host::temporary(
+        &serde_json::json!({
+            "table_entries": [ route(&a, 1)?, route(&b, 2)?,
+                { "table": "job_by_qp", "match": { "dst": b.ipv4(), "dest_qp": [QP, "0xffffff"] }, "priority": 1,
+                  "action_name": "set_job", "action_params": { "job": 7, "tenant": 9 } },
+                { "table": "job_member", "match": { "job": 7, "src": a.ipv4() }, "action_name": "allow" },
+                { "table": "tenant_by_port", "match": { "port": 1 }, "action_name": "set_limited_tenant",
+                  "action_params": { "tenant": 9 } } ] })
+        .to_string(),
+    )?;
+    let (pa, pb) = (format!("1@{}", la.outer), format!("2@{}", lb.outer));
+    let tables = tables.path().to_string_lossy().into_owned();
+    let options = ["-i", &pa, "-i", &pb, "--tables", &tables, "--p4runtime", "127.0.0.1:0"];
+    let switch = Switch::start(&pipelines().join("ai_fabric.p4"), &options)?;
+    let address = switch.served()?.to_owned();
+    let heddle = env!("CARGO_BIN_EXE_heddle");
+    // A burst of one byte within the rate, and of a megabyte above it: all is marked and nothing refused.
+    let limit = "--cir 1 --cburst 1 --pir 1000000 --pburst 1000000 --grpc";
+    let limit: Vec<&str> = limit.split(' ').chain([address.as_str()]).collect();
+    run(&[&[heddle, "meter", "set", "tenant_limit", "9"], &limit[..]].concat())?;
+
+    let capture = tempfile::Builder::new().suffix(".pcap").tempfile()?;
+    let capture_path = capture.path().to_string_lossy();
+    let interface = b.interface();
+    let mut tcpdump = b.spawn(&[
+        "timeout",
+        "60",
+        "tcpdump",
+        "-U",
+        "-n",
+        "-i",
+        &interface,
+        "-c",
+        "14",
+        "-w",
+        &capture_path,
+        "--immediate-mode",
+        "udp dst port 4791",
+    ])?;
+    tcpdump.wait_for_stderr("listening on")?;
+    let script = script();
+    let script = script.to_string_lossy();
+    let (src, dst) = (a.ipv4(), b.ipv4());
+    a.exec(&["python3", &script, "messages", &a.interface(), &a.mac()?, ROUTER_A, src, dst, QP])?;
+    tcpdump.finish()?;
+    let summed = run(&["python3", &script, "sums", &capture_path, "14"])?;
+    // All but the notification, which says that it understands no marks.
+    if !summed.contains("13 marked") {
+        return Err(summed.into());
+    }
+
+    let listed = run(&[heddle, "job", "ls", "--grpc", &address, "--json"])?;
+    let jobs: serde_json::Value = serde_json::from_str(&listed)?;
+    let job = jobs.as_array().and_then(|jobs| jobs.iter().find(|job| job["job"] == 7));
+    let job = job.ok_or_else(|| format!("job 7 is not there:\n{listed}"))?;
+    for (figure, wanted) in [
+        ("tenant", 9),
+        ("packets", 14),
+        ("messages", 4),
+        ("timed_messages", 3),
+        ("announced_bytes", 12_288),
+        ("resent", 1),
+        ("notifications", 1),
+        ("violations", 0),
+    ] {
+        if job[figure] != wanted {
+            return Err(format!("`{figure}` is not {wanted}:\n{listed}").into());
+        }
+    }
+    let shown = run(&[heddle, "job", "show", "7", "--grpc", &address])?;
+    let watched = run(&[heddle, "job", "watch", "--grpc", &address, "--interval", "0.05", "--count", "2"])?;
+    let table = run(&[heddle, "job", "ls", "--grpc", &address])?;
+    for (text, wanted) in
+        [(&shown, "messages ended                     4"), (&watched, "job 7"), (&table, "VIOLATIONS")]
+    {
+        if !text.contains(wanted) {
+            return Err(format!("`{wanted}` is not in:\n{text}").into());
+        }
+    }
+    switch.stop()
+}
+
 fn start(program: &str, a: &Link, b: &Link, tables: &Path) -> Result<Switch, Failed> {
     let (pa, pb) = (format!("1@{}", a.outer), format!("2@{}", b.outer));
     let tables = tables.to_string_lossy();

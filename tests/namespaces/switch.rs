@@ -57,6 +57,14 @@ impl Switch {
         &self.log
     }
 
+    /// Where it serves P4Runtime.
+    pub(crate) fn served(&self) -> Result<&str, Failed> {
+        let served = self.log.lines().find_map(|line| line.split_once("serving P4Runtime on "));
+        served
+            .map(|(_, address)| address.trim())
+            .ok_or_else(|| format!("it serves nothing:\n{}", self.log).into())
+    }
+
     /// Sends a signal and waits for a line that contains `text`.
     pub(crate) fn signal(&mut self, signal: &str, text: &str) -> Result<(), Failed> {
         run(&["kill", signal, &self.child.id().to_string()])?;

@@ -87,6 +87,9 @@ impl Files for Shipped {
             "pipelines/ai_fabric/classification.p4" => {
                 include_str!("../../../../pipelines/ai_fabric/classification.p4")
             }
+            "pipelines/ai_fabric/learning.p4" | "learning.p4" => {
+                include_str!("../../../../pipelines/ai_fabric/learning.p4")
+            }
             "pipelines/ai_fabric/isolation.p4" => {
                 include_str!("../../../../pipelines/ai_fabric/isolation.p4")
             }

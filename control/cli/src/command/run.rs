@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use clap::Args;
 use heddle_daemon::{Daemon, Loader, Notice, Observer, Opener, Program, Settings, Signals};
-use heddle_engine::{Config, Engine, PortConfig, QUEUES_MAX, QueueConfig, Stats};
+use heddle_engine::{Config, Engine, PortConfig, QUEUES_MAX, QueueConfig, Stats, Weights};
 use heddle_ports::spec::{BareName, OpenOptions, PortSpec};
 use heddle_runtime::file;
 use heddle_state::State;
@@ -73,6 +73,10 @@ pub(crate) struct Options {
     /// Priority queues of every port
     #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=QUEUES_MAX as i64))]
     priority_queues: u16,
+    /// Weights of the lowest queues, from queue 0 on: these share what the queues above leave by weight, instead of
+    /// going before each other; 0 leaves one as it is
+    #[arg(long, value_name = "W0,W1,...", value_delimiter = ',', num_args = 1..=QUEUES_MAX)]
+    weights: Vec<u8>,
     /// Packets that a queue holds
     #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     queue_depth: u32,
@@ -115,6 +119,12 @@ impl Tables {
 pub(crate) fn run(options: &Options) -> anyhow::Result<Exit> {
     let specs = specs(&options.interfaces)?;
     let ports = specs.len() as u64;
+    if options.weights.len() > usize::from(options.priority_queues) {
+        let (weights, queues) = (options.weights.len(), options.priority_queues);
+        return Err(
+            UsageError(format!("--weights has {weights} weights, but a port has {queues} queues")).into()
+        );
+    }
     let program = options.program.is_some().then(|| options.load()).transpose()?;
     // Before anything is attached, so that an early Ctrl-C still leaves the interfaces as they were.
     let signals = catch_signals()?;
@@ -189,6 +199,7 @@ impl Options {
             port_default: PortConfig {
                 queues: usize::from(self.priority_queues),
                 queue: QueueConfig { depth_packets: self.queue_depth as usize, ..QueueConfig::default() },
+                weights: Weights::lowest(&self.weights),
                 ..PortConfig::default()
             },
             seed: seed(),

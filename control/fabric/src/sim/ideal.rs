@@ -14,14 +14,17 @@ fn wire_bytes(bytes: u64, mtu_bytes: u32) -> u64 {
 }
 
 /// A job's completion from its start, in ns. `collectives`: how many one after the other, if each passes on what it has
-/// while the rest is under way; then only one path's latency of each is not hidden.
+/// while the rest is under way; then only one path's latency of each is not hidden. `lanes`: queue pairs that a message is
+/// divided among, and its packets are no longer than what each has of it.
 pub(crate) fn completion_ns(
     topology: &Topology,
     hosts: &[usize],
     program: &[Vec<Op>],
     collectives: Option<usize>,
+    lanes: u64,
 ) -> f64 {
     let n = hosts.len();
+    let packet = |bytes: u64| bytes.div_ceil(lanes.max(1)).min(u64::from(topology.host.mtu_bytes));
     let (mut sent, mut received) = (vec![0u64; n], vec![0u64; n]);
     let cuts = cuts(topology);
     let mut crossing: Vec<[u64; 2]> = vec![[0; 2]; cuts.len()];
@@ -54,10 +57,13 @@ pub(crate) fn completion_ns(
         bytes => ns(bytes, cut.rate_bps),
     });
     let latency_ns = match collectives {
-        None => chain_ns(topology, hosts, program),
+        None => chain_ns(topology, hosts, program, &packet),
         Some(collectives) => {
             // A ring: every rank to the next one.
-            let around = (0..n).map(|rank| path_latency_ns(topology, hosts[rank], hosts[(rank + 1) % n]));
+            let sends = program.iter().flatten().flat_map(|op| &op.sends);
+            let bytes = packet(sends.map(|(_, bytes)| *bytes).min().unwrap_or(0));
+            let around =
+                (0..n).map(|rank| path_latency_ns(topology, hosts[rank], hosts[(rank + 1) % n], bytes));
             collectives as f64 * around.fold(0.0, f64::max)
         }
     };
@@ -117,13 +123,14 @@ fn cuts(topology: &Topology) -> Vec<Cut> {
     cuts
 }
 
-/// Latency alone: all messages of a byte, each waiting for what the schedule has it wait for.
-fn chain_ns(topology: &Topology, hosts: &[usize], program: &[Vec<Op>]) -> f64 {
+/// Latency alone: all messages of a packet, each waiting for what the schedule has it wait for.
+fn chain_ns(topology: &Topology, hosts: &[usize], program: &[Vec<Op>], packet: &dyn Fn(u64) -> u64) -> f64 {
     let n = hosts.len();
     let mut latency = std::collections::HashMap::new();
-    let mut between = |a: usize, b: usize| {
-        let key = (topology.places[hosts[a]].0, topology.places[hosts[b]].0);
-        *latency.entry(key).or_insert_with(|| path_latency_ns(topology, hosts[a], hosts[b]))
+    let mut between = |a: usize, b: usize, bytes: u64| {
+        let bytes = packet(bytes);
+        let key = (topology.places[hosts[a]].0, topology.places[hosts[b]].0, bytes);
+        *latency.entry(key).or_insert_with(|| path_latency_ns(topology, hosts[a], hosts[b], bytes))
     };
     let mut arrivals: std::collections::HashMap<(usize, usize), std::collections::VecDeque<f64>> =
         Default::default();
@@ -134,8 +141,8 @@ fn chain_ns(topology: &Topology, hosts: &[usize], program: &[Vec<Op>]) -> f64 {
             while let Some(op) = program[rank].get(at[rank]) {
                 if posted[rank] == at[rank] {
                     posted[rank] += 1;
-                    for &(to, _) in &op.sends {
-                        let due = now[rank] + between(rank, to);
+                    for &(to, bytes) in &op.sends {
+                        let due = now[rank] + between(rank, to, bytes);
                         arrivals.entry((rank, to)).or_default().push_back(due);
                     }
                 }
@@ -158,11 +165,12 @@ fn chain_ns(topology: &Topology, hosts: &[usize], program: &[Vec<Op>]) -> f64 {
     }
 }
 
-/// From the last bit sent to the last bit received by the shortest way: cables, and a packet stored by each switch.
-pub(crate) fn path_latency_ns(topology: &Topology, from: usize, to: usize) -> f64 {
+/// From the last bit sent to the last bit received by the shortest way: cables, and a packet of so much payload stored by
+/// each switch.
+pub(crate) fn path_latency_ns(topology: &Topology, from: usize, to: usize, payload_bytes: u64) -> f64 {
     let target = topology.leaves[topology.places[to].0];
     let distances = topology.distances(target, &|_| true);
-    let packet_bits = (u64::from(topology.host.mtu_bytes) + DATA_OVERHEAD_BYTES) as f64 * 8e9;
+    let packet_bits = (payload_bytes + DATA_OVERHEAD_BYTES) as f64 * 8e9;
     let mut node = topology.peer(from, 0).node;
     let (mut cable, _) = topology.ports[from][0];
     let mut total = topology.cables[cable].delay_ns as f64;

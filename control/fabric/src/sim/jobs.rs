@@ -222,8 +222,19 @@ impl Jobs {
     }
 }
 
+/// How many times as much as one of its senders sends a host of a job has to receive for the job to flood it.
+const FLOODS: u64 = 4;
+/// How much heavier jobs are beside one that floods. A flow that has to share a link with a flood's loses no more than about
+/// a thirtieth of it; the flood loses next to nothing, since it is its receiver's link that it waits for.
+const BESIDE_A_FLOOD: u8 = 32;
+
 /// Gives every tenant, and every weight of a tenant's, a queue while there are any, then goes round; the queues' weights.
 fn queues(jobs: &mut [Job]) -> Vec<u8> {
+    if jobs.iter().any(Job::floods) {
+        for job in jobs.iter_mut().filter(|job| !job.floods()) {
+            job.weight = job.weight.saturating_mul(BESIDE_A_FLOOD);
+        }
+    }
     let mut classes: Vec<(u16, u8)> = Vec::new();
     let mut weights: Vec<u8> = Vec::new();
     for job in jobs {
@@ -252,6 +263,21 @@ impl Job {
     fn slices(&self, bytes: u64) -> u64 {
         let part = bytes / self.ranks.max(1) as u64;
         self.slices.unwrap_or_else(|| SLICES.min(part / SLICE_BYTES_MIN).max(1))
+    }
+
+    /// Whether many of its ranks send to one at once, so that the one's link is what all wait for.
+    fn floods(&self) -> bool {
+        let mut received = vec![0u64; self.ranks];
+        let mut most_sent = 0;
+        for ops in (Job { iterations: 1, ..self.clone() }).program(0) {
+            let mut sent = 0u64;
+            for &(to, bytes) in ops.iter().flat_map(|op| &op.sends) {
+                received[to] = received[to].saturating_add(bytes);
+                sent = sent.saturating_add(bytes);
+            }
+            most_sent = most_sent.max(sent);
+        }
+        received.into_iter().max().unwrap_or(0) >= FLOODS.saturating_mul(most_sent.max(1))
     }
 
     /// Whether it passes on what it has while the rest is under way, so that steps hide each other's latency.

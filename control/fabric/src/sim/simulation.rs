@@ -18,7 +18,7 @@ use super::frame;
 use super::host::{Host, HostConfig, Next, Opening, Target};
 use super::jobs::{Jobs, Striping};
 use super::outlet::Outlet;
-use super::placement::{Flow, pin};
+use super::placement::{Flow, Members, pin};
 use super::policy::{Policy, Transport};
 use super::report::{LinkReport, Report};
 use super::samples::Samples;
@@ -371,7 +371,7 @@ impl<'r> Simulation<'r> {
                     let of_lane = u128::from(bytes) / job.queue_pairs as u128;
                     let bytes_per_s = (of_lane * 1_000_000_000 / busy_ns) as u64;
                     flows.push(Flow { src, dst, bytes_per_s });
-                    pins.push(Pin { src, dst, dest_qp: remote, member: 0 });
+                    pins.push(Pin { src, dst, dest_qp: remote, members: Members::default() });
                 }
                 self.connections.insert((index, from, to), Lanes { lanes, messages: 0 });
             }
@@ -393,16 +393,18 @@ impl<'r> Simulation<'r> {
         if self.run.policy == Policy::Pinned {
             self.pins = pins;
             self.flows = flows;
-            self.pin();
+            self.pin(false);
         }
     }
 
-    /// Puts every flow on a path among those that are left.
-    fn pin(&mut self) {
+    /// Puts every flow on a path among those that are left; again, when there are less than before.
+    fn pin(&mut self, again: bool) {
         let works = |cable: usize| self.cable_works[cable];
-        let members = pin(self.run.topology, &self.flows, &self.ways, &works);
-        for (pin, member) in self.pins.iter_mut().zip(members) {
-            pin.member = member;
+        let before: Vec<Members> = self.pins.iter().map(|pin| pin.members).collect();
+        let before = again.then_some(&before[..]);
+        let members = pin(self.run.topology, &self.flows, &self.ways, &works, before);
+        for (pin, members) in self.pins.iter_mut().zip(members) {
+            pin.members = members;
         }
     }
 
@@ -587,7 +589,7 @@ impl<'r> Simulation<'r> {
     fn reroute(&mut self) -> Result<(), RunError> {
         let topology = self.run.topology;
         self.ways = Ways::all(topology, &|cable| self.cable_works[cable]);
-        self.pin();
+        self.pin(true);
         let works = |cable: usize| self.cable_works[cable];
         for node in topology.hosts()..topology.ports.len() {
             let state = self.nodes[node - topology.hosts()].switch.state();

@@ -13,17 +13,18 @@ use serde_json::{Value, json};
 
 use super::frame::mac_text;
 use super::jobs::Jobs;
+use super::placement::Members;
 use super::policy::Policy;
 use super::topology::{NodeIndex, Topology};
 use super::ways::{Group, Ways, group};
 
-/// A flow that the controller has pinned: its ends and queue pair, and the member of the group.
+/// A flow that the controller has pinned: its ends and queue pair, and the members of the group.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Pin {
     pub(crate) src: usize,
     pub(crate) dst: usize,
     pub(crate) dest_qp: u32,
-    pub(crate) member: usize,
+    pub(crate) members: Members,
 }
 
 /// What is told.
@@ -39,8 +40,16 @@ pub(crate) struct Plan<'p> {
     pub(crate) ways: &'p [Ways],
 }
 
+/// For how long a tenant with a limit may have sent nothing and send that much at once, before marks have slowed its
+/// senders down.
+const LIMIT_BURST_MS: u64 = 1;
+
+/// How many times as heavy as the lightest queue one is that outweighs it by much.
+const HEAVY: u64 = 8;
+
 /// Clone sessions of pause frames, as `pipelines/ai_fabric/pause.p4` has them, and the queue that they leave by.
 const PAUSE_SESSION: usize = 1_024;
+const PAUSE_ALL_SESSION: usize = 1_023;
 const CONTROL_QUEUE: usize = 7;
 
 /// How long a pause lasts: quanta of 512 bits.
@@ -61,9 +70,6 @@ impl Plan<'_> {
         self.routes(node, &|_| true, &mut entries, Some(&mut registers));
         self.classes(node, &mut entries);
         let switch = self.topology.switch;
-        let range_bytes = (switch.ecn_high_kb.saturating_sub(switch.ecn_low_kb) * 1_000).max(1);
-        // The chance grows to about a fifth where marking becomes certain.
-        let shift = (range_bytes as f64 / 13_107.0).log2().max(0.0).round() as u64;
         // A packet waits at most twice between leaves, and once more before its host, which is no matter of paths.
         let queues = self.jobs.weights.len().max(1) as u64;
         let cables_ns: u64 = self.topology.cables.iter().map(|cable| cable.delay_ns).max().unwrap_or(0);
@@ -75,13 +81,11 @@ impl Plan<'_> {
             ("path_config", 1, u64::from(switch.flowlet_us)),
             ("path_config", 2, longest_us),
             ("trim_above", 0, switch.trim_bytes(self.topology.host.mtu_bytes)),
-            ("ecn", 0, switch.ecn_low_kb * 1_000),
-            ("ecn", 1, switch.ecn_high_kb * 1_000),
-            ("ecn", 2, shift),
         ] {
             let value = value.min(u64::from(u32::MAX));
             registers.push(json!({ "register": register, "index": index, "value": value }));
         }
+        self.marks(&mut registers);
         // Switches that begin at the same member send in step to the same place.
         for remote in 0..self.topology.leaves.len() {
             let value = (node * 7 + remote * 3) % 8;
@@ -98,12 +102,39 @@ impl Plan<'_> {
         let meter = program.meters.iter().find(|(_, meter)| meter.control.name.ends_with("tenant_limit"));
         if let Some((meter, _)) = meter {
             updates.extend(self.jobs.limits.iter().map(|(&tenant, &bps)| {
+                // Marks take about a round trip and a sender's timer to tell: what comes until then has to be let through.
                 let (cir, cburst) = (bps / 8, (bps / 8 / 10_000).max(64_000));
-                let config = Some(MeterConfig { cir, cburst, pir: cir, pburst: cburst, eburst: 0 });
+                let pburst = (cir / 1_000 * LIMIT_BURST_MS).max(4 * cburst);
+                let config = Some(MeterConfig { cir, cburst, pir: cir, pburst, eburst: 0 });
                 Update::WriteMeter { meter, index: Some(u64::from(tenant)), config }
             }));
         }
         Ok(updates)
+    }
+
+    /// From which depth on queues mark. One that outweighs another by much holds a whole window of a connection before it does:
+    /// beside others it waits though its senders send no more than the link takes.
+    fn marks(&self, registers: &mut Vec<Value>) {
+        let (switch, host) = (self.topology.switch, self.topology.host);
+        let lightest = self.jobs.weights.iter().copied().min().unwrap_or(1);
+        let window_kb = (host.window_kb * 5 / 4).min(switch.queue_kb / 4);
+        for queue in 0..8 {
+            let weight = self.jobs.weights.get(queue).copied().unwrap_or(lightest);
+            let is_heavy = u64::from(weight) >= HEAVY * u64::from(lightest);
+            let (low_kb, high_kb) = match is_heavy && switch.ecn_low_kb > 0 && switch.ecn_low_kb < window_kb {
+                true => (window_kb, switch.ecn_high_kb + window_kb - switch.ecn_low_kb),
+                false => (switch.ecn_low_kb, switch.ecn_high_kb),
+            };
+            // The chance grows to about a fifth where marking becomes certain.
+            let range_bytes = (high_kb.saturating_sub(low_kb) * 1_000).max(1);
+            let shift = (range_bytes as f64 / 13_107.0).log2().max(0.0).round() as u64;
+            for (register, value) in
+                [("ecn_low", low_kb * 1_000), ("ecn_high", high_kb * 1_000), ("ecn_shift", shift)]
+            {
+                let value = value.min(u64::from(u32::MAX));
+                registers.push(json!({ "register": register, "index": queue, "value": value }));
+            }
+        }
     }
 
     /// When to ask which neighbour for a pause, and how long the quanta of theirs are.
@@ -134,6 +165,12 @@ impl Plan<'_> {
                 "replicas": [{ "egress_port": number(port), "instance": 1 }],
             }));
         }
+        let all: Vec<Value> = (0..topology.ports[node].len())
+            .map(|port| json!({ "egress_port": number(port), "instance": number(port) }))
+            .collect();
+        sessions.push(json!({
+            "clone_session_id": PAUSE_ALL_SESSION, "class_of_service": CONTROL_QUEUE, "replicas": all,
+        }));
         let watchdog_us = topology.switch.watchdog_us;
         for (register, index, value) in [
             ("pause_again", 0, again_us.max(1)),
@@ -296,7 +333,8 @@ impl Plan<'_> {
             for pin in self.pins.iter().filter(|pin| here.contains(&pin.src)) {
                 let topology = self.topology;
                 entries.push(json!({
-                    "table": "pinned", "priority": 1, "action_name": "set_path", "action_params": { "path": pin.member },
+                    "table": "pinned", "priority": 1, "action_name": "set_path",
+                    "action_params": { "path": pin.members.first, "backup": pin.members.backup },
                     "match": {
                         "src": topology.address(pin.src), "dst": topology.address(pin.dst),
                         "dest_qp": [pin.dest_qp, 0xff_ffff],

@@ -9,6 +9,7 @@ use super::Simulation;
 use crate::sim::collective::Op;
 use crate::sim::host::HostCounts;
 use crate::sim::ideal;
+use crate::sim::jobs::Striping;
 use crate::sim::report::{JobCounts, JobReport, LinkReport, Report};
 use crate::sim::samples::Samples;
 use crate::sim::tables::number;
@@ -16,6 +17,8 @@ use crate::sim::topology::NodeIndex;
 
 /// Reason of what the program drops in ingress.
 const PROGRAM_DROP: &str = "ingress_drop";
+/// And in egress.
+const PROGRAM_DROP_OF_COPIES: &str = "egress_drop";
 
 impl Simulation<'_> {
     pub(super) fn report(&mut self) -> Report {
@@ -67,6 +70,10 @@ impl Simulation<'_> {
         // A pause frame goes nowhere and is no loss.
         let dropped = drops.entry(PROGRAM_DROP.to_owned()).or_default();
         *dropped = dropped.saturating_sub(pauses);
+        // Nor is a copy of one for a neighbour that need not be told.
+        let copies = self.counted("not_passed_on", 0).packets;
+        let dropped = drops.entry(PROGRAM_DROP_OF_COPIES.to_owned()).or_default();
+        *dropped = dropped.saturating_sub(copies);
         drops.retain(|_, count| *count > 0);
         let (sample_ns, samples) = std::mem::replace(&mut self.samples, Samples::new()).into_parts();
         let payload: u64 = jobs.iter().map(|job| job.payload_bytes).sum();
@@ -160,12 +167,22 @@ impl Simulation<'_> {
             state.stragglers.iter().enumerate().max_by_key(|(rank, count)| (**count, Reverse(*rank)));
         let straggler = straggler.filter(|(_, count)| **count > 0).map(|(rank, count)| (rank, *count));
         let collectives = spec.is_sliced().then(|| spec.phases.len() * spec.iterations);
+        let lanes = match spec.striping {
+            Striping::Split => spec.queue_pairs as u64,
+            Striping::Turns => 1,
+        };
         let program: Vec<Vec<Op>> = state.ranks.iter().map(|rank| rank.ops.clone()).collect();
         JobReport {
             name: spec.name.clone(),
             transport: state.transport.name(),
             completion_ns: state.finished_ns.unwrap_or(0).saturating_sub(spec.start_ns),
-            ideal_ns: ideal::completion_ns(self.run.topology, &self.placed[index], &program, collectives),
+            ideal_ns: ideal::completion_ns(
+                self.run.topology,
+                &self.placed[index],
+                &program,
+                collectives,
+                lanes,
+            ),
             payload_bytes: total(|counts| counts.payload_bytes),
             messages: messages as u64,
             message_mean_ns: sum as f64 / messages.max(1) as f64,
