@@ -10,9 +10,9 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use super::dcqcn::Dcqcn;
-use super::frame::{Content, Frame, Received, udp_src_port};
-use super::policy::Transport;
+use crate::dcqcn::Dcqcn;
+use crate::frame::{Content, Frame, Received, udp_src_port};
+use crate::policy::Transport;
 
 /// A selective sender knows how late a packet can be, and waits for so many times that.
 const UET_TIMEOUT_REORDERS: u64 = 4;
@@ -640,7 +640,7 @@ mod tests {
     use heddle_packet::Packet;
 
     use super::*;
-    use crate::sim::frame;
+    use crate::frame;
 
     const CONFIG: HostConfig = HostConfig {
         mtu_bytes: 1024,

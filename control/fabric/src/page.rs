@@ -4,8 +4,8 @@
 
 use std::fmt::Write as _;
 
-use super::policy::Policy;
-use super::report::Report;
+use crate::policy::Policy;
+use crate::report::Report;
 
 const STYLE: &str = "body{font:15px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#222}\
 table{border-collapse:collapse;width:100%}td,th{padding:.25rem .6rem;text-align:right;border-bottom:1px solid #ddd}\

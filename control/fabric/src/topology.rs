@@ -7,8 +7,8 @@ use std::collections::{BTreeMap, HashMap};
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::medium::{BUILT_IN, Medium};
-use super::spec::{Source, SpecError};
+use crate::medium::{BUILT_IN, Medium};
+use crate::spec::{Source, SpecError};
 
 /// Most ports of a switch, and most members of a group of ports that lead to one place.
 const PORTS_MAX: usize = 500;

@@ -4,9 +4,9 @@
 //! Steps that are passed on slice by slice hide each other's latency, so there a path's counts once for a collective.
 //! Bytes are those on the wire with the headers that every packet has. Invariant: a bound, whatever the switches do.
 
-use super::collective::Op;
-use super::frame::DATA_OVERHEAD_BYTES;
-use super::topology::Topology;
+use crate::collective::Op;
+use crate::frame::DATA_OVERHEAD_BYTES;
+use crate::topology::Topology;
 
 /// Bytes on the wire of a message.
 fn wire_bytes(bytes: u64, mtu_bytes: u32) -> u64 {

@@ -11,12 +11,12 @@ use heddle_runtime::file::{self, FileError};
 use heddle_state::{MeterConfig, Update};
 use serde_json::{Value, json};
 
-use super::frame::mac_text;
-use super::jobs::Jobs;
-use super::placement::Members;
-use super::policy::Policy;
-use super::topology::{NodeIndex, Topology};
-use super::ways::{Group, Ways, group};
+use crate::frame::mac_text;
+use crate::jobs::Jobs;
+use crate::placement::Members;
+use crate::policy::Policy;
+use crate::topology::{NodeIndex, Topology};
+use crate::ways::{Group, Ways, group};
 
 /// A flow that the controller has pinned: its ends and queue pair, and the members of the group.
 #[derive(Clone, Copy, Debug)]

@@ -4,7 +4,7 @@
 //! can pass on. Invariant: members follow the fabric as built, so that their numbers never change; what fails only
 //! takes some of them out of the mask.
 
-use super::topology::{NodeIndex, Topology};
+use crate::topology::{NodeIndex, Topology};
 
 /// The ports of a switch that are on a shortest way to a leaf, each as often as its weight says, with those that must not
 /// be used left out of the mask.

@@ -6,14 +6,14 @@ use std::collections::BTreeMap;
 use heddle_state::CounterValue;
 
 use super::Simulation;
-use crate::sim::collective::Op;
-use crate::sim::host::HostCounts;
-use crate::sim::ideal;
-use crate::sim::jobs::Striping;
-use crate::sim::report::{JobCounts, JobReport, LinkReport, Report};
-use crate::sim::samples::Samples;
-use crate::sim::tables::number;
-use crate::sim::topology::NodeIndex;
+use crate::collective::Op;
+use crate::host::HostCounts;
+use crate::ideal;
+use crate::jobs::Striping;
+use crate::report::{JobCounts, JobReport, LinkReport, Report};
+use crate::samples::Samples;
+use crate::tables::number;
+use crate::topology::NodeIndex;
 
 /// Reason of what the program drops in ingress.
 const PROGRAM_DROP: &str = "ingress_drop";

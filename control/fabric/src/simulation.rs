@@ -13,18 +13,18 @@ use heddle_packet::{Packet, PortId};
 use heddle_runtime::file::FileError;
 use heddle_state::{State, StateError, Update, WriteError};
 
-use super::collective::Op;
-use super::frame;
-use super::host::{Host, HostConfig, Next, Opening, Target};
-use super::jobs::{Jobs, Striping};
-use super::outlet::Outlet;
-use super::placement::{Flow, Members, pin};
-use super::policy::{Policy, Transport};
-use super::report::{LinkReport, Report};
-use super::samples::Samples;
-use super::tables::{Pin, Plan, number, pause_ns};
-use super::topology::{End, NodeIndex, Topology};
-use super::ways::Ways;
+use crate::collective::Op;
+use crate::frame;
+use crate::host::{Host, HostConfig, Next, Opening, Target};
+use crate::jobs::{Jobs, Striping};
+use crate::outlet::Outlet;
+use crate::placement::{Flow, Members, pin};
+use crate::policy::{Policy, Transport};
+use crate::report::{LinkReport, Report};
+use crate::samples::Samples;
+use crate::tables::{Pin, Plan, number, pause_ns};
+use crate::topology::{End, NodeIndex, Topology};
+use crate::ways::Ways;
 
 /// Bytes on a wire that are not in a frame: preamble, frame check sequence, gap.
 const WIRE_OVERHEAD_BYTES: u64 = 24;

@@ -8,8 +8,8 @@
 
 use std::collections::BTreeSet;
 
-use super::topology::{NodeIndex, Topology};
-use super::ways::{Ways, group};
+use crate::topology::{NodeIndex, Topology};
+use crate::ways::{Ways, group};
 
 /// Orders in which heavy flows are tried, and times that each is moved.
 const ORDERS: usize = 64;

@@ -7,10 +7,10 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::collective::{Collective, Op, schedule};
-use super::policy::Transport;
-use super::spec::{Source, SpecError};
-use super::topology::Topology;
+use crate::collective::{Collective, Op, schedule};
+use crate::policy::Transport;
+use crate::spec::{Source, SpecError};
+use crate::topology::Topology;
 
 /// All jobs of a run.
 #[derive(Clone, Debug)]
