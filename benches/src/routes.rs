@@ -102,11 +102,11 @@ impl Routes {
 /// comes without packets.
 pub fn plain_frames(count: usize) -> Vec<(PortId, Vec<u8>)> {
     let mut draw = Draw(count as u64);
-    let mut next = |_| {
+    let frames = (0..count).map(|_| {
         let address = 10 << 24 | draw.next() as u32 & 0xffff;
         (PortId(1), frame(address, &mut draw))
-    };
-    (0..count).map(&mut next).collect()
+    });
+    frames.collect()
 }
 
 /// An Ethernet frame with a UDP packet to an address.
