@@ -1,11 +1,12 @@
 //! What a controller's writes cost over loopback, with traffic meanwhile: a million exact entries in requests of a
 //! thousand, then single ones; without state, and with it.
 //!
-//! `cargo run --release -p heddle-benches --example control_plane [-- ENTRIES [--state DIR [--sync]]]`
+//! `cargo run --release -p heddle-benches --example control_plane [-- ENTRIES [--realtime] [--state DIR [--sync]]]`
 //!
 //! Every figure is of one run in one process: the daemon as `heddle run` has it with one worker, on memory ports, and the
 //! client in a thread of its own. The traffic is a packet every millisecond; its latency is from where it is put in to where
-//! it is found again, first while nothing else happens.
+//! it is found again, first while nothing else happens. The thread that sends it stands for a wire, and where it may
+//! it waits for no other thread's turn.
 #![allow(clippy::print_stdout)] // its purpose
 
 use std::error::Error;
@@ -50,11 +51,12 @@ impl Observer for Silent {
 
 struct Options {
     entries: usize,
+    realtime: bool,
     state: Option<StateSettings>,
 }
 
 fn options() -> Result<Options> {
-    let mut options = Options { entries: 1_000_000, state: None };
+    let mut options = Options { entries: 1_000_000, realtime: false, state: None };
     let mut args = std::env::args().skip(1);
     let mut sync = false;
     while let Some(arg) = args.next() {
@@ -63,6 +65,7 @@ fn options() -> Result<Options> {
                 let folder = PathBuf::from(args.next().ok_or("--state DIR")?);
                 options.state = Some(StateSettings { folder, sync: false });
             }
+            "--realtime" => options.realtime = true,
             "--sync" => sync = true,
             number => options.entries = number.parse()?,
         }
@@ -130,6 +133,9 @@ fn traffic(
     is_quiet: &AtomicBool,
     stop: &AtomicBool,
 ) -> (Vec<Duration>, Vec<Duration>, u64) {
+    if let Err(error) = heddle_engine::go_first() {
+        println!("the sender of packets waits for turns of other threads, as latencies will show: {error}");
+    }
     let mut frame = [0; 64];
     frame[..6].copy_from_slice(&TRAFFIC);
     let (mut quiet, mut busy, mut lost) = (Vec::new(), Vec::new(), 0);
@@ -250,7 +256,7 @@ fn main() -> Result<()> {
     };
     let specs = ["1@a", "2@b"].map(|spec| PortSpec::parse(spec, BareName::Interface));
     let settings = Settings {
-        engine: Config::default(),
+        engine: Config { realtime: options.realtime, ..Config::default() },
         ports: specs.into_iter().collect::<std::result::Result<_, _>>()?,
         opener: Box::new(opener),
         loader: None,

@@ -482,7 +482,7 @@ impl Daemon {
                 (port, false)
             }
             Event::PortUp { port } => (port, true),
-            Event::NotPinned { .. } | Event::WorkerPanicked { .. } => return,
+            Event::NotPinned { .. } | Event::NotRealtime { .. } | Event::WorkerPanicked { .. } => return,
         };
         let now_ns = self.engine.now_ns();
         if let Some(control) = &mut self.control {

@@ -64,7 +64,10 @@ impl Notice<'_> {
             Notice::Serving { address: _, is_open } => *is_open,
             Notice::Restored { refused, .. } => !refused.is_empty(),
             Notice::Event(
-                Event::PortGone { .. } | Event::NotPinned { .. } | Event::WorkerPanicked { .. },
+                Event::PortGone { .. }
+                | Event::NotPinned { .. }
+                | Event::NotRealtime { .. }
+                | Event::WorkerPanicked { .. },
             )
             | Notice::NotBack { .. }
             | Notice::NotReloaded(_)

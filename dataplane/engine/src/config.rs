@@ -20,6 +20,8 @@ pub struct Config {
     pub workers: usize,
     /// Whether each worker is bound to a processor of its own.
     pub pin: bool,
+    /// Whether workers go before every ordinary thread of the machine ([`crate::go_first`]).
+    pub realtime: bool,
     /// Packets that go through an entry point together. 1 is allowed and changes nothing but the speed.
     pub batch_packets: usize,
     /// Packets between egress and the port; beyond them the scheduler holds the rest.
@@ -62,6 +64,7 @@ impl Default for Config {
         Self {
             workers: 1,
             pin: false,
+            realtime: false,
             batch_packets: 64,
             transmit_packets: 32,
             port_default: PortConfig::default(),

@@ -21,11 +21,12 @@ use heddle_state::State;
 use crate::assembly::{
     ConfigureError, Control, EngineError, PortChangeError, ReloadError, Reloaded, ReplaceError, assemble,
 };
-use crate::bell::{EventFd, allowed_processors, bind_to};
+use crate::bell::EventFd;
 use crate::config::{Config, PortConfig};
 use crate::core::{Core, Shared};
 use crate::event::{Command, DigestMessage, Event, Injection, PacketIn};
 use crate::pipeline::Pipeline;
+use crate::processor::{allowed_processors, bind_to, go_first};
 use crate::signal::Signal;
 use crate::stats::{Stats, in_flight};
 use crate::worker_loop::WorkerLoop;
@@ -77,7 +78,7 @@ impl Engine {
         state: Arc<State>,
         ports: Vec<Box<dyn Port>>,
     ) -> Result<Self, EngineError> {
-        let (pin, spin_ns) = (config.pin, config.spin_ns);
+        let life = Life { pin: config.pin, realtime: config.realtime, spin_ns: config.spin_ns };
         let (control, cores) = assemble(config, Pipeline::new(executor, state), ports)?;
         let signals: Result<Vec<_>, _> = cores.iter().map(|_| EventFd::new().map(Signal::new)).collect();
         let signals = signals.map_err(|source| EngineError::System { what: "eventfd", source })?;
@@ -87,7 +88,7 @@ impl Engine {
             let (common, shared) = (Arc::clone(&engine.common), Arc::clone(&engine.control.shared));
             let thread = std::thread::Builder::new()
                 .name(format!("heddle-worker-{worker}"))
-                .spawn(move || work(worker, core, &common, &shared, pin, spin_ns))
+                .spawn(move || work(worker, core, &common, &shared, life))
                 .map_err(|source| EngineError::System { what: "a worker's thread", source })?;
             engine.threads.push(thread);
         }
@@ -255,13 +256,21 @@ const PANIC_PAUSE_MIN: Duration = Duration::from_micros(100);
 /// And at most, if there is one after the other.
 const PANIC_PAUSE_MAX: Duration = Duration::from_millis(100);
 
+/// What of the configuration is about the workers' threads.
+#[derive(Clone, Copy)]
+struct Life {
+    pin: bool,
+    realtime: bool,
+    spin_ns: u64,
+}
+
 /// The life of a worker's thread. What it holds in the end comes back.
-fn work(worker: usize, mut core: Core, common: &Common, shared: &Shared, pin: bool, spin_ns: u64) -> Core {
+fn work(worker: usize, mut core: Core, common: &Common, shared: &Shared, life: Life) -> Core {
     let tell = |event| {
         // Full: there is nobody left to tell.
         let _ = shared.events.try_send(event);
     };
-    if pin {
+    if life.pin {
         let bound = allowed_processors().and_then(|allowed| {
             let processor = allowed.get(worker % allowed.len().max(1)).copied();
             processor.map_or(Ok(()), bind_to)
@@ -270,11 +279,16 @@ fn work(worker: usize, mut core: Core, common: &Common, shared: &Shared, pin: bo
             tell(Event::NotPinned { worker, error: error.to_string() });
         }
     }
+    if life.realtime
+        && let Err(error) = go_first()
+    {
+        tell(Event::NotRealtime { worker, error: error.to_string() });
+    }
     let mut pause = PANIC_PAUSE_MIN;
     loop {
         let since = Instant::now();
         let run = catch_unwind(AssertUnwindSafe(|| {
-            WorkerLoop::new(worker, common, spin_ns).run(&mut core);
+            WorkerLoop::new(worker, common, life.spin_ns).run(&mut core);
         }));
         let Err(panic) = run else { return core };
         let lost = core.recover();

@@ -37,6 +37,13 @@ pub enum Event {
         /// What the system said.
         error: String,
     },
+    /// A worker may not go before other threads ([`crate::Config::realtime`]) and runs as they do.
+    NotRealtime {
+        /// Which.
+        worker: usize,
+        /// What the system said.
+        error: String,
+    },
     /// A worker panicked and goes on without the packets that it was at work on, which are counted as
     /// `worker_panicked`.
     WorkerPanicked {
@@ -56,6 +63,9 @@ impl fmt::Display for Event {
             Event::PortUp { port } => write!(f, "port {port} is up"),
             Event::NotPinned { worker, error } => {
                 write!(f, "worker {worker} runs on no processor of its own: {error}")
+            }
+            Event::NotRealtime { worker, error } => {
+                write!(f, "worker {worker} has no real-time priority, for which it needs CAP_SYS_NICE: {error}")
             }
             Event::WorkerPanicked { worker, message, lost } => {
                 write!(f, "worker {worker} panicked and goes on; packets lost: {lost}; it said: {message}")

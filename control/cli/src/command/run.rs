@@ -67,6 +67,10 @@ pub(crate) struct Options {
     /// Do not bind workers to processors
     #[arg(long)]
     no_pin: bool,
+    /// Have workers go before every other thread of the machine, so that packets don't wait for turns of what runs besides;
+    /// needs CAP_SYS_NICE
+    #[arg(long)]
+    realtime: bool,
     /// Ask `xdp:` interfaces for frames instead of waiting for their interrupts
     #[arg(long)]
     busy_poll: bool,
@@ -196,6 +200,7 @@ impl Options {
         Config {
             workers,
             pin: !self.no_pin && workers > 1,
+            realtime: self.realtime,
             port_default: PortConfig {
                 queues: usize::from(self.priority_queues),
                 queue: QueueConfig { depth_packets: self.queue_depth as usize, ..QueueConfig::default() },

@@ -502,6 +502,7 @@ impl Runner {
                     Event::PortGone { .. }
                     | Event::PortUp { .. }
                     | Event::NotPinned { .. }
+                    | Event::NotRealtime { .. }
                     | Event::WorkerPanicked { .. } => {}
                 }
             }
