@@ -4,6 +4,7 @@
 
 mod bmv2;
 mod host;
+mod power;
 mod roce;
 mod service;
 mod shaped;
@@ -52,17 +53,24 @@ const TESTS: &[(&str, Test)] = &[
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
     let missing = host::missing();
-    let trials = TESTS
-        .iter()
-        .map(|(name, test)| {
-            let trial = Trial::test(*name, *test).with_ignored_flag(missing.is_some());
-            // What is skipped says why, on its own line of the report.
-            trial.with_kind(missing.clone().unwrap_or_default())
-        })
-        .collect();
+    let mut trials: Vec<Trial> =
+        TESTS.iter().map(|(name, test)| trial(name, *test, missing.as_ref())).collect();
+    let missing = missing.or_else(power::missing);
+    trials.push(trial(
+        "acknowledged_changes_survive_loss_of_power",
+        power::acknowledged_changes_survive,
+        missing.as_ref(),
+    ));
     // One at a time: two switches and four iperfs on two cores would test the scheduler, not us.
     let arguments = Arguments { test_threads: Some(1), ..arguments };
     libtest_mimic::run(&arguments, trials).exit_code()
+}
+
+/// What is skipped says why, on its own line of the report.
+fn trial(name: &str, test: Test, missing: Option<&String>) -> Trial {
+    Trial::test(name, test)
+        .with_ignored_flag(missing.is_some())
+        .with_kind(missing.cloned().unwrap_or_default())
 }
 
 /// Everything that two hosts on one subnet, or behind one router, expect of the network between them.

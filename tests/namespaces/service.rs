@@ -48,11 +48,6 @@ fn start(folder: &Path, ports: &[String]) -> Result<Switch, Failed> {
     Switch::start_as(Path::new("setpriv"), &words)
 }
 
-fn address(switch: &Switch) -> Result<String, Failed> {
-    let said = switch.log().lines().find_map(|line| line.split_once("serving P4Runtime on "));
-    Ok(said.ok_or("it does not say where it serves")?.1.to_owned())
-}
-
 fn status(switch: &Switch, name: &str) -> Result<String, Failed> {
     let status = std::fs::read_to_string(format!("/proc/{}/status", switch.id()))?;
     let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(":\t"));
@@ -71,7 +66,7 @@ pub(crate) fn unprivileged() -> Result<(), Failed> {
     }
     assert_eq!(status(&switch, "NoNewPrivs")?, "1");
     assert!(!status(&switch, "Uid")?.contains("\t0"), "it runs as root");
-    let grpc = address(&switch)?;
+    let grpc = switch.served()?.to_owned();
     let heddle = env!("CARGO_BIN_EXE_heddle");
     run(&[heddle, "port", "add", &second, "--grpc", &grpc])?;
     a.ping(b.ipv4(), &[])?;
@@ -83,7 +78,7 @@ pub(crate) fn unprivileged() -> Result<(), Failed> {
 
     // Both ports come back: the one that the command line names, and the one that was added.
     let switch = start(folder.path(), &[first])?;
-    let grpc = address(&switch)?;
+    let grpc = switch.served()?.to_owned();
     let ports = run(&[heddle, "port", "ls", "--json", "--grpc", &grpc])?;
     assert!(ports.contains(&second), "{ports}");
     a.ping(b.ipv4(), &[])?;

@@ -65,7 +65,10 @@ impl fmt::Display for Event {
                 write!(f, "worker {worker} runs on no processor of its own: {error}")
             }
             Event::NotRealtime { worker, error } => {
-                write!(f, "worker {worker} has no real-time priority, for which it needs CAP_SYS_NICE: {error}")
+                write!(
+                    f,
+                    "worker {worker} has no real-time priority, for which it needs CAP_SYS_NICE: {error}"
+                )
             }
             Event::WorkerPanicked { worker, message, lost } => {
                 write!(f, "worker {worker} panicked and goes on; packets lost: {lost}; it said: {message}")

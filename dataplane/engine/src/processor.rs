@@ -1,6 +1,9 @@
 //! Which processors a thread runs on, and who goes first there.
 
-#![allow(unsafe_code, reason = "the calls for affinity and scheduling have no safe wrapper in the standard library")]
+#![allow(
+    unsafe_code,
+    reason = "the calls for affinity and scheduling have no safe wrapper in the standard library"
+)]
 
 use std::io;
 

@@ -1,5 +1,5 @@
 //! Positions that are reused under the model checker, in every interleaving:
-//! `RUSTFLAGS="--cfg loom" cargo test -p heddle-state --lib --release loom`.
+//! `RUSTFLAGS="--cfg loom" cargo test -p heddle-state --lib loom`.
 
 use loom::sync::Arc;
 use loom::thread;
