@@ -167,7 +167,7 @@ impl Checker<'_> {
                         targets.push((String::new(), Ty::Dots));
                         continue;
                     }
-                    match composite.fields.iter().position(|field| field.decl.name == *name) {
+                    match composite.fields.named(name) {
                         Some(i) => targets.push((format!("the field `{name}`"), self.field_type(to, i))),
                         None => return Some(Err(format!("it has no field `{name}`"))),
                     }
@@ -274,10 +274,7 @@ impl Checker<'_> {
             _ => None,
         };
         let positions: Vec<Option<usize>> = match names {
-            Some((names, fields)) => names
-                .iter()
-                .map(|(name, _)| fields.iter().position(|field| field.decl.name == *name))
-                .collect(),
+            Some((names, fields)) => names.iter().map(|(name, _)| fields.named(name)).collect(),
             None => (0..elements.len()).map(Some).collect(),
         };
         let names_missing = matches!(from, Ty::AnonymousStruct(names) if is_list(names));

@@ -193,7 +193,7 @@ impl Checker<'_> {
             (type_params, fields)
         });
         let args: Arc<[Ty]> = type_params.iter().map(|id| Ty::Param(*id)).collect();
-        let composite = Composite { decl, kind: written.kind, type_params, fields };
+        let composite = Composite { decl, kind: written.kind, type_params, fields: fields.into() };
         let id = self.program.types.composites.push(composite);
         self.close(&written.name, Entity::Type(TypeEntity::Composite(id)));
         Ty::Composite(id, args)

@@ -273,7 +273,7 @@ impl Checker<'_> {
                     return false;
                 }
                 fields.iter().filter(|(name, _)| &**name != DOTS_FIELD).all(|(name, ty)| {
-                    let Some(i) = composite.fields.iter().position(|field| field.decl.name == *name) else {
+                    let Some(i) = composite.fields.named(name) else {
                         return false;
                     };
                     let field = self.field_type(&to, i);

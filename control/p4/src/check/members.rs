@@ -175,7 +175,7 @@ impl Checker<'_> {
             Ty::Unknown => return self.broken(span),
             Ty::Composite(id, _) => {
                 let fields = &self.program.types.composites[*id].fields;
-                if let Some(index) = fields.iter().position(|field| field.decl.name == name.name) {
+                if let Some(index) = fields.named(&name.name) {
                     let ty = self.field_type(&of.ty, index);
                     return self.field(of, index, ty, span);
                 }

@@ -259,6 +259,17 @@ pub enum Transition {
     },
 }
 
+impl Transition {
+    /// Where it may lead, in the order of the cases.
+    pub fn targets(&self) -> impl Iterator<Item = Target> {
+        let (goto, cases) = match self {
+            Transition::Goto(target) => (Some(*target), &[][..]),
+            Transition::Select { cases, .. } => (None, cases.as_slice()),
+        };
+        goto.into_iter().chain(cases.iter().map(|case| case.target))
+    }
+}
+
 /// A case of a select.
 #[derive(Clone, Debug)]
 pub struct SelectCase {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use cranelift_entity::{PrimaryMap, entity_impl};
+use hashbrown::HashMap;
 use num_bigint::BigInt;
 
 use super::{ControlId, Decl, ExternFunction, ExternParam, ParserId};
@@ -118,7 +119,36 @@ pub struct Composite {
     /// Type parameters.
     pub type_params: Vec<TypeParamId>,
     /// Fields; their types may mention the parameters.
-    pub fields: Vec<Field>,
+    pub fields: Fields,
+}
+
+/// Fields in the order in which they are declared, no two of one name; found by position or by name.
+#[derive(Clone, Debug)]
+pub struct Fields {
+    declared: Vec<Field>,
+    positions: HashMap<Arc<str>, usize>,
+}
+
+impl From<Vec<Field>> for Fields {
+    fn from(declared: Vec<Field>) -> Fields {
+        let positions = declared.iter().enumerate().map(|(i, field)| (field.decl.name.clone(), i)).collect();
+        Fields { declared, positions }
+    }
+}
+
+impl std::ops::Deref for Fields {
+    type Target = [Field];
+
+    fn deref(&self) -> &[Field] {
+        &self.declared
+    }
+}
+
+impl Fields {
+    /// Which field has this name.
+    pub fn named(&self, name: &str) -> Option<usize> {
+        self.positions.get(name).copied()
+    }
 }
 
 /// A field.

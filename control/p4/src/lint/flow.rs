@@ -3,11 +3,15 @@
 //! Controls, parsers and functions are followed each by itself, knowing nothing of what comes in; actions where they
 //! are called or a table may run them. Loops are gone through once to learn what they leave behind, and once to report.
 
+use std::collections::BTreeSet;
+
 use cranelift_entity::SecondaryMap;
 use hashbrown::HashSet;
 
 use super::codes::*;
-use super::facts::{Fact, Facts, Range, Slots};
+use super::facts::{Fact, Facts};
+use super::slots::{Range, Slots};
+use super::states::reverse_postorder;
 use super::warn;
 use crate::arch::Drop;
 use crate::diag::{Code, Diagnostic, Diagnostics};
@@ -102,14 +106,12 @@ impl<'p> Flow<'p, '_> {
 
     /// Makes slots as of a variable with a value, or of one without.
     fn fill(&self, range: Range, with_value: bool, facts: &mut Facts) {
+        if with_value {
+            return facts.clear(range.slots());
+        }
         for slot in range.slots() {
             let is_header = self.slots.leaf(slot).is_some_and(|leaf| leaf.is_header);
-            let fact = match (with_value, is_header) {
-                (true, _) => Fact::Fine,
-                (false, true) => Fact::Invalid,
-                (false, false) => Fact::Unset,
-            };
-            facts.set(slot, fact);
+            facts.set(slot, if is_header { Fact::Invalid } else { Fact::Unset });
         }
     }
 
@@ -177,27 +179,27 @@ impl<'p> Flow<'p, '_> {
     fn parser(&mut self, parser: &'p Parser) {
         let Some(start) = parser.start else { return };
         let entry = self.entry(&parser.params, &parser.locals);
+        // States are followed after those that lead to them, as far as there is such an order.
+        let order = reverse_postorder(parser, start);
+        let mut place: SecondaryMap<StateId, usize> = SecondaryMap::new();
+        order.iter().enumerate().for_each(|(at, id)| place[*id] = at);
         let mut known: SecondaryMap<StateId, Option<Facts>> = SecondaryMap::new();
         known[start] = Some(entry);
-        let mut todo = vec![start];
+        let mut todo = BTreeSet::from([place[start]]);
         let mut accepted = Facts::dead();
         self.reporting = false;
-        while let Some(id) = todo.pop() {
+        while let Some(at) = todo.pop_first() {
             if self.steps >= STEPS_MAX {
                 break;
             }
+            let id = order[at];
             let Some(facts) = known[id].clone() else { continue };
-            let (end, targets) = self.state(parser, id, facts);
-            for target in targets {
+            let end = self.state(parser, id, facts);
+            for target in parser.states[id].transition.targets() {
                 match target {
                     Target::State(next) => {
-                        let joined = match known[next].clone() {
-                            Some(before) => before.join(end.clone()),
-                            None => end.clone(),
-                        };
-                        if known[next].as_ref() != Some(&joined) {
-                            known[next] = Some(joined);
-                            todo.push(next);
+                        if known[next].get_or_insert_with(Facts::dead).absorb(end.clone()) {
+                            todo.insert(place[next]);
                         }
                     }
                     Target::Accept => accepted = accepted.join(end.clone()),
@@ -214,20 +216,16 @@ impl<'p> Flow<'p, '_> {
         self.check_outs(&parser.params, &accepted);
     }
 
-    fn state(&mut self, parser: &'p Parser, id: StateId, facts: Facts) -> (Facts, Vec<Target>) {
+    fn state(&mut self, parser: &'p Parser, id: StateId, facts: Facts) -> Facts {
         let state = &parser.states[id];
         let mut facts = self.callable(&state.body, facts);
-        let targets = match &state.transition {
-            Transition::Goto(target) => vec![*target],
-            Transition::Select { on, cases, .. } => {
-                on.iter().for_each(|e| self.read(e, &mut facts));
-                for keyset in cases.iter().flat_map(|case| &case.keys) {
-                    self.keyset(keyset, &mut facts);
-                }
-                cases.iter().map(|case| case.target).collect()
+        if let Transition::Select { on, cases, .. } = &state.transition {
+            on.iter().for_each(|e| self.read(e, &mut facts));
+            for keyset in cases.iter().flat_map(|case| &case.keys) {
+                self.keyset(keyset, &mut facts);
             }
-        };
-        (facts, targets)
+        }
+        facts
     }
 
     fn keyset(&mut self, keyset: &'p Keyset, facts: &mut Facts) {
@@ -413,33 +411,18 @@ impl<'p> Flow<'p, '_> {
             ExprKind::Binary(BinaryOp::And, a, b) => {
                 let (a_true, a_false) = self.cond(a, facts);
                 let (b_true, b_false) = self.cond(b, a_true);
-                (b_true, self.doubt_less(a_false, b_false))
+                (b_true, a_false.doubt_less(b_false))
             }
             ExprKind::Binary(BinaryOp::Or, a, b) => {
                 let (a_true, a_false) = self.cond(a, facts);
                 let (b_true, b_false) = self.cond(b, a_false);
-                (self.doubt_less(a_true, b_true), b_false)
+                (a_true.doubt_less(b_true), b_false)
             }
             _ => {
                 self.read(cond, &mut facts);
                 (facts.clone(), facts)
             }
         }
-    }
-
-    /// Where the two ways to a condition's outcome meet: nothing is known of a header that is valid on one of them.
-    fn doubt_less(&self, a: Facts, b: Facts) -> Facts {
-        let (left, right) = (a.clone(), b.clone());
-        let mut joined = a.join(b);
-        for slot in 0..joined.len() {
-            if joined.get(slot) == Fact::Doubtful
-                && left.get(slot) != Fact::Doubtful
-                && right.get(slot) != Fact::Doubtful
-            {
-                joined.set(slot, Fact::Fine);
-            }
-        }
-        joined
     }
 
     /// Evaluates an expression.
@@ -466,7 +449,7 @@ impl<'p> Flow<'p, '_> {
             | ExprKind::Binary(BinaryOp::And | BinaryOp::Or, _, _)
             | ExprKind::IsValid(_) => {
                 let (a, b) = self.cond(expr, facts.clone());
-                *facts = self.doubt_less(a, b);
+                *facts = a.doubt_less(b);
             }
             ExprKind::Unary(_, of) => self.read(of, facts),
             ExprKind::Binary(op, a, b) => {
@@ -482,7 +465,7 @@ impl<'p> Flow<'p, '_> {
                 let (mut if_true, mut if_false) = self.cond(cond, facts.clone());
                 self.read(a, &mut if_true);
                 self.read(b, &mut if_false);
-                *facts = self.doubt_less(if_true, if_false);
+                *facts = if_true.doubt_less(if_false);
             }
             ExprKind::Aggregate(parts) => parts.iter().for_each(|part| self.read(part, facts)),
             ExprKind::Call(call) => self.call(call, facts),

@@ -14,6 +14,8 @@ mod direct;
 mod facts;
 mod flow;
 mod shadowed;
+mod slots;
+mod states;
 mod unused;
 
 use crate::arch;

@@ -4,11 +4,12 @@ use cranelift_entity::EntitySet;
 use hashbrown::HashSet;
 
 use super::codes::{UNREACHABLE_STATE, UNUSED};
+use super::states::reverse_postorder;
 use super::warn;
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::hir::{
     ActionId, Arg, Block, Call, Callee, Control, Decl, Expr, ExprKind, InstanceId, Keyset, KeysetKind,
-    LocalDecl, Parser, Program, StateId, Stmt, StmtKind, SwitchLabel, SwitchOn, TableId, Target, Transition,
+    LocalDecl, Parser, Program, StateId, Stmt, StmtKind, SwitchLabel, SwitchOn, TableId, Transition,
     VariableId,
 };
 use crate::source::Span;
@@ -72,19 +73,8 @@ fn unused(diagnostics: &mut Diagnostics, control: &Control, decl: &Decl, message
 fn states(parser: &Parser, diagnostics: &mut Diagnostics) {
     let Some(start) = parser.start else { return };
     let mut reached = EntitySet::<StateId>::new();
-    let mut todo = vec![start];
-    while let Some(state) = todo.pop() {
-        if !reached.insert(state) {
-            continue;
-        }
-        let mut target = |target: Target| match target {
-            Target::State(state) => todo.push(state),
-            Target::Accept | Target::Reject => {}
-        };
-        match &parser.states[state].transition {
-            Transition::Goto(to) => target(*to),
-            Transition::Select { cases, .. } => cases.iter().for_each(|case| target(case.target)),
-        }
+    for state in reverse_postorder(parser, start) {
+        reached.insert(state);
     }
     for (id, state) in &parser.states {
         if !reached.contains(id) && declared(&state.decl) {
