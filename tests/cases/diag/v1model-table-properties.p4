@@ -19,10 +19,11 @@ control I(inout Hs h, inout M m, inout standard_metadata_t s) {
     table t4 { key = { h.h.x : exact; } actions = { a; } counters = shared; }
     table t5 { key = { h.h.x : exact; } actions = { a; } counters = shared; }
     table t6 { key = { h.h.x : exact; } actions = { a; } support_timeout = 3; }
-    table t7 { key = { h.h.x : exact; } actions = { a; } size = 2; const entries = { 1 : a; 2 : a; 3 : a; } }
+    table t7 { key = { h.h.x : exact; } actions = { a; } size = 2; entries = { 1 : a; 2 : a; 3 : a; } }
+    table t10 { key = { h.h.x : exact; } actions = { a; } size = 2; const entries = { 1 : a; 2 : a; 3 : a; } }
     table t8 { key = { h.h.x : exact; } actions = { a; } size = 0xFFFFFFFFFF; }
     table t9 { key = { h.h.x : exact; } actions = { a; } const entries = { 1 &&& 3 : a; } }
-    apply { t1.apply(); t2.apply(); t3.apply(); t4.apply(); t5.apply(); t6.apply(); t7.apply(); t8.apply(); t9.apply();  }
+    apply { t1.apply(); t2.apply(); t3.apply(); t4.apply(); t5.apply(); t6.apply(); t7.apply(); t8.apply(); t9.apply(); t10.apply(); }
 }
 control Eg(inout Hs h, inout M m, inout standard_metadata_t s) { apply {} }
 control C(inout Hs h, inout M m) { apply {} }

@@ -240,9 +240,8 @@ impl Checker<'_> {
         if value.ty == Ty::Unknown {
             return None;
         }
-        // Section 13.6 leaves it to the target whether keysets vary; those that call something have no order here.
-        let may_vary = context == Context::Select && is_free_of_calls(&value);
-        if !may_vary && !self.is_compile_time_known(&value) {
+        // Section 13.6 leaves it to the target whether keysets of `select` have to be known.
+        if context == Context::Entry && !self.is_compile_time_known(&value) {
             self.not_constant(&value, "a keyset");
             return None;
         }
@@ -319,28 +318,5 @@ impl Checker<'_> {
             return Some((retype(self, a), retype(self, b)));
         }
         Some((a, b))
-    }
-}
-
-/// Whether evaluating an expression only reads variables.
-fn is_free_of_calls(expr: &Expr) -> bool {
-    let mut expr = expr;
-    loop {
-        expr = match &expr.kind {
-            ExprKind::Field(of, _)
-            | ExprKind::Element(of, _)
-            | ExprKind::Cast(of)
-            | ExprKind::Unary(_, of)
-            | ExprKind::Slice { of, .. } => of,
-            ExprKind::Binary(_, of, other) | ExprKind::Index(of, other) => {
-                if !is_free_of_calls(other) {
-                    return false;
-                }
-                of
-            }
-            ExprKind::Aggregate(elements) => return elements.iter().all(is_free_of_calls),
-            ExprKind::Variable(_) => return true,
-            _ => return super::constants::is_constant(expr),
-        }
     }
 }

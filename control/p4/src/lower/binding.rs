@@ -41,6 +41,11 @@ impl Lowerer<'_> {
         if single && !self.is_applied_alike(base) {
             return Ok(own_only(actuals));
         }
+        if let Target::Control(inst, _) | Target::Parser(inst, _) = target
+            && self.runs_methods_of_owners(*inst)
+        {
+            return Ok(own_only(actuals));
+        }
         let mut keys: Vec<BindKey> = actuals
             .iter()
             .map(|a| match a {
@@ -140,20 +145,30 @@ impl Lowerer<'_> {
         self.mentions.insert(action, HashSet::new());
         let mut variables = HashSet::new();
         let mut called = Vec::new();
-        let _ = mention::in_block(&self.hir.actions[action].body, &mut |e| {
-            match &e.kind {
-                ExprKind::Variable(variable) => {
-                    variables.insert(*variable);
-                }
-                ExprKind::Call(call) => {
-                    if let hir::Callee::Action(id) = call.callee {
-                        called.push(id);
+        let mut bodies = vec![&self.hir.actions[action].body];
+        let mut methods = HashSet::new();
+        while let Some(body) = bodies.pop() {
+            let _ = mention::in_block(body, &mut |e| {
+                match &e.kind {
+                    ExprKind::Variable(variable) => {
+                        variables.insert(*variable);
                     }
+                    ExprKind::Call(call) => {
+                        if let hir::Callee::Action(id) = call.callee {
+                            called.push(id);
+                        }
+                    }
+                    // Its methods may run, which use what is around them too.
+                    ExprKind::Instance(instance) => {
+                        let implemented = self.hir.instances[*instance].methods.iter();
+                        let unseen = implemented.filter(|(_, function)| methods.insert(*function));
+                        bodies.extend(unseen.map(|(_, function)| &self.hir.functions[*function].body));
+                    }
+                    _ => {}
                 }
-                _ => {}
-            }
-            ControlFlow::Continue(())
-        });
+                ControlFlow::Continue(())
+            });
+        }
         for id in called {
             variables.extend(self.action_mentions(id));
         }

@@ -143,21 +143,16 @@ impl Lowerer<'_> {
             }
             hir::Callee::SetValid(of) | hir::Callee::SetInvalid(of) => {
                 let valid = matches!(call.callee, hir::Callee::SetValid(_));
-                match self.try_location(of)? {
-                    Some(Location::Header(header, _)) => {
-                        self.emit(if valid { Stmt::SetValid(header) } else { Stmt::SetInvalid(header) });
-                        Ok(Value::Void)
-                    }
-                    Some(Location::Union(members)) if !valid => {
-                        for member in members.iter() {
-                            if let Location::Header(header, _) = member {
-                                self.emit(Stmt::SetInvalid(header.clone()));
-                            }
-                        }
-                        Ok(Value::Void)
-                    }
-                    _ => self.unsupported(span, "the validity of this"),
+                let Some(Location::Header(header, _)) = self.try_location(of)? else {
+                    return self.unsupported(span, "the validity of this");
+                };
+                if valid {
+                    self.emit(Stmt::SetValid(header));
+                } else {
+                    self.emit(Stmt::SetInvalid(header.clone()));
+                    self.invalidate_siblings(&header);
                 }
+                Ok(Value::Void)
             }
             hir::Callee::PushFront(of, count) => self.shift_stack(of, *count, true, span),
             hir::Callee::PopFront(of, count) => self.shift_stack(of, *count, false, span),
@@ -205,20 +200,11 @@ impl Lowerer<'_> {
         }
         let (methods, owner) = (&self.hir.instances[self.insts[inst].hir].methods, self.insts[inst].parent);
         let (_, function) = methods.iter().find(|(name, _)| *name == method.decl.name)?;
-        let mut at = self.act;
-        while let Some(act) = at
-            && owner.is_some()
-            && self.acts[act].inst != owner
-        {
-            at = self.acts[act].parent;
-        }
-        // Of an instance at the top level nothing is around; one that was handed over has its owner's variables around
-        // it, which cannot be reached from here.
-        match (owner, at) {
-            (None, _) => Some(Target::Method(None, *function)),
-            (Some(_), Some(act)) => Some(Target::Method(Some(act), *function)),
-            (Some(_), None) => None,
-        }
+        // Of an instance at the top level nothing is around. What is around another one is being applied: whoever else
+        // has the instance was given it by its owner.
+        let Some(owner) = owner else { return Some(Target::Method(None, *function)) };
+        let around = self.active.iter().rev().find(|act| self.acts[**act].inst == Some(owner))?;
+        Some(Target::Method(Some(*around), *function))
     }
 
     /// The arguments of a call, evaluated in order.
@@ -281,7 +267,7 @@ impl Lowerer<'_> {
             Target::Control(inst, _) | Target::Parser(inst, _) => BaseKey::Inst(*inst),
         };
         let base = self.base(key);
-        if self.active.contains(&base) {
+        if self.is_active(base) {
             return self.error(codes::RECURSION, span, "this calls itself, directly or by way of others");
         }
         let params = match &target {

@@ -32,7 +32,8 @@ diagnostic_codes! {
         "An annotation that the control plane depends on, such as `@id` or `@name`, is malformed or contradicts \
          another one.";
     TABLE_FULL = "E0510", "table-too-small",
-        "A table is declared with more entries than its `size` has room for.";
+        "A table is declared with more entries than its `size` has room for. The control plane may change the entries of \
+         a table that are not `const`, and `size` says how many there may be.";
     LANGUAGE_ONLY = "W0501", "language-only",
         "The program has no `main`, or one of an architecture that is not known here, so it was checked against the \
          rules of the language and no further. Running it is an error.";
@@ -51,6 +52,9 @@ diagnostic_codes! {
     SAME_KEY_NAME = "W0506", "duplicate-key-name",
         "Two keys of a table have the same name for the control plane. P4Runtime tells them apart by their ids, tools \
          that go by names do not. Give one of them another `@name`.";
+    CONST_TABLE_FULL = "W0507", "const-table-too-small",
+        "A table has more constant entries than its `size` says. The entries are all there and nothing can be added to \
+         them, so the table is as large as they are many. Make `size` as large, or leave it out.";
     INTERNAL = "E0599", "internal-error",
         "The compiler made a pipeline that breaks the pipeline's own rules. This is a defect of the compiler, not \
          of the program.";

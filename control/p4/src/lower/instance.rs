@@ -243,17 +243,37 @@ impl Lowerer<'_> {
         }
         let InstKind::Control(id) = self.insts[inst].kind else { return false };
         let own = !self.hir.controls[id].tables.is_empty();
-        let related: Vec<InstId> = self.insts[inst]
-            .children
-            .iter()
-            .map(|(_, child)| *child)
-            .chain(self.insts[inst].args.iter().filter_map(|a| match a {
-                Some(CValue::Instance(inst)) => Some(*inst),
-                _ => None,
-            }))
-            .collect();
+        let related = self.related(inst);
         let has = own || related.into_iter().any(|r| self.inst_has_tables(r));
         self.has_tables.insert(inst, has);
         has
+    }
+
+    /// What an instance contains or is given.
+    fn related(&self, inst: InstId) -> Vec<InstId> {
+        let given = self.insts[inst].args.iter().filter_map(|arg| match arg {
+            Some(CValue::Instance(inst)) => Some(*inst),
+            _ => None,
+        });
+        self.insts[inst].children.iter().map(|(_, child)| *child).chain(given).collect()
+    }
+
+    /// Whether applying a parser or control may run a method that an extern object's owner implements: one of its own
+    /// objects or one that it, or what it contains, is given. The method uses the owner's variables beside the parameters.
+    pub(crate) fn runs_methods_of_owners(&mut self, inst: InstId) -> bool {
+        if let Some(&known) = self.has_methods.get(&inst) {
+            return known;
+        }
+        let runs = match self.insts[inst].kind {
+            InstKind::Extern(..) => {
+                self.insts[inst].parent.is_some()
+                    && !self.hir.instances[self.insts[inst].hir].methods.is_empty()
+            }
+            InstKind::Parser(_) | InstKind::Control(_) | InstKind::Package => {
+                self.related(inst).into_iter().any(|related| self.runs_methods_of_owners(related))
+            }
+        };
+        self.has_methods.insert(inst, runs);
+        runs
     }
 }

@@ -253,8 +253,8 @@ pub(crate) struct Lowerer<'a> {
     /// Slots of results.
     results: HashMap<BaseId, Location>,
     specialisations: HashMap<BaseId, Vec<Specialisation>>,
-    /// Callables being lowered, against recursion.
-    active: Vec<BaseId>,
+    /// Activations being lowered, each called by the one before it.
+    active: Vec<ActId>,
     /// The activation being lowered.
     pub(crate) act: Option<ActId>,
     /// The block being made.
@@ -286,6 +286,7 @@ pub(crate) struct Lowerer<'a> {
     pub(crate) value_set_origins: HashMap<ir::ValueSetId, hir::ValueSetId>,
     mentions: HashMap<hir::ActionId, HashSet<VariableId>>,
     has_tables: HashMap<InstId, bool>,
+    has_methods: HashMap<InstId, bool>,
     /// For the controls that apply others: whether each of these has the same arguments everywhere.
     applied_alike: HashMap<hir::ControlId, HashMap<hir::InstanceId, bool>>,
     /// Names of instances in their places, and the number to try next for each name that was taken.
@@ -364,6 +365,7 @@ impl<'a> Lowerer<'a> {
             value_set_origins: HashMap::new(),
             mentions: HashMap::new(),
             has_tables: HashMap::new(),
+            has_methods: HashMap::new(),
             applied_alike: HashMap::new(),
             inst_names: HashMap::new(),
             inst_context: None,
@@ -476,14 +478,18 @@ impl<'a> Lowerer<'a> {
         span: Span,
         f: impl FnOnce(&mut Self) -> Lower<T>,
     ) -> Lower<T> {
-        let base = self.acts[act].base;
-        if self.active.contains(&base) {
+        if self.is_active(self.acts[act].base) {
             return self.error(codes::RECURSION, span, "this calls itself");
         }
-        self.active.push(base);
+        self.active.push(act);
         let result = self.in_act(act, |l| l.nested(span, f));
         self.active.pop();
         result
+    }
+
+    /// Whether a callable is being lowered, so that its slots are in use.
+    fn is_active(&self, base: BaseId) -> bool {
+        self.active.iter().any(|act| self.acts[*act].base == base)
     }
 
     /// The number of a callable's slots.

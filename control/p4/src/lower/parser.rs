@@ -9,6 +9,7 @@ use heddle_ir as ir;
 use heddle_ir::{Expr as IrExpr, MatchKind, Stmt};
 
 use super::layout::{SYMBOL_WIDTH, Shape};
+use super::mention::has_effects;
 use super::names::{is_hidden, qualified};
 use super::{InstId, Lower, Lowerer, annotation, codes};
 use crate::hir::{
@@ -38,7 +39,7 @@ impl Lowerer<'_> {
             l.declare_locals(&decl.locals)
         })?;
         let start_again =
-            reachable.iter().any(|s| targets(&decl.states[*s].transition).contains(&Target::State(start)));
+            reachable.iter().any(|s| decl.states[*s].transition.targets().any(|t| t == Target::State(start)));
         let own_init = !init.is_empty() && start_again;
 
         // Numbers first: transitions may lead anywhere.
@@ -57,9 +58,9 @@ impl Lowerer<'_> {
         for state in &reachable {
             let number = numbers[state];
             match self.in_loop(|l| l.lower_state(parser, *state, &numbers)) {
-                Ok((block, transition)) => {
-                    states[number].block = block;
-                    states[number].transition = transition;
+                Ok(steps) => {
+                    let name = &decl.states[*state].decl.name;
+                    chain(steps, number, || empty(&format!("{name}.select")), &mut states);
                 }
                 Err(reported) => result = Err(reported),
             }
@@ -96,41 +97,55 @@ impl Lowerer<'_> {
         Ok(lowered)
     }
 
+    /// What a state does, and then, for every case with a keyset that calls something, what is done if no case before
+    /// has matched.
     fn lower_state(
         &mut self,
         parser: ParserId,
         state: StateId,
         numbers: &HashMap<StateId, ir::StateId>,
-    ) -> Lower<(ir::Block, ir::Transition)> {
+    ) -> Lower<Vec<Step>> {
         let state = &self.hir.parsers[parser].states[state];
-        let (mut block, transition) = self.in_block(|l| {
+        let mut steps = Vec::new();
+        let (block, transition) = self.in_block(|l| {
             l.lower_block(&state.body)?;
-            l.transition(&state.transition, numbers)
+            l.transition(&state.transition, numbers, &mut steps)
         })?;
+        steps.push((block, transition));
         if annotation(&state.decl.annotations, "atomic").is_some() {
-            block = vec![Stmt::Atomic(block)];
+            for (block, _) in &mut steps {
+                *block = vec![Stmt::Atomic(std::mem::take(block))];
+            }
         }
-        Ok((block, transition))
+        Ok(steps)
     }
 
     fn transition(
         &mut self,
         transition: &Transition,
         numbers: &HashMap<StateId, ir::StateId>,
+        steps: &mut Vec<Step>,
     ) -> Lower<ir::Transition> {
         match transition {
             Transition::Goto(target) => Ok(ir::Transition::Goto(target_of(*target, numbers))),
             Transition::Select { on, cases, span } => {
+                let calls = cases.iter().any(calls_something);
                 let mut exprs = Vec::new();
                 // How many scalars each value has, and whether it is signed.
                 let mut parts = Vec::new();
                 for (expr, value) in on.iter().zip(self.values(on)?) {
                     let before = exprs.len();
+                    let value = if calls { self.pin(value) } else { value };
                     self.flatten(value, expr.span, &mut exprs)?;
                     parts.push((exprs.len() - before, self.is_signed(&expr.ty)));
                 }
                 let mut lowered = Vec::new();
                 for case in cases {
+                    if calls_something(case) && !lowered.is_empty() {
+                        let cases = std::mem::take(&mut lowered);
+                        let step = ir::Transition::Select { on: exprs.clone(), cases };
+                        steps.push((std::mem::take(&mut self.block), step));
+                    }
                     let matches = self.select_case(case, on, &parts, &exprs, *span)?;
                     let target = target_of(case.target, numbers);
                     let all = match &matches {
@@ -174,38 +189,43 @@ impl Lowerer<'_> {
         if case.keys.len() != on.len() {
             return self.unsupported(span, "a case with another number of values than the select");
         }
+        let calls = calls_something(case);
         let mut keys = Vec::new();
         let mut at = 0;
         for (key, (count, signed)) in case.keys.iter().zip(parts) {
             let widths: Vec<u32> = exprs[at..at + count].iter().map(|e| self.expr_width(e)).collect();
             at += count;
-            self.keyset(key, &widths, *signed, &mut keys)?;
+            self.keyset(key, &widths, *signed, calls, &mut keys)?;
         }
         Ok(ir::SelectMatch::Each(keys))
     }
 
+    /// What a keyset holds; it must be kept if a later one calls something.
     fn keyset(
         &mut self,
         key: &Keyset,
         widths: &[u32],
         signed: bool,
+        keep: bool,
         into: &mut Vec<ir::Keyset>,
     ) -> Lower<()> {
         let span = key.span;
         match &key.kind {
             KeysetKind::Any => into.extend(widths.iter().map(|_| ir::Keyset::Any)),
             KeysetKind::Value(expr) => {
-                let flat = self.key_parts(expr, widths)?;
+                let flat = self.key_parts(expr, widths, keep)?;
                 into.extend(flat.into_iter().map(ir::Keyset::Value));
             }
             KeysetKind::Mask(value, mask) => {
-                let (values, masks) = (self.key_parts(value, widths)?, self.key_parts(mask, widths)?);
+                let values = self.key_parts(value, widths, keep)?;
+                let masks = self.key_parts(mask, widths, keep)?;
                 for (value, mask) in values.into_iter().zip(masks) {
                     into.push(ir::Keyset::Mask(value, mask));
                 }
             }
             KeysetKind::Range(low, high) => {
-                let (lows, highs) = (self.key_parts(low, widths)?, self.key_parts(high, widths)?);
+                let lows = self.key_parts(low, widths, keep)?;
+                let highs = self.key_parts(high, widths, keep)?;
                 for (low, high) in lows.into_iter().zip(highs) {
                     into.push(if signed {
                         ir::Keyset::RangeSigned(low, high)
@@ -225,8 +245,9 @@ impl Lowerer<'_> {
     }
 
     /// The scalars of a keyset's value, with the widths of what is selected on.
-    fn key_parts(&mut self, expr: &Expr, widths: &[u32]) -> Lower<Vec<IrExpr>> {
+    fn key_parts(&mut self, expr: &Expr, widths: &[u32], keep: bool) -> Lower<Vec<IrExpr>> {
         let value = self.value(expr)?;
+        let value = if keep { self.pin(value) } else { value };
         let mut flat = Vec::new();
         if let (super::Value::Const(super::CValue::Int(int)), [width]) = (&value, widths) {
             return Ok(vec![IrExpr::Const(super::bits_of(int, *width))]);
@@ -336,11 +357,37 @@ pub(crate) fn match_annotation(annotations: &[crate::hir::Annotation]) -> Option
     }
 }
 
-fn targets(transition: &Transition) -> Vec<Target> {
-    match transition {
-        Transition::Goto(target) => vec![*target],
-        Transition::Select { cases, .. } => cases.iter().map(|c| c.target).collect(),
+/// What a state does, and where it goes then.
+type Step = (ir::Block, ir::Transition);
+
+/// Lets one step follow the other where no case of a select matches: the first is the state with that number, the others
+/// are states of their own.
+fn chain(
+    steps: Vec<Step>,
+    mut number: ir::StateId,
+    mut new: impl FnMut() -> ir::State,
+    states: &mut PrimaryMap<ir::StateId, ir::State>,
+) {
+    let mut steps = steps.into_iter().peekable();
+    while let Some((block, mut transition)) = steps.next() {
+        let current = number;
+        if let (ir::Transition::Select { on, cases }, true) = (&mut transition, steps.peek().is_some()) {
+            number = states.push(new());
+            let matches = ir::SelectMatch::Each(vec![ir::Keyset::Any; on.len()]);
+            cases.push(ir::SelectCase { matches, target: ir::Target::State(number) });
+        }
+        states[current].block = block;
+        states[current].transition = transition;
     }
+}
+
+/// Whether a keyset of the case does more than give a value.
+fn calls_something(case: &SelectCase) -> bool {
+    case.keys.iter().any(|key| match &key.kind {
+        KeysetKind::Any | KeysetKind::ValueSet(_) => false,
+        KeysetKind::Value(value) => has_effects(value),
+        KeysetKind::Mask(a, b) | KeysetKind::Range(a, b) => has_effects(a) || has_effects(b),
+    })
 }
 
 fn reachable_states(parser: ParserId, hir: &crate::hir::Program, start: StateId) -> Vec<StateId> {
@@ -350,7 +397,7 @@ fn reachable_states(parser: ParserId, hir: &crate::hir::Program, start: StateId)
     let mut at = 0;
     while let Some(state) = order.get(at).copied() {
         at += 1;
-        for target in targets(&states[state].transition) {
+        for target in states[state].transition.targets() {
             if let Target::State(next) = target
                 && seen.insert(next)
             {

@@ -12,7 +12,7 @@ use num_traits::ToPrimitive;
 use super::fold;
 use super::layout::{Location, SYMBOL_WIDTH};
 use super::mention::{self, has_effects, is_written_first, mentions};
-use super::{Binding, LValue, Lower, Lowerer, Value, annotation, konst};
+use super::{Binding, HeaderValue, LValue, Lower, Lowerer, Value, annotation, konst};
 use crate::hir::{
     BinaryOp, Block, Expr, ExprKind, Stmt, StmtKind, SwitchCase, SwitchLabel, SwitchOn, VariableId,
 };
@@ -127,7 +127,15 @@ impl Lowerer<'_> {
         let dst = self.lvalue(target, has_effects(value))?;
         let Some(op) = op else {
             let value = self.value(value)?;
-            return self.store_lvalue(&dst, value, span);
+            let may_be_invalid = matches!(
+                value,
+                Value::Invalid | Value::Header(HeaderValue::Invalid | HeaderValue::Copy(_), _)
+            );
+            self.store_lvalue(&dst, value, span)?;
+            if let (LValue::Whole(Location::Header(header, _)), true) = (&dst, may_be_invalid) {
+                self.invalidate_siblings(header);
+            }
+            return Ok(());
         };
         let old = self.read_lvalue(&dst, span)?;
         let old = if has_effects(value) { self.pin(old) } else { old };

@@ -251,30 +251,37 @@ impl Lowerer<'_> {
         Ok(LoweredTable { id, hoisted })
     }
 
-    /// The size that a table declares, which has to hold its own entries.
+    /// The size that a table declares, which has to hold its own entries. Constant ones are as many as they are, and
+    /// nobody adds to them (14.2.1.4 leaves it open).
     fn table_size(&mut self, written: &Expr, decl: &Table) -> Lower<u64> {
         let size = self.constant_size(written)?;
         let count = decl.entries.len() as u64;
         let name = &decl.decl.name;
-        let diagnostic = match size {
-            // BMv2 takes 0 for no limit that matters.
-            0 => return Ok(SIZE_DEFAULT.max(count)),
-            _ if size > ENTRIES_MAX => {
-                let message = format!("the table `{name}` is declared for {size} entries");
-                Diagnostic::error(codes::TOO_LARGE, written.span, message)
-                    .note(format!("tables hold {ENTRIES_MAX} entries at most"))
-            }
-            _ if size < count => {
-                let message = format!("the table `{name}` has {count} entries and is declared for {size}");
-                let diagnostic = Diagnostic::error(codes::TABLE_FULL, written.span, message)
-                    .help(format!("make it `size = {count};` or larger"));
-                match decl.entries.get(size as usize) {
-                    Some(entry) => diagnostic.label(entry.span, "this one finds no room"),
-                    None => diagnostic,
-                }
-            }
-            _ => return Ok(size),
-        };
+        // BMv2 takes 0 for no limit that matters.
+        if size == 0 {
+            return Ok(SIZE_DEFAULT.max(count));
+        }
+        if size > ENTRIES_MAX {
+            let message = format!("the table `{name}` is declared for {size} entries");
+            let diagnostic = Diagnostic::error(codes::TOO_LARGE, written.span, message)
+                .note(format!("tables hold {ENTRIES_MAX} entries at most"));
+            self.diags.emit(diagnostic);
+            return Err(Reported);
+        }
+        if size >= count {
+            return Ok(size);
+        }
+        let message = format!("the table `{name}` has {count} entries and is declared for {size}");
+        let help = format!("make it `size = {count};` or larger");
+        if decl.const_entries {
+            let diagnostic = Diagnostic::warning(codes::CONST_TABLE_FULL, written.span, message).help(help);
+            self.warn(&decl.decl.annotations, diagnostic);
+            return Ok(count);
+        }
+        let mut diagnostic = Diagnostic::error(codes::TABLE_FULL, written.span, message).help(help);
+        if let Some(entry) = decl.entries.get(size as usize) {
+            diagnostic = diagnostic.label(entry.span, "this one finds no room");
+        }
         self.diags.emit(diagnostic);
         Err(Reported)
     }

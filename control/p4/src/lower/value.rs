@@ -449,6 +449,26 @@ impl Lowerer<'_> {
         Ok(())
     }
 
+    /// A member of a union that is made invalid, or is assigned an invalid header, leaves none that is valid (8.19). After a
+    /// valid one has been assigned there is none other either.
+    pub(crate) fn invalidate_siblings(&mut self, header: &HeaderRef) {
+        let siblings: Vec<HeaderRef> = match header {
+            HeaderRef::One(id) => {
+                let members = self.ir.headers[*id].union.map(|union| &self.ir.unions[union].members);
+                members.into_iter().flatten().filter(|m| *m != id).map(|m| HeaderRef::One(*m)).collect()
+            }
+            // The members of the unions in a stack are stacks beside each other, which share their `nextIndex`.
+            HeaderRef::Element(stack, index) => {
+                let next = self.ir.stacks[*stack].next;
+                let beside = self.ir.stacks.iter().filter(|(id, s)| id != stack && s.next == next);
+                beside.map(|(id, _)| HeaderRef::Element(id, index.clone())).collect()
+            }
+        };
+        for sibling in siblings {
+            self.emit(Stmt::SetInvalid(sibling));
+        }
+    }
+
     /// A scalar as it is stored at a place: compile-time numbers get the place's width.
     fn scalar_as(&mut self, value: Value, place: &Place, span: Span) -> Lower<Expr> {
         match value {
