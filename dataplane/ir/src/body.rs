@@ -131,6 +131,36 @@ pub enum BinaryOp {
     Concat,
 }
 
+impl BinaryOp {
+    /// What it gives for two values of the widths that it takes; one bit, if it compares them.
+    pub fn apply(self, left: &Bits, right: &Bits) -> Bits {
+        match self {
+            BinaryOp::Add => left.add(right),
+            BinaryOp::Sub => left.sub(right),
+            BinaryOp::Mul => left.mul(right),
+            BinaryOp::Div => left.div(right),
+            BinaryOp::Mod => left.rem(right),
+            BinaryOp::SatAddU => left.sat_add_unsigned(right),
+            BinaryOp::SatSubU => left.sat_sub_unsigned(right),
+            BinaryOp::SatAddS => left.sat_add_signed(right),
+            BinaryOp::SatSubS => left.sat_sub_signed(right),
+            BinaryOp::And => left.and(right),
+            BinaryOp::Or => left.or(right),
+            BinaryOp::Xor => left.xor(right),
+            BinaryOp::Shl => left.shl(right),
+            BinaryOp::Shr => left.shr(right),
+            BinaryOp::Sar => left.sar(right),
+            BinaryOp::Eq => Bits::bool(left == right),
+            BinaryOp::Ne => Bits::bool(left != right),
+            BinaryOp::LtU => Bits::bool(left.cmp_unsigned(right).is_lt()),
+            BinaryOp::LeU => Bits::bool(left.cmp_unsigned(right).is_le()),
+            BinaryOp::LtS => Bits::bool(left.cmp_signed(right).is_lt()),
+            BinaryOp::LeS => Bits::bool(left.cmp_signed(right).is_le()),
+            BinaryOp::Concat => left.concat(right),
+        }
+    }
+}
+
 /// What the engine knows of a packet when an entry point runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Intrinsic {

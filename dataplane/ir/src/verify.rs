@@ -208,6 +208,11 @@ impl Verified {
     pub fn program(&self) -> &Program {
         &self.0
     }
+
+    /// Whether both are clones of one: what was made for one of them fits the other.
+    pub fn is(&self, other: &Verified) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
 }
 
 impl Deref for Verified {

@@ -8,21 +8,20 @@ use std::rc::Rc;
 use cranelift_codegen::ir::{AbiParam, FuncRef, Function, Signature, UserFuncName, types};
 use cranelift_codegen::isa::TargetFrontendConfig;
 use cranelift_codegen::settings::{self, Configurable};
-use cranelift_entity::PrimaryMap;
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 use cranelift_jit::{JITBuilder, JITModule};
 use cranelift_module::{FuncId, Linkage, Module, default_libcall_names};
 use heddle_exec::Entry;
 use heddle_exec::atomic::AtomicSets;
 use heddle_exec::layout::Layout;
-use heddle_ir::{BinaryOp, BodyId, StackId, Stmt, TableId, Verified};
-use heddle_state::{AtomicSet, Cells};
+use heddle_ir::{BinaryOp, BodyId, StackId, Stmt, Verified};
+use heddle_state::AtomicSet;
 
 use crate::code::{Coder, Purpose, Variant};
 use crate::error::JitError;
 use crate::host::Host;
-use crate::plan::Plan;
-use crate::program::{Code, Compiled, Lookup, ThroughFrame};
+use crate::plan::{Plan, key_words};
+use crate::program::{Code, Compiled};
 
 /// How to compile.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -40,6 +39,8 @@ pub(crate) struct Options {
     pub(crate) effort: Effort,
     /// Leaves every slot in the frame when a pass has ended, for tests to look at.
     pub(crate) shows_all: bool,
+    /// Makes lookups ahead of packets whatever the size of the table.
+    pub(crate) ahead_always: bool,
     /// Compiles an operator as another, to show that the tests would see it.
     pub(crate) miscompiles: Option<(BinaryOp, BinaryOp)>,
 }
@@ -102,7 +103,7 @@ impl Assembly {
         }
         Ok(Assembly {
             layout: Rc::new(Layout::new(program)),
-            plan: Rc::new(Plan::new(program, options.shows_all)),
+            plan: Rc::new(Plan::new(program, options)),
             atomic: AtomicSets::new(program),
             program: Rc::new(program.clone()),
             constants: Vec::new(),
@@ -122,37 +123,30 @@ impl Assembly {
         let program = Rc::clone(&self.program);
         let mut write = |entry: Entry, body: Option<BodyId>| -> Result<Option<FuncId>, JitError> {
             let Some(body) = body else { return Ok(None) };
-            let signature = self.unit_signature();
             let name = match entry {
                 Entry::Ingress => "ingress",
                 Entry::Egress => "egress",
             };
-            let function =
-                self.module.declare_function(name, Linkage::Local, &signature).map_err(module_error)?;
-            self.write(function, Purpose::Entry(entry, body))?;
-            while let Some((variant, function)) = self.pending.pop() {
-                self.write(function, Purpose::Unit(variant))?;
-            }
-            Ok(Some(function))
+            self.write_root(name, Purpose::Entry(entry, body)).map(Some)
         };
         let ingress = write(Entry::Ingress, program.ingress)?;
         let egress = write(Entry::Egress, program.egress)?;
         let through = self.write_through()?;
+        let scout = self.write_scout()?;
         self.module.finalize_definitions().map_err(module_error)?;
         let address = |function: Option<FuncId>| function.map(|f| self.module.get_finalized_function(f));
-        let (ingress, egress, through) = (address(ingress), address(egress), address(through));
-        let through_frame =
-            self.plan.through().map(|plan| ThroughFrame::new(plan, &self.layout)).unwrap_or_default();
-        let code = Code::new(self.module, ingress, egress, through);
+        let functions = [ingress, egress, through, scout].map(address);
+        let ahead = self.plan.through().and_then(|plan| plan.ahead);
+        let ahead = ahead.map(|table| (table, key_words(&program.tables[table])));
+        let code = Code::new(self.module, functions);
         Ok(Compiled {
-            lookups: lookups(&program, &self.layout),
-            no_cells: vec![Cells::NONE; program.registers.len().max(program.counters.len())],
             program: (*program).clone(),
             layout: (*self.layout).clone(),
             constants: self.constants,
             arena_words: self.arena_words,
             atomic_sets: self.atomic_sets,
-            through_frame,
+            ahead,
+            ahead_always: self.options.ahead_always,
             code,
         })
     }
@@ -160,14 +154,26 @@ impl Assembly {
     /// The function of both passes, if there is to be one.
     fn write_through(&mut self) -> Result<Option<FuncId>, JitError> {
         let Some(plan) = self.plan.through().cloned() else { return Ok(None) };
+        self.write_root("through", Purpose::Through(plan)).map(Some)
+    }
+
+    /// The function that finds keys, if a table is worth it.
+    fn write_scout(&mut self) -> Result<Option<FuncId>, JitError> {
+        let Some(plan) = self.plan.through().cloned() else { return Ok(None) };
+        let Some(table) = plan.ahead else { return Ok(None) };
+        self.write_root("scout", Purpose::Scout(plan, table)).map(Some)
+    }
+
+    /// A function that the host calls, and those that it calls.
+    fn write_root(&mut self, name: &str, purpose: Purpose) -> Result<FuncId, JitError> {
         let signature = self.unit_signature();
-        let function = self.module.declare_function("through", Linkage::Local, &signature);
-        let function = function.map_err(module_error)?;
-        self.write(function, Purpose::Through(plan))?;
+        let function =
+            self.module.declare_function(name, Linkage::Local, &signature).map_err(module_error)?;
+        self.write(function, purpose)?;
         while let Some((variant, function)) = self.pending.pop() {
             self.write(function, Purpose::Unit(variant))?;
         }
-        Ok(Some(function))
+        Ok(function)
     }
 
     fn write(&mut self, function: FuncId, purpose: Purpose) -> Result<(), JitError> {
@@ -266,19 +272,6 @@ impl Assembly {
             Some(_) | None => op,
         }
     }
-}
-
-/// What the host has to know of each table.
-fn lookups(program: &Verified, layout: &Layout) -> PrimaryMap<TableId, Lookup> {
-    let words = |action: &heddle_ir::TableAction| {
-        let params = &program.actions[action.action].params;
-        params.iter().map(|param| layout.vars[param.var].limb_count()).sum()
-    };
-    let lookup = |table: &heddle_ir::Table| Lookup {
-        data_words: table.actions.iter().map(words).collect(),
-        idle_timeout: table.idle_timeout,
-    };
-    program.tables.values().map(lookup).collect()
 }
 
 fn module_error(error: cranelift_module::ModuleError) -> JitError {

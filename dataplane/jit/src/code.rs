@@ -1,20 +1,23 @@
 //! From a unit of the program to a function of Cranelift's IR.
 //!
-//! One file per noun: [`value`] expressions and arithmetic, [`place`] where scalars lie, [`wire`] bits of packets,
+//! One file per noun: [`limb`] words and conditions, [`value`] expressions, [`arithmetic`] operators, [`place`] where scalars lie, [`wire`] bits of packets,
 //! [`header`] headers, [`statement`] statements, [`call`] calls and what leaves them, [`parser`] parsers,
-//! [`table`] tables, [`through`] both passes in one function, [`checksum`] sums of what lies in packets, [`sweep`] loads
-//! that nobody needs.
+//! [`table`] tables, [`through`] both passes in one function, [`scout`] the way to a lookup, [`checksum`] sums of what lies
+//! in packets, [`sweep`] loads that nobody needs.
 //!
 //! Invariants: a block is started only after every jump to it has been written, but for the heads of loops; what
 //! is known at its start is what all of those jumps agree on. The frame holds every slot that is not promoted as
 //! soon as it is written, and promoted ones when the pass ends.
 
+mod arithmetic;
 mod call;
 mod cell;
 mod checksum;
 mod header;
+mod limb;
 mod parser;
 mod place;
+mod scout;
 mod statement;
 mod sweep;
 mod table;
@@ -25,20 +28,20 @@ mod wire;
 use std::collections::{BTreeSet, HashMap};
 use std::rc::Rc;
 
-use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{
     AliasRegion, AliasRegionData, Block, BlockArg, FuncRef, InstBuilder, MemFlagsData, Type, Value, types,
 };
 use cranelift_frontend::{FunctionBuilder, Variable};
 use heddle_exec::Entry;
 use heddle_exec::layout::Layout;
-use heddle_ir::{Program, Ty, VarId};
+use heddle_ir::{Program, TableId, Ty, VarId};
 
 use crate::assembly::Assembly;
 use crate::host::Host;
 use crate::machine::{field, flow};
 use crate::plan::{Start, Unit};
-pub(crate) use value::{Limb, Val};
+pub(crate) use limb::{Cond, Limb};
+pub(crate) use value::{Val, limb_count};
 
 /// Limbs of the widest value that is computed in registers.
 pub(crate) const INLINE_LIMBS_MAX: usize = 8;
@@ -67,6 +70,8 @@ pub(crate) enum Purpose {
     Entry(Entry, heddle_ir::BodyId),
     /// Both passes, one after the other.
     Through(Rc<crate::plan::Through>),
+    /// The key of a table, ahead of the packet's passes.
+    Scout(Rc<crate::plan::Through>, TableId),
     /// Being called.
     Unit(Variant),
 }
@@ -130,14 +135,6 @@ impl Known {
     }
 }
 
-/// A condition.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Cond {
-    Const(bool),
-    /// One byte, one or zero.
-    Var(Value),
-}
-
 /// Writes one function.
 pub(crate) struct Coder<'a, 'f> {
     assembly: &'a mut Assembly,
@@ -170,6 +167,8 @@ pub(crate) struct Coder<'a, 'f> {
     arena_used: usize,
     /// Of a function of both passes.
     through: Option<through::State>,
+    /// The table that is all that this is about, of a function that finds a key.
+    scouted: Option<TableId>,
     /// Whether the pass is over behind the statement being written.
     at_end: bool,
     /// Headers emitted that nobody has put into the packet's new front yet.
@@ -227,6 +226,7 @@ impl<'a, 'f> Coder<'a, 'f> {
             in_atomic: false,
             arena_used: 0,
             through: None,
+            scouted: None,
             at_end: false,
             emitted: Vec::new(),
             sources: HashMap::new(),
@@ -235,6 +235,7 @@ impl<'a, 'f> Coder<'a, 'f> {
         match purpose {
             Purpose::Entry(entry, body) => coder.entry(entry, body),
             Purpose::Through(plan) => coder.through(plan),
+            Purpose::Scout(plan, table) => coder.scout(&plan, table),
             Purpose::Unit(variant) => coder.unit(variant),
         }
         let config = coder.assembly.frontend_config();
@@ -273,6 +274,7 @@ impl<'a, 'f> Coder<'a, 'f> {
             }
         }
         self.written.clear();
+        self.forget_found();
         if entry == Entry::Ingress {
             self.assume_new_packet(&program);
         }
@@ -387,6 +389,12 @@ impl<'a, 'f> Coder<'a, 'f> {
     /// A field of the machine.
     fn fetch(&mut self, offset: i32) -> Value {
         self.builder.ins().load(types::I64, MemFlagsData::trusted(), self.machine, offset)
+    }
+
+    /// A field of the machine of 32 bits.
+    fn fetch_half(&mut self, offset: i32) -> Value {
+        let half = self.builder.ins().load(types::I32, MemFlagsData::trusted(), self.machine, offset);
+        self.builder.ins().uextend(types::I64, half)
     }
 
     /// Sets a field of the machine.
@@ -591,56 +599,6 @@ impl<'a, 'f> Coder<'a, 'f> {
 
     fn arena_address(&mut self, word: usize) -> Value {
         self.builder.ins().iadd_imm_u(self.arena, 8 * word as i64)
-    }
-
-    fn compare(&mut self, cc: IntCC, left: Limb, right: Limb) -> Cond {
-        if let (Limb::Const(left), Limb::Const(right)) = (left, right) {
-            return Cond::Const(match cc {
-                IntCC::Equal => left == right,
-                IntCC::NotEqual => left != right,
-                IntCC::SignedLessThan => (left as i64) < right as i64,
-                IntCC::SignedGreaterThanOrEqual => left as i64 >= right as i64,
-                IntCC::SignedGreaterThan => left as i64 > right as i64,
-                IntCC::SignedLessThanOrEqual => left as i64 <= right as i64,
-                IntCC::UnsignedLessThan => left < right,
-                IntCC::UnsignedGreaterThanOrEqual => left >= right,
-                IntCC::UnsignedGreaterThan => left > right,
-                IntCC::UnsignedLessThanOrEqual => left <= right,
-            });
-        }
-        let (left, right) = (self.word_value(left), self.word_value(right));
-        Cond::Var(self.builder.ins().icmp(cc, left, right))
-    }
-
-    fn both(&mut self, left: Cond, right: Cond) -> Cond {
-        match (left, right) {
-            (Cond::Const(false), _) | (_, Cond::Const(false)) => Cond::Const(false),
-            (Cond::Const(true), other) | (other, Cond::Const(true)) => other,
-            (Cond::Var(left), Cond::Var(right)) => Cond::Var(self.builder.ins().band(left, right)),
-        }
-    }
-
-    fn either(&mut self, left: Cond, right: Cond) -> Cond {
-        match (left, right) {
-            (Cond::Const(true), _) | (_, Cond::Const(true)) => Cond::Const(true),
-            (Cond::Const(false), other) | (other, Cond::Const(false)) => other,
-            (Cond::Var(left), Cond::Var(right)) => Cond::Var(self.builder.ins().bor(left, right)),
-        }
-    }
-
-    fn not(&mut self, cond: Cond) -> Cond {
-        match cond {
-            Cond::Const(value) => Cond::Const(!value),
-            Cond::Var(value) => Cond::Var(self.builder.ins().bxor_imm_u(value, 1)),
-        }
-    }
-
-    /// A condition as a one-bit value.
-    fn truth(&mut self, cond: Cond) -> Limb {
-        match cond {
-            Cond::Const(value) => Limb::Const(u64::from(value)),
-            Cond::Var(value) => Limb::Var(self.builder.ins().uextend(types::I64, value)),
-        }
     }
 
     /// Narrow integer types by their bytes.

@@ -11,14 +11,12 @@ use heddle_ir::{
     BinaryOp, Bits, CounterId, DigestId, HashAlgorithm, HeaderId, MeterId, MirrorSource, PreserveId,
     RegisterId, StackId, TableId, Ty, UnaryOp, ValueSetId,
 };
-use heddle_state::{Color, EntryHandle, Match};
+use heddle_state::Color;
 
 use crate::machine::{Machine, Mirror};
 
 /// What [`Host::Element`] gives for an index beyond its stack.
 pub(crate) const NO_HEADER: u64 = u32::MAX as u64;
-/// What [`Host::Lookup`] gives if a member of a group has to be selected.
-pub(crate) const NEEDS_SELECTION: u64 = u64::MAX;
 
 /// The words at an address.
 ///
@@ -98,34 +96,6 @@ pub(crate) fn binary_number(op: BinaryOp) -> u64 {
     BINARY.iter().position(|other| *other == op).unwrap_or(0) as u64
 }
 
-/// The result of an operator, as the interpreter has it.
-pub(crate) fn evaluate(op: BinaryOp, left: &Bits, right: &Bits) -> Bits {
-    match op {
-        BinaryOp::Add => left.add(right),
-        BinaryOp::Sub => left.sub(right),
-        BinaryOp::Mul => left.mul(right),
-        BinaryOp::Div => left.div(right),
-        BinaryOp::Mod => left.rem(right),
-        BinaryOp::SatAddU => left.sat_add_unsigned(right),
-        BinaryOp::SatSubU => left.sat_sub_unsigned(right),
-        BinaryOp::SatAddS => left.sat_add_signed(right),
-        BinaryOp::SatSubS => left.sat_sub_signed(right),
-        BinaryOp::And => left.and(right),
-        BinaryOp::Or => left.or(right),
-        BinaryOp::Xor => left.xor(right),
-        BinaryOp::Shl => left.shl(right),
-        BinaryOp::Shr => left.shr(right),
-        BinaryOp::Sar => left.sar(right),
-        BinaryOp::Eq => Bits::bool(left == right),
-        BinaryOp::Ne => Bits::bool(left != right),
-        BinaryOp::LtU => Bits::bool(left.cmp_unsigned(right).is_lt()),
-        BinaryOp::LeU => Bits::bool(left.cmp_unsigned(right).is_le()),
-        BinaryOp::LtS => Bits::bool(left.cmp_signed(right).is_lt()),
-        BinaryOp::LeS => Bits::bool(left.cmp_signed(right).is_le()),
-        BinaryOp::Concat => left.concat(right),
-    }
-}
-
 /// The number of an algorithm.
 pub(crate) fn algorithm_number(algorithm: HashAlgorithm) -> u64 {
     match algorithm {
@@ -201,31 +171,45 @@ macro_rules! host_functions {
 }
 
 host_functions! {
-    /// Looks a key up. Gives the position of the action, or their number if there is none to run.
+    /// Looks a key up. Gives what [`heddle_state::Match::action`] does.
     Lookup = fn lookup(m, table, key, count) {
         // SAFETY: the key was put into the arena.
         let key = unsafe { words(key, count as usize) };
-        look_up(m, TableId::from_u32(table as u32), key)
+        let table = TableId::from_u32(table as u32);
+        if let Some(found) = ahead(m, table, key) {
+            return found;
+        }
+        m.lens.find_into(table, key, &mut m.found);
+        u64::from(m.found.action())
     }
     /// The same with a key of one word.
     LookupWord = fn lookup_word(m, table, key) {
-        look_up(m, TableId::from_u32(table as u32), &[key])
+        let table = TableId::from_u32(table as u32);
+        if let Some(found) = ahead(m, table, &[key]) {
+            return found;
+        }
+        m.lens.find_word_into(table, key, &mut m.found);
+        u64::from(m.found.action())
     }
-    /// Picks a member of the group that was found.
-    Select = fn select(m, table, hash) {
+    /// Picks a member of the group that was found. Gives what [`heddle_state::Match::action`] does.
+    Select = fn select(m, hash) {
         let (state, snapshot) = (m.context.state, m.context.snapshot);
-        let Some(found) = m.found else { return 0 };
-        let found = state.select(snapshot, found, hash);
-        let action = found.action.unwrap_or(usize::MAX);
-        settle(m, TableId::from_u32(table as u32), action, found.args, found.entry, found.hit)
+        m.found = state.select(snapshot, m.found.found(), hash).into();
+        u64::from(m.found.action())
+    }
+    /// Notes that the entry that was found, if any, was hit.
+    Touch = fn touch(m) {
+        if m.found.is_hit() {
+            m.context.state.touch(m.found.entry(), m.context.now_ns);
+        }
+        0
     }
     /// Counts in the entry whose action is running.
     CountDirect = fn count_direct(m, counter) {
         let (packets, bytes) = counted(m);
         let counter = CounterId::from_u32(counter as u32);
-        if let Some(entry) = m.running.filter(|entry| {
-            m.program.program.counters[counter].table == Some(entry.table())
-        }) {
+        let entry = m.found.entry();
+        if m.program.program.counters[counter].table == Some(entry.table()) {
             m.context.state.count_direct(m.context.worker, entry, packets, bytes);
         }
         0
@@ -239,11 +223,11 @@ host_functions! {
     /// Meters in the entry whose action is running.
     MeterDirect = fn meter_direct(m, meter) {
         let bytes = u64::from(m.intrinsics().packet_length);
-        let (context, meter) = (&m.context, MeterId::from_u32(meter as u32));
-        match m.running.filter(|entry| m.program.program.meters[meter].table == Some(entry.table())) {
-            Some(entry) => context.state.meter_direct(context.snapshot, entry, bytes, context.now_ns) as u64,
-            None => Color::Green as u64,
+        let (context, meter, entry) = (&m.context, MeterId::from_u32(meter as u32), m.found.entry());
+        if m.program.program.meters[meter].table != Some(entry.table()) {
+            return Color::Green as u64;
         }
+        context.state.meter_direct(context.snapshot, entry, bytes, context.now_ns) as u64
     }
     /// Reads a register's cell of at most 64 bits.
     Register = fn register(m, register, index) {
@@ -356,14 +340,9 @@ host_functions! {
         }
         0
     }
-    /// Forgets the entry whose action ran last: another pass begins.
-    ForgetEntry = fn forget_entry(m) {
-        m.running = None;
-        0
-    }
-    /// Clears what of the frame a pass through both entry points leaves alone.
-    ClearRest = fn clear_rest(m) {
-        m.clear_rest();
+    /// Clears words of the frame.
+    Clear = fn clear(m, first, count) {
+        m.clear(first as usize, count as usize);
         0
     }
     /// Whether values are in a value set.
@@ -510,14 +489,14 @@ host_functions! {
         let (left, right) = unsafe { (bits(left, widths >> 32), bits(right, widths & 0xffff_ffff)) };
         let op = BINARY[(op as usize).min(BINARY.len() - 1)];
         // SAFETY: the arena.
-        unsafe { store(to, &evaluate(op, &left, &right)) }
+        unsafe { store(to, &op.apply(&left, &right)) }
         0
     }
     /// A comparison of two operands of one width.
     Compare = fn compare(_m, op, width, left, right) {
         // SAFETY: the arena, the frame or constants.
         let (left, right) = unsafe { (bits(left, width), bits(right, width)) };
-        evaluate(BINARY[(op as usize).min(BINARY.len() - 1)], &left, &right).low_u64()
+        BINARY[(op as usize).min(BINARY.len() - 1)].apply(&left, &right).low_u64()
     }
     /// One operand.
     Unary = fn unary(_m, negate, width, operand, to) {
@@ -566,35 +545,11 @@ host_functions! {
     }
 }
 
+/// Takes what was looked up ahead, if that is what is looked up now.
 #[inline]
-fn look_up(m: &mut Machine<'_, '_>, table: TableId, key: &[u64]) -> u64 {
-    let found = m.lens.find(table, key);
-    if found.action() == Match::SELECT {
-        m.found = Some(found.found());
-        return NEEDS_SELECTION;
-    }
-    settle(m, table, found.action() as usize, found.args(), found.entry(), found.is_hit())
-}
-
-/// Says what was found.
-#[inline]
-fn settle<'c>(
-    m: &mut Machine<'_, 'c>,
-    id: TableId,
-    action: usize,
-    args: &'c [u64],
-    entry: EntryHandle,
-    hit: bool,
-) -> u64 {
-    let table = &m.program.lookups[id];
-    if table.idle_timeout && hit {
-        m.context.state.touch(entry, m.context.now_ns);
-    }
-    m.set_found(args, hit);
-    m.running = Some(entry);
-    // A state of the same program has data for every parameter; compiled code relies on it.
-    let enough = table.data_words.get(action).is_some_and(|words| args.len() >= *words);
-    (if enough { action } else { table.data_words.len() }) as u64
+fn ahead(m: &mut Machine<'_, '_>, table: TableId, key: &[u64]) -> Option<u64> {
+    m.found = *m.ahead.as_mut()?.get(&m.scratch.keys, m.lane, table, key)?;
+    Some(u64::from(m.found.action()))
 }
 
 fn packet_of<'a>(m: &'a Machine<'_, '_>) -> &'a [u8] {

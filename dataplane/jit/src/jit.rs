@@ -15,7 +15,7 @@ const SCRATCH_KEPT_MAX: usize = 64;
 /// Executes a program by machine code made from it.
 pub struct Jit {
     compiled: Compiled,
-    /// Runs what is traced.
+    /// Runs what is traced, and what works on a state of another program.
     interpreter: Interpreter,
     /// Storage of the workers that are not running now.
     scratch: ArrayQueue<Scratch>,
@@ -46,6 +46,20 @@ impl Jit {
             scratch: ArrayQueue::new(SCRATCH_KEPT_MAX),
         })
     }
+
+    /// Whether lookups are not made ahead for a while.
+    #[cfg(test)]
+    pub(crate) fn is_paused(&self) -> bool {
+        let scratch = self.scratch.pop().unwrap_or_default();
+        let paused = scratch.is_paused();
+        let _ = self.scratch.push(scratch);
+        paused
+    }
+
+    /// Whether compiled code can run in a context: it tells no trace, and counts on a state of its program.
+    fn is_for(&self, context: &Context<'_>) -> bool {
+        context.trace.is_none() && context.state.program().is(&self.compiled.program)
+    }
 }
 
 impl Executor for Jit {
@@ -58,7 +72,7 @@ impl Executor for Jit {
     }
 
     fn run(&self, entry: Entry, context: &mut Context<'_>, batch: &mut [Work]) {
-        if context.trace.is_some() {
+        if !self.is_for(context) {
             return self.interpreter.run(entry, context, batch);
         }
         let mut scratch = self.scratch.pop().unwrap_or_default();
@@ -74,7 +88,7 @@ impl Executor for Jit {
         batch: &mut [Work],
     ) -> Option<usize> {
         let function = self.compiled.through()?;
-        if context.trace.is_some() {
+        if !self.is_for(context) {
             return None;
         }
         let mut scratch = self.scratch.pop().unwrap_or_default();

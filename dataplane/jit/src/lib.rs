@@ -1,15 +1,16 @@
 //! Verified programs as machine code: the executor that is fast.
 //!
 //! [`Jit`] compiles every verified program with Cranelift; nothing is left to the interpreter but batches that are
-//! traced, which see the same frames since both lay them out alike ([`heddle_exec::layout`]).
+//! traced or work on the state of another program, which see the same frames since both lay them out alike ([`heddle_exec::layout`]).
 //!
 //! * [`plan`] decides what is compiled into its caller and which slots live in registers.
 //! * [`code`] writes Cranelift's IR, [`assembly`] makes machine code of it.
-//! * [`machine`] is what the code works on, [`host`] what it calls.
+//! * [`machine`] is what the code works on, [`host`] what it calls, [`ahead`] what was looked up before it asks.
 //!
 //! Compiled code has no address of state in it: it is handed a context for every batch, so that one compilation
 //! serves any number of switches.
 
+mod ahead;
 mod assembly;
 mod code;
 mod error;

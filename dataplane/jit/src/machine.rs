@@ -6,14 +6,15 @@
 //! not changed before all that is read of them has been read, and `front` is fetched anew after anything that may move it.
 
 use std::mem::offset_of;
-use std::ops::Range;
 
+use cranelift_entity::packed_option::ReservedValue;
 use heddle_exec::bitstring::BitString;
 use heddle_exec::layout::Layout;
 use heddle_exec::{Clone, Context, Entry, Frame, Gate, Intrinsics, Passage, Verdict, Work};
-use heddle_ir::{DropReason, MirrorSource, Origin, PROBE_QUEUES, PreserveId, Probe};
-use heddle_state::{AtomicSection, Cells, EntryHandle, Found, Lens};
+use heddle_ir::{DropReason, MirrorSource, Origin, PROBE_QUEUES, PreserveId, Probe, TableId};
+use heddle_state::{AtomicSection, Cells, Lens, Match};
 
+use crate::ahead::{self, Ahead};
 use crate::program::{Compiled, Function};
 
 /// Room that `front` has at the start of every pass, so that short headers are written without asking.
@@ -41,9 +42,8 @@ pub(crate) struct Machine<'r, 'c> {
     constants: *const u64,
     intrinsics: *const Intrinsics,
     now_ns: u64,
-    /// Data of the action found, and whether an entry was hit.
-    args: *const u64,
-    hit: u64,
+    /// What the last lookup found: the entry whose action is running, or ran last.
+    pub(crate) found: Match<'c>,
     /// What `truncate` asked for; all ones for nothing.
     truncate: u64,
     /// What was decided; see [`Decided`].
@@ -57,6 +57,8 @@ pub(crate) struct Machine<'r, 'c> {
     passed_queue: u64,
     /// Clones decided on.
     mirrored: u64,
+    /// Where a key goes that is found ahead of its packet.
+    key_ahead: *mut u64,
     /// Cells of registers, and of this worker's counters.
     registers: *const Cells,
     counters: *const Cells,
@@ -74,10 +76,9 @@ pub(crate) struct Machine<'r, 'c> {
     pub(crate) context: &'r mut Context<'c>,
     pub(crate) scratch: &'r mut Scratch,
     pub(crate) lens: Lens<'c>,
-    /// What has a member of a group selected.
-    pub(crate) found: Option<Found<'c>>,
-    /// The entry whose action is running, or ran last.
-    pub(crate) running: Option<EntryHandle>,
+    /// What was looked up ahead, and which of it is this packet's.
+    pub(crate) ahead: Option<Ahead<'c>>,
+    pub(crate) lane: usize,
     pub(crate) section: Option<AtomicSection<'r>>,
 }
 
@@ -101,8 +102,7 @@ pub(crate) mod field {
         CONSTANTS = constants;
         INTRINSICS = intrinsics;
         NOW_NS = now_ns;
-        ARGS = args;
-        HIT = hit;
+        FOUND = found;
         TRUNCATE = truncate;
         DECIDED = decided;
         DECIDED_FIRST = decided_first;
@@ -112,6 +112,7 @@ pub(crate) mod field {
         PASSED_PORT = passed_port;
         PASSED_QUEUE = passed_queue;
         MIRRORED = mirrored;
+        KEY_AHEAD = key_ahead;
         REGISTERS = registers;
         COUNTERS = counters;
         ZERO = zero;
@@ -199,7 +200,27 @@ pub(crate) struct Scratch {
     words: Vec<u64>,
     /// Of the packet that goes through both entry points: its own once it is held up.
     frame: Frame,
+    /// Of packets to come.
+    pub(crate) keys: Vec<u64>,
+    /// Batches before lookups are made ahead again.
+    pause: u32,
     pub(crate) mirrors: Vec<Mirror>,
+}
+
+impl Scratch {
+    /// Whether lookups are not made ahead for a while.
+    #[cfg(test)]
+    pub(crate) fn is_paused(&self) -> bool {
+        self.pause > 0
+    }
+
+    /// The first word of its own frame, of so many.
+    fn own_frame(&mut self, words: usize) -> *mut u64 {
+        if self.frame.words.len() != words {
+            self.frame = Frame::new(words);
+        }
+        self.frame.words.as_mut_ptr()
+    }
 }
 
 /// Runs every work of a batch through an entry point.
@@ -212,11 +233,19 @@ pub(crate) fn run(
 ) {
     let mut passage = Passage { gates: &mut [], sends: None };
     let mut machine = Machine::new(program, context, scratch, &mut passage);
-    for (position, work) in batch.iter_mut().enumerate() {
+    if entry == Entry::Ingress {
+        machine.begin_ahead(batch.len());
+    }
+    for position in 0..batch.len() {
+        if machine.ahead.is_some() {
+            machine.go_ahead(batch, position);
+        }
+        let work = &mut batch[position];
         machine.begin(entry, work);
         let flow = program.call(entry, &mut machine);
         machine.end(position, work, flow);
     }
+    machine.end_batch();
 }
 
 /// Runs works through both entry points, up to and including the first that is held up. How many.
@@ -228,65 +257,12 @@ pub(crate) fn run_through(
     passage: &mut Passage<'_>,
     batch: &mut [Work],
 ) -> usize {
-    let words = program.layout.words;
-    if scratch.frame.words.len() != words {
-        scratch.frame = Frame::new(words);
-    }
-    let hold = Probe::Hold.of(&program.program);
     let mut machine = Machine::new(program, context, scratch, passage);
-    machine.frame = machine.scratch.frame.words.as_mut_ptr();
-    for (position, work) in batch.iter_mut().enumerate() {
-        machine.position = position;
-        machine.begin_arrival(work);
-        let flow = program.call_function(function, &mut machine);
-        let (port, queue) = (machine.passed_port as u32, machine.passed_queue as u32);
-        let passes = match flow & 0xff {
-            flow::SENT => {
-                if let Ok(bytes) = u32::try_from(machine.truncate) {
-                    work.packet.truncate(bytes as usize);
-                }
-                true
-            }
-            flow::PASSED if machine.decided == Decided::Transmit as u64 => {
-                work.parsed_bytes = machine.cursor_bytes as usize;
-                work.truncate_bytes = u32::try_from(machine.truncate).ok();
-                machine.deparse(work);
-                true
-            }
-            flow::PASSED | flow::LOST => {
-                let why = match flow & 0xff {
-                    flow::LOST => reason((flow >> flow::SHIFT) as u64),
-                    _ if machine.decided == Decided::Drop as u64 => reason(machine.decided_first),
-                    _ => DropReason::NoDecision,
-                };
-                work.verdict = Verdict::Lost { port, queue, reason: why };
-                if machine.mirrored != 0 {
-                    return position + 1;
-                }
-                continue;
-            }
-            _ => false,
-        };
-        if passes {
-            machine.take_room(port);
-            work.verdict = Verdict::Passed { port, queue };
-            if machine.mirrored != 0 {
-                return position + 1;
-            }
-            continue;
-        }
-        std::mem::swap(&mut work.frame, &mut machine.scratch.frame);
-        machine.end(position, work, flow);
-        if !matches!(work.verdict, Verdict::Drop(_)) || machine.mirrored != 0 {
-            machine.scratch.frame = machine.context.frames.take_for_arrival();
-            return position + 1;
-        }
-        std::mem::swap(&mut work.frame, &mut machine.scratch.frame);
-        if hold.is_some_and(|hold| machine.context.state.register(hold, PROBE_QUEUES) != 0) {
-            return position + 1;
-        }
-    }
-    batch.len()
+    machine.frame = machine.scratch.own_frame(program.layout.words);
+    machine.begin_ahead(batch.len());
+    let ran = machine.run_through(function, batch);
+    machine.end_batch();
+    ran
 }
 
 impl<'r, 'c> Machine<'r, 'c> {
@@ -316,8 +292,7 @@ impl<'r, 'c> Machine<'r, 'c> {
             constants: program.constants.as_ptr(),
             intrinsics: std::ptr::null(),
             now_ns: context.now_ns,
-            args: ZEROS.as_ptr(),
-            hit: 0,
+            found: Match::nothing(TableId::reserved_value()),
             truncate: u64::MAX,
             decided: 0,
             decided_first: 0,
@@ -327,9 +302,9 @@ impl<'r, 'c> Machine<'r, 'c> {
             passed_port: 0,
             passed_queue: 0,
             mirrored: 0,
-            registers: program.cells_of(&program.program.registers, context.state.register_cells()),
-            counters: program
-                .cells_of(&program.program.counters, context.state.counter_cells(context.worker)),
+            key_ahead: std::ptr::null_mut(),
+            registers: context.state.register_cells().as_ptr(),
+            counters: context.state.counter_cells(context.worker).as_ptr(),
             zero: 0,
             sink: [0; 2],
             work: std::ptr::null(),
@@ -339,12 +314,64 @@ impl<'r, 'c> Machine<'r, 'c> {
                 None => None,
             },
             program,
-            running: None,
             lens: context.state.lens(context.snapshot),
             context,
             scratch,
-            found: None,
+            ahead: None,
+            lane: 0,
             section: None,
+        }
+    }
+
+    /// Has lookups made ahead for a batch of packets that begin ingress, if it has a table for which that is worth it.
+    fn begin_ahead(&mut self, packets: usize) {
+        let program = self.program;
+        let Some((table, _)) = program.ahead else { return };
+        if packets < ahead::PACKETS_MIN {
+            return;
+        }
+        if self.scratch.pause > 0 {
+            self.scratch.pause -= 1;
+            return;
+        }
+        let reader = self.lens.reader(table);
+        self.ahead = reader.filter(|reader| program.ahead_always || reader.is_large()).map(Ahead::new);
+    }
+
+    /// Makes the lookups of the next packets of a batch, if its position is that of the first of them.
+    fn go_ahead(&mut self, batch: &mut [Work], position: usize) {
+        self.lane = position % ahead::LANES;
+        if self.lane == 0 {
+            let end = batch.len().min(position + ahead::LANES);
+            self.look_up_ahead(&mut batch[position..end]);
+        }
+    }
+
+    /// Looks up what packets will look up.
+    fn look_up_ahead(&mut self, works: &mut [Work]) {
+        let program = self.program;
+        let (Some(scout), Some((_, words))) = (program.scout(), program.ahead) else { return };
+        let passes = self.frame;
+        self.frame = self.scratch.own_frame(program.layout.words);
+        self.scratch.keys.clear();
+        self.scratch.keys.resize(ahead::LANES * words, 0);
+        for (lane, work) in works.iter_mut().enumerate() {
+            if work.intrinsics.origin == Origin::Normal {
+                self.key_ahead = self.scratch.keys[lane * words..].as_mut_ptr();
+                self.begin_arrival(work);
+                program.call_function(scout, self);
+            }
+        }
+        self.frame = passes;
+        if let Some(ahead) = &mut self.ahead {
+            ahead.find(&self.scratch.keys, works.len());
+        }
+    }
+
+    /// Ends a batch.
+    fn end_batch(&mut self) {
+        if let Some(ahead) = &self.ahead {
+            self.scratch.pause = ahead.pause();
         }
     }
 
@@ -367,12 +394,6 @@ impl<'r, 'c> Machine<'r, 'c> {
     /// Where parsers have come to, as of the last call of the host that needs it.
     pub(crate) fn cursor_bytes(&self) -> usize {
         self.cursor_bytes as usize
-    }
-
-    /// What a lookup found, for compiled code to go on with.
-    pub(crate) fn set_found(&mut self, args: &[u64], hit: bool) {
-        self.args = args.as_ptr();
-        self.hit = u64::from(hit);
     }
 
     /// Makes room for so many more bytes behind `len` bytes of the packet's new front.
@@ -405,24 +426,82 @@ impl<'r, 'c> Machine<'r, 'c> {
         self.cursor_bytes = if unparsed { 0 } else { work.parsed_bytes.min(bytes.len()) as u64 };
         self.front_len = 0;
         self.intrinsics = &raw const work.intrinsics;
-        self.running = None;
         self.truncate = work.truncate_bytes.map_or(u64::MAX, u64::from);
         self.decided = Decided::Nothing as u64;
         self.mirrored = 0;
         self.scratch.mirrors.clear();
     }
 
+    /// Runs works through both entry points, up to and including the first that is held up. How many.
+    fn run_through(&mut self, function: Function, batch: &mut [Work]) -> usize {
+        let program = self.program;
+        let hold = Probe::Hold.of(&program.program);
+        for position in 0..batch.len() {
+            if self.ahead.is_some() {
+                self.go_ahead(batch, position);
+            }
+            let work = &mut batch[position];
+            self.position = position;
+            self.begin_arrival(work);
+            let flow = program.call_function(function, self);
+            let (port, queue) = (self.passed_port as u32, self.passed_queue as u32);
+            let passes = match flow & 0xff {
+                flow::SENT => {
+                    if let Ok(bytes) = u32::try_from(self.truncate) {
+                        work.packet.truncate(bytes as usize);
+                    }
+                    true
+                }
+                flow::PASSED if self.decided == Decided::Transmit as u64 => {
+                    work.parsed_bytes = self.cursor_bytes as usize;
+                    work.truncate_bytes = u32::try_from(self.truncate).ok();
+                    self.deparse(work);
+                    true
+                }
+                flow::PASSED | flow::LOST => {
+                    let why = match flow & 0xff {
+                        flow::LOST => reason((flow >> flow::SHIFT) as u64),
+                        _ if self.decided == Decided::Drop as u64 => reason(self.decided_first),
+                        _ => DropReason::NoDecision,
+                    };
+                    work.verdict = Verdict::Lost { port, queue, reason: why };
+                    if self.mirrored != 0 {
+                        return position + 1;
+                    }
+                    continue;
+                }
+                _ => false,
+            };
+            if passes {
+                self.take_room(port);
+                work.verdict = Verdict::Passed { port, queue };
+                if self.mirrored != 0 {
+                    return position + 1;
+                }
+                continue;
+            }
+            std::mem::swap(&mut work.frame, &mut self.scratch.frame);
+            self.end(position, work, flow);
+            if !matches!(work.verdict, Verdict::Drop(_)) || self.mirrored != 0 {
+                self.scratch.frame = self.context.frames.take_for_arrival();
+                return position + 1;
+            }
+            std::mem::swap(&mut work.frame, &mut self.scratch.frame);
+            if hold.is_some_and(|hold| self.context.state.register(hold, PROBE_QUEUES) != 0) {
+                return position + 1;
+            }
+        }
+        batch.len()
+    }
+
     /// Begins both passes of a packet that has just arrived.
     #[inline]
     fn begin_arrival(&mut self, work: &mut Work) {
-        let program = self.program;
-        self.clear(&program.through_frame.used);
         self.work = &raw const *work;
         let bytes = work.packet.bytes_mut();
         self.bytes = bytes.as_mut_ptr();
         self.len_bytes = bytes.len() as u64;
         self.intrinsics = &raw const work.intrinsics;
-        self.running = None;
         self.truncate = u64::MAX;
         self.decided = Decided::Nothing as u64;
         if self.mirrored != 0 {
@@ -447,26 +526,14 @@ impl<'r, 'c> Machine<'r, 'c> {
         self.scratch.mirrors.push(mirror);
     }
 
-    /// Clears what of the frame a pass through both entry points leaves alone.
-    pub(crate) fn clear_rest(&mut self) {
-        let program = self.program;
-        self.clear(&program.through_frame.rest);
-    }
-
-    #[inline]
-    fn clear(&mut self, words: &[Range<usize>]) {
-        for words in words {
-            for word in words.clone() {
-                // SAFETY: the frame has as many words as the program's layout, of which these are. Runs are short, and
-                // a call for each would take longer.
-                unsafe { self.frame.add(word).write_volatile(0) }
-            }
-        }
+    /// Clears words of the frame, of which as many follow the first.
+    pub(crate) fn clear(&mut self, first: usize, count: usize) {
+        // SAFETY: the frame has as many words as the program's layout, of which these are.
+        unsafe { self.frame.add(first).write_bytes(0, count) }
     }
 
     /// Ends the pass: clones are made, and the packet is got ready for what was decided.
     fn end(&mut self, position: usize, work: &mut Work, flow: i64) {
-        self.found = None;
         self.section = None;
         work.parsed_bytes = self.cursor_bytes as usize;
         work.truncate_bytes = u32::try_from(self.truncate).ok();

@@ -9,16 +9,21 @@
 //! Invariant: a slot is promoted in an entry point only if no function that the entry point calls names it, so
 //! that the frame needs to be right only when the pass begins and ends.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::ops::Range;
 use std::rc::Rc;
 
 use heddle_exec::Entry;
+use heddle_exec::layout::Layout;
 use heddle_ir::{
-    ActionId, BodyId, Callee, Decision, Expr, HeaderId, HeaderRef, HeaderType, ParserId, Program, StackId,
-    Stmt, TableId, Ty, VarId,
+    ActionId, BodyId, Callee, Decision, Expr, HeaderId, HeaderRef, HeaderType, MatchKind, ParserId, Program,
+    StackId, Stmt, Table, TableId, Ty, VarId,
 };
 
-use crate::code::INLINE_LIMBS_MAX;
+use crate::ahead::KEY_WORDS_MAX;
+use crate::assembly::Options;
+use crate::code::{INLINE_LIMBS_MAX, limb_count};
 use crate::visit::{self, Part};
 
 /// Statements and expressions up to which a unit is compiled into every caller.
@@ -35,6 +40,8 @@ const THROUGH_SIZE_MAX: usize = 12_000;
 const THROUGH_WORDS_MAX: usize = 1_024;
 /// Statements and expressions that may come of compiling what follows the parser once for each way out of it.
 const SPLIT_SIZE_MAX: usize = 8_000;
+/// Entries that a table has to have room for, for lookups ahead of packets to be thought of.
+const AHEAD_SIZE_MIN: u64 = 4_096;
 /// Ways out of a parser that are told apart at most.
 const SPLITS_MAX: usize = 24;
 
@@ -92,8 +99,6 @@ struct Does {
     mirrors: bool,
     /// Decides on anything but to transmit or to drop.
     sends_on: bool,
-    /// Counts or meters in the entry whose action is running.
-    direct: bool,
 }
 
 impl Contents {
@@ -204,7 +209,6 @@ impl Contents {
                 }
             }
             Stmt::Mirror { .. } => self.does.mirrors = true,
-            Stmt::Count { index: None, .. } | Stmt::Meter { index: None, .. } => self.does.direct = true,
             Stmt::Decide(decision) => match decision {
                 Decision::Transmit | Decision::Drop(_) => {}
                 Decision::Enqueue { .. }
@@ -231,8 +235,8 @@ impl Contents {
             | Stmt::Advance(_)
             | Stmt::Verify { .. }
             | Stmt::Emit(_)
-            | Stmt::Count { index: Some(_), .. }
-            | Stmt::Meter { index: Some(_), .. }
+            | Stmt::Count { .. }
+            | Stmt::Meter { .. }
             | Stmt::RegisterRead { .. }
             | Stmt::RegisterWrite { .. }
             | Stmt::Atomic(_)
@@ -310,17 +314,44 @@ pub(crate) struct Through {
     /// What lives in registers; whether the frame has to hold it for egress if the packet is held up after all.
     pub(crate) vars: BTreeMap<VarId, bool>,
     pub(crate) headers: BTreeMap<HeaderId, bool>,
-    /// Whether anything is left in the frame, so that it has to be clear when the pass begins.
-    pub(crate) uses_frame: bool,
+    /// What is left in the frame, and has to be clear there when the pass begins.
+    pub(crate) framed_vars: BTreeSet<VarId>,
+    pub(crate) framed_headers: BTreeSet<HeaderId>,
     /// Whether egress makes clones.
     pub(crate) egress_mirrors: bool,
-    /// Whether ingress makes clones, and egress counts in entries.
+    /// Whether ingress makes clones.
     pub(crate) mirrors: bool,
-    pub(crate) egress_direct: bool,
     /// Whether egress calls functions.
     pub(crate) egress_calls: bool,
     /// Ways out of the parser that are told apart.
     pub(crate) splits: usize,
+    /// The table whose lookups are worth making ahead of packets, once it is large.
+    pub(crate) ahead: Option<TableId>,
+}
+
+impl Through {
+    /// The words in the frame that may be read before they are written, as few runs as they make: of headers the
+    /// validity alone.
+    pub(crate) fn framed(&self, layout: &Layout) -> Vec<Range<usize>> {
+        let vars = self.framed_vars.iter().map(|var| {
+            let slot = layout.vars[*var];
+            slot.word..slot.limbs() + slot.limb_count()
+        });
+        let headers = self.framed_headers.iter().map(|header| {
+            let valid = layout.headers[*header].word;
+            valid..valid + 1
+        });
+        let mut all: Vec<Range<usize>> = vars.chain(headers).collect();
+        all.sort_by_key(|words| words.start);
+        let mut runs: Vec<Range<usize>> = Vec::new();
+        for words in all {
+            match runs.last_mut() {
+                Some(last) if last.end == words.start => last.end = words.end,
+                Some(_) | None => runs.push(words),
+            }
+        }
+        runs
+    }
 }
 
 /// What an entry point reaches.
@@ -330,6 +361,8 @@ struct Reach {
     /// Slots named by code that is not compiled into the entry point.
     outside: BTreeSet<VarId>,
     headers: BTreeSet<HeaderId>,
+    /// Tables that code which is compiled into the entry point applies.
+    tables: BTreeSet<TableId>,
     /// Headers that have to be in the frame.
     framed: BTreeSet<HeaderId>,
     does: Does,
@@ -342,8 +375,8 @@ struct Reach {
 impl Plan {
     /// The plan for a program.
     ///
-    /// If `shows_all`, the frame holds every slot when a pass has ended, even those that nobody reads again.
-    pub(crate) fn new(program: &Program, shows_all: bool) -> Plan {
+    /// If it is to show all, the frame holds every slot when a pass has ended, even those that nobody reads again.
+    pub(crate) fn new(program: &Program, options: Options) -> Plan {
         let mut survey = Survey { program, contents: HashMap::new(), order: Vec::new() };
         let entries = [program.ingress, program.egress];
         for body in entries.into_iter().flatten() {
@@ -372,17 +405,21 @@ impl Plan {
                     Entry::Ingress => (kept, kept || shared),
                     Entry::Egress => (kept || shared, kept),
                 };
-                let start = if start || shows_all { Start::Frame } else { Start::Zero };
-                Promoted { start, outlives: outlives || shows_all }
+                let start = if start || options.shows_all { Start::Frame } else { Start::Zero };
+                Promoted { start, outlives: outlives || options.shows_all }
             };
             vars.map(|var| (var, of(var))).collect()
         };
-        let through = match entries {
-            [Some(of_ingress), Some(of_egress)] if !shows_all => {
+        let mut through = match entries {
+            [Some(of_ingress), Some(of_egress)] if !options.shows_all => {
                 through(program, (of_ingress, &ingress), (of_egress, &egress), &preserved)
             }
             _ => None,
         };
+        if let Some(through) = &mut through {
+            let size_min = if options.ahead_always { 0 } else { AHEAD_SIZE_MIN };
+            through.ahead = worth_ahead(program, &ingress.tables, size_min);
+        }
         Plan {
             through: through.map(Rc::new),
             ingress: promote(&ingress, &egress, Entry::Ingress),
@@ -423,7 +460,7 @@ fn through(
     }
     let preserved_headers: BTreeSet<HeaderId> =
         program.preserves.values().flat_map(|preserve| preserve.headers.iter().copied()).collect();
-    let mut uses_frame = false;
+    let (mut framed_vars, mut framed_headers) = (BTreeSet::new(), BTreeSet::new());
     let mut words = 0;
     let mut vars = BTreeMap::new();
     for var in of_ingress.vars.union(&of_egress.vars) {
@@ -435,7 +472,7 @@ fn through(
             words += 2;
             vars.insert(*var, of_egress.vars.contains(var) || preserved.contains(var));
         } else {
-            uses_frame = true;
+            framed_vars.insert(*var);
         }
     }
     let named: BTreeSet<HeaderId> = of_ingress.headers.union(&of_egress.headers).copied().collect();
@@ -452,7 +489,7 @@ fn through(
             None => is_framed(header),
         };
         if framed {
-            uses_frame = true;
+            framed_headers.insert(*header);
         } else {
             words += 1 + program.header_types[program.headers[*header].ty].fields.len();
             headers.insert(*header, of_egress.headers.contains(header) || preserved_headers.contains(header));
@@ -463,13 +500,36 @@ fn through(
         egress,
         vars,
         headers,
-        uses_frame,
+        framed_vars,
+        framed_headers,
         mirrors: of_ingress.does.mirrors,
         egress_mirrors: of_egress.does.mirrors,
-        egress_direct: of_egress.does.direct,
         egress_calls: of_egress.calls,
         splits: (SPLIT_SIZE_MAX / size.max(1)).clamp(1, SPLITS_MAX),
+        ahead: None,
     })
+}
+
+/// Words of a table's key, but for what selects a member.
+pub(crate) fn key_words(table: &Table) -> usize {
+    let keys = table.keys.iter().filter(|key| key.kind != MatchKind::Selector);
+    keys.map(|key| limb_count(key.width)).sum()
+}
+
+/// The table whose lookups are worth making ahead of packets: of those that are searched by key alone and may have too
+/// many entries for the caches near a core the one that may have most.
+fn worth_ahead(program: &Program, tables: &BTreeSet<TableId>, size_min: u64) -> Option<TableId> {
+    let sizes = tables.iter().filter_map(|id| {
+        let table = &program.tables[*id];
+        let is_plain =
+            |kind: MatchKind| matches!(kind, MatchKind::Exact | MatchKind::Lpm | MatchKind::Selector);
+        let by_key = table.keys.iter().all(|key| is_plain(key.kind));
+        // No size is as many as come.
+        let size = if table.size == 0 { u64::MAX } else { table.size };
+        let fits = (1..=KEY_WORDS_MAX).contains(&key_words(table));
+        (by_key && fits && size >= size_min).then_some((size, Reverse(*id)))
+    });
+    sizes.max().map(|(_, Reverse(id))| id)
 }
 
 /// What is known of the units that can run.
@@ -531,13 +591,16 @@ impl Survey<'_> {
             reach.framed.extend(&contents.moving);
             reach.does.mirrors |= contents.does.mirrors;
             reach.does.sends_on |= contents.does.sends_on;
-            reach.does.direct |= contents.does.direct;
             if outside {
                 reach.calls = true;
                 reach.outside.extend(&contents.vars);
                 reach.framed.extend(&contents.headers);
             } else {
                 reach.size = reach.size.saturating_add(contents.size);
+                reach.tables.extend(contents.calls.iter().filter_map(|callee| match callee {
+                    Unit::Table(table, ..) => Some(*table),
+                    Unit::Action(_) | Unit::Body(_) | Unit::Parser(_) => None,
+                }));
             }
             open.extend(contents.calls.iter().map(|callee| (*callee, outside || outlined.contains(callee))));
         }

@@ -4,17 +4,14 @@
 //! Invariant: the code was made for this program's layout, and is freed with it.
 
 use std::mem::ManuallyDrop;
-use std::ops::Range;
 
-use cranelift_entity::{EntityRef, PrimaryMap};
 use cranelift_jit::JITModule;
 use heddle_exec::Entry;
 use heddle_exec::layout::Layout;
 use heddle_ir::{TableId, Verified};
-use heddle_state::{AtomicSet, Cells};
+use heddle_state::AtomicSet;
 
 use crate::machine::Machine;
-use crate::plan::Through;
 
 /// A pass: takes the machine and the frame, and returns how it ended.
 pub(crate) type Function = unsafe extern "C" fn(*mut Machine<'_, '_>, *mut u64) -> i64;
@@ -25,54 +22,12 @@ pub(crate) struct Compiled {
     pub(crate) layout: Layout,
     pub(crate) constants: Vec<u64>,
     pub(crate) arena_words: usize,
-    pub(crate) through_frame: ThroughFrame,
     pub(crate) atomic_sets: Vec<AtomicSet>,
-    pub(crate) lookups: PrimaryMap<TableId, Lookup>,
-    /// For a state of another program: as many as there are registers or counters, whichever are more.
-    pub(crate) no_cells: Vec<Cells>,
+    /// The table that packets to come may be looked up in ahead, and the words of its key.
+    pub(crate) ahead: Option<(TableId, usize)>,
+    /// Whether that is done however small the table is.
+    pub(crate) ahead_always: bool,
     pub(crate) code: Code,
-}
-
-/// The words of a frame, for a pass through both entry points.
-#[derive(Default)]
-pub(crate) struct ThroughFrame {
-    /// Those that it reads and writes: clear from the start.
-    pub(crate) used: Vec<Range<usize>>,
-    /// Those whose slots live in registers, filled once a packet is held up.
-    pub(crate) rest: Vec<Range<usize>>,
-}
-
-impl ThroughFrame {
-    pub(crate) fn new(plan: &Through, layout: &Layout) -> ThroughFrame {
-        let mut is_rest = vec![!plan.uses_frame; layout.words];
-        let vars = plan.vars.keys().map(|var| {
-            let slot = layout.vars[*var];
-            slot.word..slot.limbs() + slot.limb_count()
-        });
-        let headers = plan.headers.keys().map(|header| {
-            let slot = &layout.headers[*header];
-            slot.word..slot.word + layout.types[slot.ty].words
-        });
-        for words in vars.chain(headers) {
-            is_rest[words].fill(true);
-        }
-        let mut frame = ThroughFrame::default();
-        let mut from = 0;
-        for run in is_rest.chunk_by(|one, next| one == next) {
-            let words = from..from + run.len();
-            from = words.end;
-            if run[0] { &mut frame.rest } else { &mut frame.used }.push(words);
-        }
-        frame
-    }
-}
-
-/// What the host has to know of a table that is looked up.
-pub(crate) struct Lookup {
-    /// Words of data that each of its actions takes.
-    pub(crate) data_words: Vec<usize>,
-    /// Whether hits are noted.
-    pub(crate) idle_timeout: bool,
 }
 
 /// Machine code.
@@ -82,6 +37,8 @@ pub(crate) struct Code {
     egress: Option<Function>,
     /// Both, one after the other.
     through: Option<Function>,
+    /// What finds the key of a table.
+    scout: Option<Function>,
 }
 
 // SAFETY: after it is made the module is only looked at once more, to be freed, by whoever has it alone. The code
@@ -92,12 +49,7 @@ unsafe impl Sync for Code {}
 
 impl Code {
     /// From the finished functions of a module, made by [`crate::assembly::Assembly`] with this signature.
-    pub(crate) fn new(
-        module: JITModule,
-        ingress: Option<*const u8>,
-        egress: Option<*const u8>,
-        through: Option<*const u8>,
-    ) -> Code {
+    pub(crate) fn new(module: JITModule, [ingress, egress, through, scout]: [Option<*const u8>; 4]) -> Code {
         // SAFETY: these are addresses of functions with this signature.
         let function = |address: *const u8| unsafe { std::mem::transmute::<*const u8, Function>(address) };
         Code {
@@ -105,6 +57,7 @@ impl Code {
             ingress: ingress.map(function),
             egress: egress.map(function),
             through: through.map(function),
+            scout: scout.map(function),
         }
     }
 }
@@ -129,19 +82,14 @@ impl Compiled {
         }
     }
 
-    /// Cells for as many registers or counters as the program has: those of a state, or none if it has too few.
-    #[inline]
-    pub(crate) fn cells_of<K: EntityRef, V>(
-        &self,
-        declared: &PrimaryMap<K, V>,
-        cells: &[Cells],
-    ) -> *const Cells {
-        if cells.len() >= declared.len() { cells.as_ptr() } else { self.no_cells.as_ptr() }
-    }
-
     /// Both passes at once, if packets may go through them so.
     pub(crate) fn through(&self) -> Option<Function> {
         self.code.through
+    }
+
+    /// What finds the key of a packet in the table to look up ahead.
+    pub(crate) fn scout(&self) -> Option<Function> {
+        self.code.scout
     }
 
     /// Runs one of this program's functions.

@@ -1,5 +1,6 @@
 //! The interpreter's tests, run on compiled programs, and both executors side by side on generated ones.
 
+mod ahead;
 mod differential;
 #[path = "../../exec/src/interp/tests/expressions.rs"]
 mod expressions;

@@ -46,6 +46,8 @@ pub(crate) struct CellMap {
     registers: Box<[Cells]>,
     /// By worker, then by counter.
     counters: Box<[Box<[Cells]>]>,
+    /// By counter, for workers beyond the last.
+    no_counters: Box<[Cells]>,
 }
 
 impl CellMap {
@@ -63,6 +65,7 @@ impl CellMap {
         CellMap {
             registers: registers.iter().map(|register| register.cells()).collect(),
             counters: (0..workers).map(of_worker).collect(),
+            no_counters: counters.iter().map(|_| Cells::NONE).collect(),
         }
     }
 
@@ -71,6 +74,6 @@ impl CellMap {
     }
 
     pub(crate) fn counters(&self, worker: usize) -> &[Cells] {
-        self.counters.get(worker).map_or(&[], |cells| cells)
+        self.counters.get(worker).unwrap_or(&self.no_counters)
     }
 }

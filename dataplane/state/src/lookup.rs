@@ -45,7 +45,7 @@ pub struct TableReader<'s> {
 
 /// What a key matched, in four words that compiled code can read: a [`Found`] by another name.
 ///
-/// Compiled code finds the parts at [`Match::ARGS_OFFSET`], [`Match::ACTION_OFFSET`] and [`Match::SLOT_OFFSET`].
+/// Compiled code finds the parts at [`Match::ARGS_OFFSET`], [`Match::SLOT_OFFSET`] and [`Match::TABLE_OFFSET`].
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct Match<'s> {
@@ -68,12 +68,10 @@ impl<'s> Match<'s> {
 
     /// Where the address of the arguments is: a pointer to words as [`Found::args`] has them, valid during `'s`.
     pub const ARGS_OFFSET: usize = offset_of!(Match<'static>, args);
-    /// Where the action is: a `u32`, the position in the table's actions, [`Match::NOTHING`] or [`Match::SELECT`].
-    pub const ACTION_OFFSET: usize = offset_of!(Match<'static>, action);
     /// Where the slot is: a `u32`, 0 for a miss, else the number that the entry is counted and metered under.
     pub const SLOT_OFFSET: usize = offset_of!(Match<'static>, slot);
-    /// Where the number of words of the arguments is: a `u32`.
-    pub const ARG_WORDS_OFFSET: usize = offset_of!(Match<'static>, arg_words);
+    /// Where the table's number is: a `u32`.
+    pub const TABLE_OFFSET: usize = offset_of!(Match<'static>, table);
 
     /// A miss with nothing to run, to fill an array with.
     pub fn nothing(table: TableId) -> Match<'s> {
@@ -140,6 +138,20 @@ unsafe impl Send for Match<'_> {}
 // SAFETY: as above.
 unsafe impl Sync for Match<'_> {}
 
+impl<'s> From<Found<'s>> for Match<'s> {
+    #[inline]
+    fn from(found: Found<'s>) -> Match<'s> {
+        let EntryHandle { table, slot } = found.entry;
+        match found.group {
+            Some(group) => Match::selecting(table, slot, group),
+            None => {
+                let action = found.action.map_or(Match::NOTHING, |action| action as u32);
+                Match::new(table, slot, action, found.args)
+            }
+        }
+    }
+}
+
 impl std::fmt::Debug for Match<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         self.found().fmt(f)
@@ -163,10 +175,34 @@ impl<'s> Lens<'s> {
         Some(TableReader { id: table, table: of_state, generation, counts_bits })
     }
 
-    /// The entry of a table that a key matches, as [`TableReader::find`] has it.
+    /// The entry of a table that a key matches, as [`TableReader::find`] has it, in place.
+    #[inline(never)] // The search by a word falls back to it, and should not have to save registers for it.
+    pub fn find_into(&self, table: TableId, key: &[u64], to: &mut Match<'s>) {
+        match self.reader(table) {
+            Some(reader) if key.len() == reader.key_words() => reader.settle_into(reader.find_entry(key), to),
+            Some(_) | None => *to = Match::nothing(table),
+        }
+    }
+
+    /// The same by a key of one word, with as little around the search as can be.
     #[inline]
-    pub fn find(&self, table: TableId, key: &[u64]) -> Match<'s> {
-        self.reader(table).map_or(Match::nothing(table), |reader| reader.find(key))
+    pub fn find_word_into(&self, table: TableId, key: u64, to: &mut Match<'s>) {
+        #[cfg(target_arch = "x86_64")]
+        if self.counts_bits {
+            // SAFETY: the processor was asked when this was made.
+            return unsafe { find_word_counting(self, table, key, to) };
+        }
+        self.find_into(table, &[key], to);
+    }
+
+    #[inline(always)] // Into code for processors that count bits in one instruction.
+    #[cfg(target_arch = "x86_64")]
+    fn find_word(&self, table: TableId, key: u64, to: &mut Match<'s>) {
+        let reader = self.reader(table).filter(|reader| reader.key_words() == 1);
+        match reader.and_then(|reader| Some((reader, reader.table.space.find_word(self.generation, key)?))) {
+            Some((reader, entry)) => reader.settle_into(entry, to),
+            None => self.find_into(table, &[key], to),
+        }
     }
 }
 
@@ -219,6 +255,14 @@ unsafe fn find_counting<'s>(table: &'s Table, generation: u64, key: &[u64]) -> O
 /// [`counts_bits`] says so.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "popcnt,bmi1,bmi2")]
+unsafe fn find_word_counting<'s>(lens: &Lens<'s>, table: TableId, key: u64, to: &mut Match<'s>) {
+    lens.find_word(table, key, to);
+}
+
+/// # Safety
+/// [`counts_bits`] says so.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "popcnt,bmi1,bmi2")]
 unsafe fn find_batch_counting<'s>(reader: &TableReader<'s>, keys: &[u64], matches: &mut [Match<'s>]) {
     reader.find_each(keys, matches);
 }
@@ -233,6 +277,13 @@ impl<'s> TableReader<'s> {
     /// How it is searched.
     pub fn structure(&self) -> Structure {
         self.table.space.structure()
+    }
+
+    /// Whether it is too large for the caches near a core, so that the memory of several lookups is worth fetching at
+    /// once: [`TableReader::find_batch`] then does so.
+    #[inline]
+    pub fn is_large(&self) -> bool {
+        self.table.space.is_large()
     }
 
     /// Words of a key: for each key of the table in order, but selector keys, `max(1, ceil(width / 64))`

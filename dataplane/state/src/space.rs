@@ -306,6 +306,26 @@ impl Space {
         }
     }
 
+    /// [`Space::find`] by a key of one word, where that is the whole of what is searched for. `None`: it is not.
+    #[inline(always)] // As above.
+    pub(crate) fn find_word(&self, generation: u64, key: u64) -> Option<Option<EntryRef<'_>>> {
+        match &self.search {
+            Search::Hash(index) => {
+                // SAFETY: the index is freed when this is dropped.
+                let index = unsafe { index.get() };
+                Some(find_exact(index, hash_key(&[key]), generation, &[key]))
+            }
+            Search::Trie { shape, trie, probes } if shape.is_word() => {
+                let string = shape.word(key);
+                // SAFETY: what is in the trie is not freed while the caller's snapshot or lock is held; its keys have
+                // one word.
+                let longest = trie.find(string, |entry| unsafe { covers_word(shape, entry, string) });
+                Some(self.settle(longest, probes, generation, &[key]))
+            }
+            Search::Trie { .. } | Search::Tuples { .. } => None,
+        }
+    }
+
     /// Whether the memory of several lookups is worth fetching at once.
     #[inline]
     pub(crate) fn is_large(&self) -> bool {

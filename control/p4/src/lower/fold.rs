@@ -51,7 +51,7 @@ pub fn unary(op: UnaryOp, of: Expr) -> Expr {
 /// Two operands.
 pub fn binary(op: BinaryOp, left: Expr, right: Expr) -> Expr {
     if let (Expr::Const(a), Expr::Const(b)) = (&left, &right) {
-        return Expr::Const(constant(op, a, b));
+        return Expr::Const(op.apply(a, b));
     }
     // Identities with a constant on one side; what is returned has the width of the whole.
     use BinaryOp::{Add, And, Concat, Eq, Ne, Or, Sar, Shl, Shr, Sub, Xor};
@@ -82,33 +82,6 @@ pub fn binary(op: BinaryOp, left: Expr, right: Expr) -> Expr {
         }
     }
     Expr::Binary(op, Box::new(left), Box::new(right))
-}
-
-fn constant(op: BinaryOp, a: &Bits, b: &Bits) -> Bits {
-    match op {
-        BinaryOp::Add => a.add(b),
-        BinaryOp::Sub => a.sub(b),
-        BinaryOp::Mul => a.mul(b),
-        BinaryOp::Div => a.div(b),
-        BinaryOp::Mod => a.rem(b),
-        BinaryOp::SatAddU => a.sat_add_unsigned(b),
-        BinaryOp::SatSubU => a.sat_sub_unsigned(b),
-        BinaryOp::SatAddS => a.sat_add_signed(b),
-        BinaryOp::SatSubS => a.sat_sub_signed(b),
-        BinaryOp::And => a.and(b),
-        BinaryOp::Or => a.or(b),
-        BinaryOp::Xor => a.xor(b),
-        BinaryOp::Shl => a.shl(b),
-        BinaryOp::Shr => a.shr(b),
-        BinaryOp::Sar => a.sar(b),
-        BinaryOp::Eq => Bits::bool(a == b),
-        BinaryOp::Ne => Bits::bool(a != b),
-        BinaryOp::LtU => Bits::bool(a.cmp_unsigned(b).is_lt()),
-        BinaryOp::LeU => Bits::bool(a.cmp_unsigned(b).is_le()),
-        BinaryOp::LtS => Bits::bool(a.cmp_signed(b).is_lt()),
-        BinaryOp::LeS => Bits::bool(a.cmp_signed(b).is_le()),
-        BinaryOp::Concat => a.concat(b),
-    }
 }
 
 /// Logical not of one bit.

@@ -22,7 +22,7 @@ impl Pass<'_, '_> {
                     UnaryOp::Neg => operand.neg(),
                 }
             }
-            Expr::Binary(op, left, right) => binary(*op, &self.value(left), &self.value(right)),
+            Expr::Binary(op, left, right) => op.apply(&self.value(left), &self.value(right)),
             Expr::Slice { of, high, low } => self.value(of).slice(*high, *low),
             Expr::Resize { of, width, signed } => self.value(of).resize(*width, *signed),
             Expr::Mux { cond, then, els } => self.value(if self.holds(cond) { then } else { els }),
@@ -113,32 +113,5 @@ impl Pass<'_, '_> {
             Intrinsic::QueueId => u64::from(known.queue_id),
         };
         Bits::new(intrinsic.width(), u128::from(value))
-    }
-}
-
-fn binary(op: BinaryOp, left: &Bits, right: &Bits) -> Bits {
-    match op {
-        BinaryOp::Add => left.add(right),
-        BinaryOp::Sub => left.sub(right),
-        BinaryOp::Mul => left.mul(right),
-        BinaryOp::Div => left.div(right),
-        BinaryOp::Mod => left.rem(right),
-        BinaryOp::SatAddU => left.sat_add_unsigned(right),
-        BinaryOp::SatSubU => left.sat_sub_unsigned(right),
-        BinaryOp::SatAddS => left.sat_add_signed(right),
-        BinaryOp::SatSubS => left.sat_sub_signed(right),
-        BinaryOp::And => left.and(right),
-        BinaryOp::Or => left.or(right),
-        BinaryOp::Xor => left.xor(right),
-        BinaryOp::Shl => left.shl(right),
-        BinaryOp::Shr => left.shr(right),
-        BinaryOp::Sar => left.sar(right),
-        BinaryOp::Eq => Bits::bool(left == right),
-        BinaryOp::Ne => Bits::bool(left != right),
-        BinaryOp::LtU => Bits::bool(left.cmp_unsigned(right).is_lt()),
-        BinaryOp::LeU => Bits::bool(left.cmp_unsigned(right).is_le()),
-        BinaryOp::LtS => Bits::bool(left.cmp_signed(right).is_lt()),
-        BinaryOp::LeS => Bits::bool(left.cmp_signed(right).is_le()),
-        BinaryOp::Concat => left.concat(right),
     }
 }

@@ -15,6 +15,8 @@ use crate::host::{self, Host};
 use crate::machine::{Decided, field, reason_number};
 use crate::plan::Unit;
 
+/// Labels that a word is compared with one after the other, where more are looked up.
+const COMPARED_MAX: usize = 3;
 /// Chunks of the longest data whose checksum is computed in place.
 const SUMMED_CHUNKS_MAX: usize = 32;
 
@@ -47,6 +49,11 @@ impl Coder<'_, '_> {
     fn stmt(&mut self, stmt: &Stmt) {
         // Few statements pass it on to what is within.
         let at_end = std::mem::take(&mut self.at_end);
+        if let Some(table) = self.scouted
+            && self.scout_stmt(table, stmt)
+        {
+            return;
+        }
         match stmt {
             Stmt::Assign(place, value) => self.assign(place, value),
             Stmt::AssignSlice { dst, high, low, value } => self.assign_slice(dst, *high, *low, value),
@@ -207,6 +214,15 @@ impl Coder<'_, '_> {
             Limb::Var(value) => value,
         };
         self.flush_emitted();
+        if labels.len() <= COMPARED_MAX {
+            for (label, to) in labels {
+                let equal = self.builder.ins().icmp_imm_u(IntCC::Equal, value, label as i64);
+                let next = self.new_block();
+                self.branch(equal, to, next);
+                self.start(next);
+            }
+            return self.jump(otherwise, None);
+        }
         for (label, to) in labels {
             switch.set_entry(u128::from(label), to);
             self.arrive(to);

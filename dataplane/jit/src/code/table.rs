@@ -2,11 +2,14 @@
 
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{Block, InstBuilder, MemFlagsData, types};
+use cranelift_entity::EntityRef;
+use cranelift_entity::packed_option::ReservedValue;
 use heddle_ir::{Bits, Expr, MatchKind, Table, TableId, VarId};
+use heddle_state::Match;
 
 use super::value::limb_count;
 use super::{Coder, Cond, Limb, Val, Way};
-use crate::host::{Host, NEEDS_SELECTION};
+use crate::host::Host;
 use crate::machine::field;
 use crate::plan::Unit;
 
@@ -37,11 +40,14 @@ impl Coder<'_, '_> {
         }
         let action = self.look_up(id, table);
         if let Some(hit) = hit {
-            let value = self.fetch(field::HIT);
-            self.set_var(hit, Limb::Var(value));
+            let is_hit = self.is_hit();
+            self.set_var(hit, is_hit);
         }
         if let Some(action_run) = action_run {
-            self.set_var(action_run, action);
+            // Nothing to run is the number of the actions.
+            let (action, count) = (self.word_value(action), self.constant(table.actions.len() as u64));
+            let number = self.builder.ins().umin(action, count);
+            self.set_var(action_run, Limb::Var(number));
         }
         let after = self.new_block();
         let blocks: Vec<Block> = table.actions.iter().map(|_| self.new_block()).collect();
@@ -62,7 +68,26 @@ impl Coder<'_, '_> {
         self.start(after);
     }
 
-    /// The position of the action to run; their number if there is none.
+    /// Whether the last lookup found an entry.
+    fn is_hit(&mut self) -> Limb {
+        let slot = self.fetch_half(field::FOUND + Match::SLOT_OFFSET as i32);
+        let is_hit = self.nonzero(Limb::Var(slot));
+        self.truth(is_hit)
+    }
+
+    /// Forgets what was looked up last, if anything counts or meters in it: another pass begins.
+    pub(super) fn forget_found(&mut self) {
+        let program = self.program();
+        let is_direct = |table: &Table| table.direct_counter.is_some() || table.direct_meter.is_some();
+        if program.tables.values().any(is_direct) {
+            let none = TableId::reserved_value().index() as i64;
+            let none = self.builder.ins().iconst(types::I32, none);
+            let at = field::FOUND + Match::TABLE_OFFSET as i32;
+            self.builder.ins().store(MemFlagsData::trusted(), none, self.machine, at);
+        }
+    }
+
+    /// The position of the action to run; a larger number if there is none.
     fn look_up(&mut self, id: TableId, table: &Table) -> Limb {
         let keys = table.keys.iter().filter(|key| key.kind != MatchKind::Selector);
         let arena_used = self.arena_used;
@@ -82,10 +107,14 @@ impl Coder<'_, '_> {
             }
         };
         self.arena_used = arena_used;
+        if table.idle_timeout {
+            self.host(Host::Touch, &[]);
+        }
         if table.profile.is_none() {
             return Limb::Var(action);
         }
-        let needs = self.compare(IntCC::Equal, Limb::Var(action), Limb::Const(NEEDS_SELECTION));
+        let select = Limb::Const(u64::from(Match::SELECT));
+        let needs = self.compare(IntCC::Equal, Limb::Var(action), select);
         let Cond::Var(needs) = needs else { return Limb::Var(action) };
         let chosen = self.builder.declare_var(types::I64);
         self.builder.def_var(chosen, action);
@@ -94,7 +123,7 @@ impl Coder<'_, '_> {
         if self.start(selects) {
             let hash = self.selector_hash(table);
             let hash = self.word_value(hash);
-            let action = self.host(Host::Select, &[number, hash]);
+            let action = self.host(Host::Select, &[hash]);
             self.builder.def_var(chosen, action);
             self.jump(after, None);
         }
@@ -147,7 +176,7 @@ impl Coder<'_, '_> {
 
     /// Fetches the data of the entry found, of which there is as much as the parameters take.
     fn load_data(&mut self, params: &[heddle_ir::ActionParam]) {
-        let args = self.fetch(field::ARGS);
+        let args = self.fetch(field::FOUND + Match::ARGS_OFFSET as i32);
         let mut next = 0;
         for param in params {
             let width = self.layout.vars[param.var].ty.width();

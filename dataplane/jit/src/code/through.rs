@@ -21,6 +21,9 @@ use crate::host::Host;
 use crate::machine::{Decided, field, flow, reason_number};
 use crate::plan::{Through, Unit};
 
+/// Words of the frame in a row that are cleared without a call.
+const CLEARED_IN_PLACE_MAX: usize = 24;
+
 /// Where a function of both passes is.
 pub(super) struct State {
     pub(super) plan: Rc<Through>,
@@ -54,7 +57,8 @@ impl Piece {
 }
 
 impl Coder<'_, '_> {
-    pub(super) fn through(&mut self, plan: Rc<Through>) {
+    /// Begins with a packet that has just arrived: all that may be is in registers.
+    pub(super) fn begin_in_registers(&mut self, plan: &Through) {
         let program = self.program();
         for pseudo in [CURSOR, FRONT_LEN] {
             let variable = self.builder.declare_var(types::I64);
@@ -69,11 +73,18 @@ impl Coder<'_, '_> {
             self.variables.insert(word, variable);
             self.write_word(word, Limb::Const(0));
         }
-        // It has just arrived: nothing was preserved.
+        self.clear_frame(plan);
+        // Nothing was preserved.
         for (header, _) in program.headers.iter().take(super::KNOWN_MAX / 4) {
             let word = self.layout.headers[header].word as u32;
             self.known.set(word, Limb::Const(0));
         }
+    }
+
+    pub(super) fn through(&mut self, plan: Rc<Through>) {
+        let program = self.program();
+        self.begin_in_registers(&plan);
+        self.forget_found();
         let (held_up, passed) = (self.builder.create_block(), self.builder.create_block());
         let (stopped, lost) = (self.builder.create_block(), self.builder.create_block());
         let reasons = [stopped, lost].map(|block| self.builder.append_block_param(block, types::I64));
@@ -109,8 +120,22 @@ impl Coder<'_, '_> {
         }
     }
 
+    /// Clears what lives in the frame.
+    fn clear_frame(&mut self, plan: &Through) {
+        for words in plan.framed(&self.layout) {
+            if words.len() > CLEARED_IN_PLACE_MAX {
+                let (first, count) = (self.constant(words.start as u64), self.constant(words.len() as u64));
+                self.host(Host::Clear, &[first, count]);
+                continue;
+            }
+            for word in words {
+                self.store_frame(word as u32, Limb::Const(0));
+            }
+        }
+    }
+
     /// Ends the function.
-    fn give(&mut self, flow: i64) {
+    pub(super) fn give(&mut self, flow: i64) {
         let flow = self.constant(flow as u64);
         self.builder.ins().return_(&[flow]);
         self.reachable = false;
@@ -265,9 +290,7 @@ impl Coder<'_, '_> {
         self.ways[Way::Return as usize] = Some(passed);
         self.ways[Way::Exit as usize] = Some(passed);
         self.ways[Way::Stop as usize] = Some(lost);
-        if plan.egress_direct {
-            self.host(Host::ForgetEntry, &[]);
-        }
+        self.forget_found();
         if plan.egress_calls || plan.egress_mirrors {
             self.tell_intrinsics(port, queue);
         }
@@ -332,14 +355,15 @@ impl Coder<'_, '_> {
     /// Puts what lives in registers and outlives ingress into the frame.
     fn fill_frame(&mut self) {
         let Some(plan) = self.through.as_ref().map(|state| Rc::clone(&state.plan)) else { return };
-        self.host(Host::ClearRest, &[]);
         for header in plan.headers.iter().filter(|(_, outlives)| **outlives).map(|(header, _)| *header) {
+            let valid = self.layout.headers[header].word as u32;
             match self.is_valid(header) {
-                Cond::Const(false) => {}
+                Cond::Const(false) => self.store_frame(valid, Limb::Const(0)),
                 Cond::Const(true) => self.fill_header(header),
-                Cond::Var(valid) => {
+                Cond::Var(is_valid) => {
+                    self.store_frame(valid, Limb::Const(0));
                     let (then, after) = (self.new_block(), self.new_block());
-                    self.branch(valid, then, after);
+                    self.branch(is_valid, then, after);
                     if self.start(then) {
                         self.fill_header(header);
                         self.jump(after, None);
@@ -351,9 +375,7 @@ impl Coder<'_, '_> {
         for var in plan.vars.iter().filter(|(_, outlives)| **outlives).map(|(var, _)| *var) {
             for word in self.words_of(var) {
                 let limb = self.read_word(word);
-                if limb != Limb::Const(0) {
-                    self.store_frame(word, limb);
-                }
+                self.store_frame(word, limb);
             }
         }
     }

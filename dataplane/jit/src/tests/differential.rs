@@ -20,9 +20,9 @@ const PASSES_MAX: usize = 6;
 const WAITING_MAX: usize = 40;
 
 /// An executor with a switch of its own.
-struct Side<'e> {
+pub(super) struct Side<'e> {
     executor: &'e dyn Executor,
-    state: State,
+    pub(super) state: State,
     pool: Pool,
     frames: FramePool,
     random: u64,
@@ -34,7 +34,7 @@ struct Side<'e> {
 }
 
 impl<'e> Side<'e> {
-    fn new(executor: &'e dyn Executor, updates: &[Update]) -> Side<'e> {
+    pub(super) fn new(executor: &'e dyn Executor, updates: &[Update]) -> Side<'e> {
         let state = State::new(executor.program(), 1).expect("the state fits");
         // Whatever is refused is refused on both sides.
         let _ = state.write_each(updates);
@@ -52,7 +52,7 @@ impl<'e> Side<'e> {
         }
     }
 
-    fn arrived(&self, bytes: &[u8], port: u32) -> Work {
+    pub(super) fn arrived(&self, bytes: &[u8], port: u32) -> Work {
         let packet = Packet::from_bytes(bytes);
         let intrinsics = Intrinsics {
             ingress_port: port,
@@ -70,7 +70,7 @@ impl<'e> Side<'e> {
         }
     }
 
-    fn run(&mut self, entry: Entry, batch: &mut [Work]) {
+    pub(super) fn run(&mut self, entry: Entry, batch: &mut [Work]) {
         self.now_ns += 100_000_000;
         self.run_now(|executor, context| executor.run(entry, context, batch));
     }
@@ -433,6 +433,13 @@ proptest! {
     }
 
     #[test]
+    fn lookups_ahead_are_the_same(seed: u64) {
+        let options = Options { ahead_always: true, ..Options::default() };
+        prop_assert_eq!(of_seed(seed, options), None);
+        prop_assert_eq!(through_of_seed(seed, options).0, None);
+    }
+
+    #[test]
     fn effects_are_the_same_without_optimisation(seed: u64) {
         prop_assert_eq!(of_seed(seed, Options { effort: Effort::Load, ..Options::default() }), None);
     }
@@ -446,7 +453,7 @@ fn seeds() {
     let first: u64 =
         std::env::var("HEDDLE_SEED_FIRST").ok().and_then(|first| first.parse().ok()).unwrap_or(0);
     for seed in 0..count {
-        let options = Options { shows_all: seed % 2 == 0, ..Options::default() };
+        let options = Options { shows_all: seed % 2 == 0, ahead_always: seed % 4 == 1, ..Options::default() };
         let difference = of_seed(first + seed, options);
         if let Some(difference) = difference.or_else(|| through_of_seed(first + seed, options).0) {
             panic!("seed {}: {difference}", first + seed);

@@ -167,7 +167,7 @@ impl<'p> Walk<'p> {
             },
             BinaryOp::LtU | BinaryOp::LeU | BinaryOp::LtS | BinaryOp::LeS => {
                 let bit = match (to_bits(one), to_bits(other)) {
-                    (Some(one), Some(other)) => Bit::of(compare(op, &one, &other)),
+                    (Some(one), Some(other)) => Bit::of(!op.apply(&one, &other).is_zero()),
                     (Some(_) | None, _) => self.unknown(&[one, other]),
                 };
                 vec![bit].into()
@@ -181,7 +181,7 @@ impl<'p> Walk<'p> {
             | BinaryOp::SatSubU
             | BinaryOp::SatAddS
             | BinaryOp::SatSubS => match (to_bits(one), to_bits(other)) {
-                (Some(one), Some(other)) => of_bits(&compute(op, &one, &other)),
+                (Some(one), Some(other)) => of_bits(&op.apply(&one, &other)),
                 (Some(_) | None, _) => vec![self.unknown(&[one, other]); one.len()].into(),
             },
         }
@@ -203,28 +203,5 @@ fn shift(op: BinaryOp, of: &[Bit], amount: &Bits) -> Value {
     match op {
         BinaryOp::Shl => of[amount..].iter().copied().chain(filled).collect(),
         _ => filled.chain(of[..width - amount].iter().copied()).collect(),
-    }
-}
-
-fn compare(op: BinaryOp, one: &Bits, other: &Bits) -> bool {
-    match op {
-        BinaryOp::LtU => one.cmp_unsigned(other).is_lt(),
-        BinaryOp::LeU => one.cmp_unsigned(other).is_le(),
-        BinaryOp::LtS => one.cmp_signed(other).is_lt(),
-        _ => one.cmp_signed(other).is_le(),
-    }
-}
-
-fn compute(op: BinaryOp, one: &Bits, other: &Bits) -> Bits {
-    match op {
-        BinaryOp::Add => one.add(other),
-        BinaryOp::Sub => one.sub(other),
-        BinaryOp::Mul => one.mul(other),
-        BinaryOp::Div => one.div(other),
-        BinaryOp::Mod => one.rem(other),
-        BinaryOp::SatAddU => one.sat_add_unsigned(other),
-        BinaryOp::SatSubU => one.sat_sub_unsigned(other),
-        BinaryOp::SatAddS => one.sat_add_signed(other),
-        _ => one.sat_sub_signed(other),
     }
 }

@@ -1,0 +1,64 @@
+//! Lookups made ahead of the packets that will ask for them, so that the misses of many overlap.
+//!
+//! A table that does not fit the caches near a core costs several misses a lookup, each waiting for the one before. The
+//! keys of the next packets are found first ([`crate::code`]'s scout), and looked up together. Whoever looks a key up
+//! then asks here before.
+//!
+//! Invariant: what is answered for a key is what the table has for it: the batch sees one generation of the table, and
+//! keys are compared. That the keys found were the wrong ones costs time and nothing else.
+
+use heddle_ir::TableId;
+use heddle_state::{Match, TableReader};
+
+/// Packets whose lookups are made together.
+pub(crate) const LANES: usize = 32;
+/// Words of the longest key that is looked up ahead.
+pub(crate) const KEY_WORDS_MAX: usize = 4;
+/// Packets below which it is not worth it.
+pub(crate) const PACKETS_MIN: usize = 4;
+/// Batches without lookups ahead, after one in which few were asked for.
+const PAUSE_BATCHES: u32 = 64;
+
+/// What the packets to come will look up.
+pub(crate) struct Ahead<'c> {
+    reader: TableReader<'c>,
+    matches: [Match<'c>; LANES],
+    /// Lookups made, and those that were asked for.
+    made: u32,
+    used: u32,
+}
+
+impl<'c> Ahead<'c> {
+    pub(crate) fn new(reader: TableReader<'c>) -> Ahead<'c> {
+        Ahead { matches: [Match::nothing(reader.table()); LANES], reader, made: 0, used: 0 }
+    }
+
+    /// Looks up the keys of so many packets.
+    pub(crate) fn find(&mut self, keys: &[u64], packets: usize) {
+        let words = packets * self.reader.key_words();
+        self.reader.find_batch(keys.get(..words).unwrap_or(&[]), &mut self.matches);
+        self.made += packets as u32;
+    }
+
+    /// What was found for a packet, if it is what is looked up now.
+    #[inline]
+    pub(crate) fn get(
+        &mut self,
+        keys: &[u64],
+        lane: usize,
+        table: TableId,
+        key: &[u64],
+    ) -> Option<&Match<'c>> {
+        let from = lane * key.len();
+        if table != self.reader.table() || keys.get(from..from + key.len()) != Some(key) {
+            return None;
+        }
+        self.used += 1;
+        self.matches.get(lane)
+    }
+
+    /// For how many batches it is better left alone.
+    pub(crate) fn pause(&self) -> u32 {
+        if self.used < self.made / 2 { PAUSE_BATCHES } else { 0 }
+    }
+}
