@@ -332,7 +332,7 @@ impl Generator {
                 let at = self.random.u8(..5);
                 let element = self.random.u8(..3);
                 match self.random.u8(..17) {
-                    5 => format!("        array[(bit<3>) ({index})] = (bit<8>) ({value});\n"),
+                    5 => format!("        array[x.f3 ^ (bit<3>) ({index})] = (bit<8>) ({value});\n"),
                     6 => format!("        x.f8 = x.f8 + array[(bit<2>) ({index})];\n"),
                     7 => format!(
                         "        for (bit<8> e in array) {{ x.f32 = x.f32 * 3 + (bit<32>) e; array[{element}] = e; }}\n"
@@ -351,7 +351,7 @@ impl Generator {
                         "        either.a = {{ x.f8 }};\n        if (({value}) > 5) {{ either.b.setValid(); either.b.v = 7; }}\n        x.f8 = either.a.isValid() ? either.a.v + 1 : either.b.v;\n"
                     ),
                     14 => format!(
-                        "        if (({index}) == 77) {{ exit; }}\n        s[(bit<2>) ({value})] = {{ x.f8 }};\n"
+                        "        if (({index}) == 77) {{ exit; }}\n        s[x.f3[1:0] ^ (bit<2>) ({value})] = {{ x.f8 }};\n"
                     ),
                     15 => {
                         "        if (pair == { 5, x.f8 } || s[0] == s[1]) { x.f13 = x.f13 + 1; }\n".to_owned()

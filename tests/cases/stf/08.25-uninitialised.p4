@@ -10,6 +10,7 @@ control Case(inout data_t x, inout standard_metadata_t std) {
         x.a = never;
         x.b = invalid.b;
         invalid.b = 5;           // has no effect
+        x.b = x.b + invalid.b;
         invalid.setValid();
         x.c = (bit<16>) invalid.b;
     }

@@ -1,73 +1,130 @@
-//! Statements that read a header just made invalid.
+//! Statements that read a header just made invalid, and those that write to one just before it is made valid.
 //!
-//! The value of a field of an invalid header is unspecified (8.25). BMv2 gives what the field last held, and programs count
-//! on it: `hdr.tunnel.setInvalid(); counter.count(hdr.tunnel.id);`. So assignments and calls of extern objects that directly
-//! follow `setInvalid` and read fields of that header are done before it.
+//! The value of a field of an invalid header is unspecified, and so is what is written to one (8.25). With BMv2 fields keep
+//! what they hold whether the header is valid or not, and programs count on it:
+//! `hdr.tunnel.setInvalid(); counter.count(hdr.tunnel.id);` and `hdr.tunnel.id = 7; hdr.tunnel.setValid();`. So assignments and
+//! calls of extern objects that directly follow `setInvalid` and read fields of that header are done before it, and
+//! assignments to fields that directly precede `setValid` are done behind it.
 //!
-//! Invariant: a statement that is moved reads fields of the header, does nothing else to it, and does not decide what runs.
+//! Invariant: a statement that is moved does nothing to the header but read or write its fields, and does not decide what runs.
 
 use std::ops::ControlFlow;
 
-use super::Lowerer;
-use super::mention::{has_effects, in_stmt};
-use crate::hir::{Call, Callee, Direction, Expr, ExprKind, Stmt, StmtKind, VariableId};
+use num_traits::ToPrimitive;
 
-/// A variable, or a field of a field of one.
+use super::Lowerer;
+use super::mention::{has_effects, in_expr, in_stmt};
+use crate::hir::{Call, Callee, Direction, Expr, ExprKind, Stmt, StmtKind, Ty, VariableId};
+use crate::syntax::ast::CompositeKind;
+
+/// Statements that are looked at behind an assignment. Every assignment looks, so time would grow with the square.
+const LOOK_AHEAD_MAX: usize = 64;
+
+/// A variable, or a field or element of one, however deep.
 struct Path {
     variable: VariableId,
-    fields: Vec<usize>,
+    parts: Vec<usize>,
 }
 
 impl Path {
     fn of(expr: &Expr) -> Option<Path> {
-        match &expr.kind {
-            ExprKind::Variable(variable) => Some(Path { variable: *variable, fields: Vec::new() }),
-            ExprKind::Field(of, field) => {
-                let mut path = Path::of(of)?;
-                path.fields.push(*field);
-                Some(path)
-            }
-            _ => None,
+        if let ExprKind::Variable(variable) = &expr.kind {
+            return Some(Path { variable: *variable, parts: Vec::new() });
+        }
+        let (of, part) = opened(expr)?;
+        let mut path = Path::of(of)?;
+        path.parts.push(part);
+        Some(path)
+    }
+
+    /// What an assignment changes, or changes a part of.
+    fn of_target(target: &Expr) -> Option<Path> {
+        match &target.kind {
+            ExprKind::Slice { of, .. } | ExprKind::PlusSlice { of, .. } => Path::of_target(of),
+            _ => Path::of(target),
         }
     }
 
     /// Whether `other` is this, or part of this.
     fn holds(&self, other: &Path) -> bool {
-        self.variable == other.variable && other.fields.starts_with(&self.fields)
+        self.variable == other.variable && other.parts.starts_with(&self.parts)
     }
 }
 
-/// The header that a statement makes invalid.
-fn made_invalid(stmt: &Stmt) -> Option<Path> {
-    let StmtKind::Call(Expr { kind: ExprKind::Call(call), .. }) = &stmt.kind else { return None };
-    match &call.callee {
-        Callee::SetInvalid(header) => Path::of(header),
+/// What an expression takes a part of, and which part.
+fn opened(expr: &Expr) -> Option<(&Expr, usize)> {
+    match &expr.kind {
+        ExprKind::Field(of, field) => Some((of, *field)),
+        ExprKind::Index(of, index) => match &index.kind {
+            ExprKind::Int(index) => Some((of, index.to_usize()?)),
+            _ => None,
+        },
         _ => None,
     }
 }
 
-/// How often a statement reads a field of a header; none if it does anything else with it.
-fn reads(stmt: &Stmt, header: &Path) -> Option<usize> {
-    let (mut mentioned, mut opened, mut reads) = (0usize, 0usize, 0usize);
-    let _ = in_stmt(stmt, &mut |expr| {
+/// The header that a statement makes valid or invalid.
+fn made(valid: bool, stmt: &Stmt) -> Option<&Expr> {
+    let StmtKind::Call(Expr { kind: ExprKind::Call(call), .. }) = &stmt.kind else { return None };
+    match &call.callee {
+        Callee::SetInvalid(header) if !valid => Some(header),
+        Callee::SetValid(header) if valid => Some(header),
+        _ => None,
+    }
+}
+
+/// What is done with a header.
+#[derive(Default)]
+struct Uses {
+    mentioned: usize,
+    opened: usize,
+    reads: usize,
+}
+
+impl Uses {
+    /// Counts an expression, the parts of which are counted by themselves.
+    fn count(&mut self, expr: &Expr, header: &Path) -> ControlFlow<()> {
         // The header and what it is part of are mentioned to get at a field, or as a whole.
-        mentioned += usize::from(Path::of(expr).is_some_and(|path| path.holds(header)));
-        if let ExprKind::Field(of, _) = &expr.kind
-            && let Some(of) = Path::of(of)
-        {
-            opened += usize::from(of.holds(header));
-            reads += usize::from(header.holds(&of));
+        self.mentioned += usize::from(Path::of(expr).is_some_and(|path| path.holds(header)));
+        if let Some(of) = opened(expr).and_then(|(of, _)| Path::of(of)) {
+            self.opened += usize::from(of.holds(header));
+            self.reads += usize::from(header.holds(&of));
         }
         ControlFlow::Continue(())
-    });
-    (mentioned == opened).then_some(reads)
+    }
+
+    /// How often a field of the header is read; none if anything else is done with it.
+    fn reads(&self) -> Option<usize> {
+        (self.mentioned == self.opened).then_some(self.reads)
+    }
+}
+
+fn reads(stmt: &Stmt, header: &Path) -> Option<usize> {
+    let mut uses = Uses::default();
+    let _ = in_stmt(stmt, &mut |expr| uses.count(expr, header));
+    uses.reads()
+}
+
+fn is_untouched_by(header: &Path, value: &Expr) -> bool {
+    let mut uses = Uses::default();
+    let _ = in_expr(value, &mut |expr| uses.count(expr, header));
+    uses.reads() == Some(0)
 }
 
 impl Lowerer<'_> {
-    /// How many of the statements after the first one are to be done before it.
-    pub(super) fn reads_of_stale(&self, stmts: &[Stmt]) -> usize {
+    /// Which of some statements are to be done before the first, which is done next; all up to them belong together.
+    pub(super) fn done_before(&self, stmts: &[Stmt]) -> std::ops::Range<usize> {
+        let writes = self.writes_ahead(stmts);
+        if writes > 0 {
+            return writes..writes + 1;
+        }
+        1..self.reads_of_stale(stmts) + 1
+    }
+
+    /// How many of the statements after the first one read what it makes invalid.
+    fn reads_of_stale(&self, stmts: &[Stmt]) -> usize {
         let Some((first, rest)) = stmts.split_first() else { return 0 };
-        let Some(header) = made_invalid(first) else { return 0 };
+        let Some(header) = made(false, first).and_then(Path::of) else { return 0 };
         let mut moved = 0;
         for (index, stmt) in rest.iter().enumerate() {
             match reads(stmt, &header).filter(|_| self.may_move(stmt, &header)) {
@@ -103,5 +160,33 @@ impl Lowerer<'_> {
                 }
                 Some(expr) => Path::of(expr).is_some_and(|path| !header.holds(&path)),
             })
+    }
+
+    /// Where the header becomes valid that the first of some assignments, and perhaps others, write to; 0 if it does not.
+    fn writes_ahead(&self, stmts: &[Stmt]) -> usize {
+        let Some(StmtKind::Assign { target, .. }) = stmts.first().map(|first| &first.kind) else { return 0 };
+        let Some(first) = Path::of_target(target) else { return 0 };
+        let ahead = stmts.iter().take(LOOK_AHEAD_MAX);
+        let assignments = ahead.take_while(|s| matches!(s.kind, StmtKind::Assign { .. })).count();
+        let Some(made) = stmts.get(assignments).and_then(|stmt| made(true, stmt)) else { return 0 };
+        let Some(header) = Path::of(made).filter(|_| !self.is_member_of_union(made)) else { return 0 };
+        let is_part = |path: &Path| header.holds(path) && path.parts.len() > header.parts.len();
+        let may_move = |stmt: &Stmt| match &stmt.kind {
+            StmtKind::Assign { target, op: None, value } => {
+                let is_apart = Path::of_target(target)
+                    .is_some_and(|path| is_part(&path) || !(path.holds(&header) || header.holds(&path)));
+                is_apart && !has_effects(target) && !has_effects(value) && is_untouched_by(&header, value)
+            }
+            _ => false,
+        };
+        let all = is_part(&first) && stmts[..assignments].iter().all(may_move);
+        if all { assignments } else { 0 }
+    }
+
+    /// Whether making a header valid makes others invalid.
+    fn is_member_of_union(&self, header: &Expr) -> bool {
+        let ExprKind::Field(of, _) = &header.kind else { return false };
+        let Ty::Composite(id, _) = self.strip(&of.ty) else { return false };
+        self.hir.types.composites[id].kind == CompositeKind::HeaderUnion
     }
 }

@@ -39,15 +39,17 @@ impl Lowerer<'_> {
         let mut result = Ok(());
         let mut at = 0;
         while at < stmts.len() {
-            let ahead = self.reads_of_stale(&stmts[at..]);
-            for i in (at + 1..=at + ahead).chain([at]) {
+            let early = self.done_before(&stmts[at..]);
+            let last = at + early.end - 1;
+            let early = at + early.start..at + early.end;
+            for i in early.clone().chain((at..=last).filter(|i| !early.contains(i))) {
                 let (stmt, rest) = (&stmts[i], &stmts[i + 1..]);
                 if let Err(reported) = self.nested(stmt.span, |l| l.stmt(stmt, rest)) {
                     result = Err(reported);
                 }
                 self.attribute(stmt.span);
             }
-            at += ahead + 1;
+            at = last + 1;
         }
         result
     }

@@ -1,0 +1,1 @@
+#include <V1-model.p4>
