@@ -245,7 +245,8 @@ impl Checker<'_> {
             }
             _ => return,
         };
-        let mut diagnostic = Diagnostic::error(MISMATCHED_TYPES, span, message);
+        let at = args.first().and_then(|arg| arg.expr.as_ref()).map_or(span, |expr| expr.span);
+        let mut diagnostic = Diagnostic::error(MISMATCHED_TYPES, at, message);
         if let Some((_, composite)) = self.composite(&ty) {
             for field in composite.fields.iter().filter(|field| matches!(field.ty, Ty::Varbit(_))) {
                 diagnostic = diagnostic.label(field.decl.span, "of variable size");

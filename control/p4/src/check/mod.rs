@@ -398,7 +398,9 @@ impl<'a> Checker<'a> {
             }
             return;
         }
-        if self.diags.error_count() < 50
+        if let Some(ours) = written_in_c(&name.name) {
+            diagnostic = diagnostic.suggest(format!("in P4 this is `{ours}`"), name.span, ours);
+        } else if self.diags.error_count() < 50
             && let Some(like) = self.scopes.most_like(&name.name)
         {
             diagnostic = diagnostic.suggest(format!("did you mean `{like}`?"), name.span, &*like);
@@ -421,6 +423,31 @@ impl<'a> Checker<'a> {
     fn decl(&mut self, name: &Ident, annotations: &[ast::Annotation]) -> Decl {
         Decl { name: name.name.clone(), span: name.span, annotations: self.annotations(annotations) }
     }
+}
+
+/// What a type of C and its like is in P4.
+fn written_in_c(name: &str) -> Option<String> {
+    let fixed = match name {
+        "boolean" | "_Bool" => Some("bool"),
+        "char" | "uchar" | "byte" => Some("bit<8>"),
+        "short" => Some("int<16>"),
+        "ushort" => Some("bit<16>"),
+        "unsigned" | "uint" => Some("bit<32>"),
+        "long" => Some("int<64>"),
+        "ulong" | "size_t" => Some("bit<64>"),
+        _ => None,
+    };
+    if let Some(fixed) = fixed {
+        return Some(fixed.to_owned());
+    }
+    let name = name.strip_suffix("_t").unwrap_or(name);
+    let (kind, width) = name.split_at(name.find(|c: char| c.is_ascii_digit())?);
+    let kind = match kind {
+        "u" | "uint" => "bit",
+        "i" | "s" | "int" => "int",
+        _ => return None,
+    };
+    matches!(width, "8" | "16" | "32" | "64" | "128").then(|| format!("{kind}<{width}>"))
 }
 
 /// The built-in file that declares a name.

@@ -1,5 +1,7 @@
 //! Tables: keys, actions and their bound arguments, the default action, properties.
 
+use std::sync::Arc;
+
 use hashbrown::HashMap;
 use num_bigint::BigInt;
 use num_traits::ToPrimitive;
@@ -8,7 +10,7 @@ use super::annotations::has;
 use super::codes::*;
 use super::constants::{Literal, literal};
 use super::conversion::Wanted;
-use super::scopes::Entity;
+use super::scopes::{Entity, most_like};
 use super::{Checker, Place, Surroundings};
 use crate::diag::Diagnostic;
 use crate::hir::{ActionUse, Decl, ExprKind, Key, Property, Table, Ty};
@@ -94,11 +96,13 @@ impl Checker<'_> {
                 TablePropertyKind::Custom { is_const, name, value } if &*name.name == "default_action" => {
                     self.annotations(&property.annotations);
                     if !has_actions {
-                        self.error(
-                            TABLE_PROPERTY,
-                            name.span,
-                            "`default_action` has to stand behind `actions`",
-                        );
+                        // Without any, that is what is said.
+                        let is_listed =
+                            |p: &ast::TableProperty| matches!(p.kind, TablePropertyKind::Actions(_));
+                        if written.properties.iter().any(is_listed) {
+                            let message = "`default_action` has to stand behind `actions`";
+                            self.error(TABLE_PROPERTY, name.span, message);
+                        }
                         table.default_is_explicit = true;
                         continue;
                     }
@@ -216,26 +220,26 @@ impl Checker<'_> {
     }
 
     fn match_kind(&mut self, name: &Ident) {
-        match self.lookup(name, false) {
-            None | Some((Entity::MatchKind(_), _)) => {}
-            Some((other, declared)) => self.emit(
-                Diagnostic::error(
-                    TABLE_KEY,
-                    name.span,
-                    format!("`{}` is {}, not a match kind", name.name, other.kind()),
-                )
-                .label(declared, "declared here")
-                .help(format!(
-                    "the match kinds are {}",
-                    self.program
-                        .match_kinds
-                        .iter()
-                        .map(|kind| format!("`{kind}`"))
-                        .collect::<Vec<_>>()
-                        .join(", ")
-                )),
-            ),
-        }
+        let kinds: Vec<Arc<str>> = self.program.match_kinds.clone();
+        let diagnostic = match self.scopes.find(&name.name).map(|binding| (&binding.entity, binding.span)) {
+            Some((Entity::MatchKind(_) | Entity::Broken, _)) => return,
+            Some((other, declared)) => {
+                let message = format!("`{}` is {}, not a match kind", name.name, other.kind());
+                Diagnostic::error(TABLE_KEY, name.span, message).label(declared, "declared here")
+            }
+            // Without those of `core.p4` its `#include` is missing.
+            None if kinds.is_empty() => return self.unknown_name(name),
+            None => {
+                let message = format!("there is no match kind `{}`", name.name);
+                let diagnostic = Diagnostic::error(UNKNOWN_NAME, name.span, message);
+                match most_like(&name.name, kinds.iter()) {
+                    Some(like) => diagnostic.suggest(format!("did you mean `{like}`?"), name.span, &**like),
+                    None => diagnostic,
+                }
+            }
+        };
+        let shown: Vec<String> = kinds.iter().map(|kind| format!("`{kind}`")).collect();
+        self.emit(diagnostic.help(format!("the match kinds are {}", shown.join(", "))));
     }
 
     /// Ranges are of what has an order.

@@ -362,6 +362,7 @@ typedef H4<packet_out> t3;",
             3:15 E0317 a header cannot have the field `e` of type `E`
                 give the enum an underlying type, as in `enum bit<8> E { ... }`
             3:22 E0317 a header cannot have the field `i` of type `int`
+                `int` has no width: write it, as in `bit<32>` or `int<32>`
             3:25 E0318 `H1` refers to itself in its own declaration
             4:25 E0317 a header union cannot have the field `x` of type `bit<8>`
             5:19 E0317 a struct cannot have the field `s` of type `string`
@@ -475,8 +476,8 @@ control c() { apply { verify(true, error.NoMatch); p.apply(); } }",
             26:11 E0406 the state `accept` is built in and cannot be declared
             27:11 E0302 `next` is declared more than once in this scope
                 give one of them another name
-            7:9 E0310 `V` has a `varbit` field, whose size `extract` takes as second argument
-            9:9 E0310 `extract` fills in a header, and this is `S`
+            7:19 E0310 `V` has a `varbit` field, whose size `extract` takes as second argument
+            9:19 E0310 `extract` fills in a header, and this is `S`
             12:9 E0310 `lookahead` needs a type of fixed size, unlike `varbit<8>`
             18:14 E0310 what is selected on has type `bit<8>`, and this is `bool`
             19:13 E0420 1 keyset given for 2 values
@@ -518,8 +519,9 @@ control c(inout bit<8> x, inout bit<32> y) {
         switch (t7.apply().action_run) { a: { } b: { } } t7.app(); x = t7.apply().action_run; }
 }",
         expect![[r#"
-            4:28 E0301 `exakt` is not declared
+            4:28 E0301 there is no match kind `exakt`
                 did you mean `exact`?
+                the match kinds are `exact`, `ternary`, `lpm`
             4:35 E0412 the control plane has no name for this key, as it is more than a field, element or slice
                 name it: `@name("...")` behind the match kind
             5:31 E0410 the table has two actions named `a`

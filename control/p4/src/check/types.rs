@@ -340,7 +340,9 @@ impl Checker<'_> {
                 span,
                 format!("{container} cannot have {element} of type `{shown}`"),
             );
-            if kind == Some(CompositeKind::Header) {
+            if *ty == Ty::InfInt {
+                diagnostic = diagnostic.help("`int` has no width: write it, as in `bit<32>` or `int<32>`");
+            } else if kind == Some(CompositeKind::Header) {
                 diagnostic = match ty {
                     Ty::Enum(_) => diagnostic.help("give the enum an underlying type, as in `enum bit<8> E { ... }`"),
                     _ => diagnostic.note(

@@ -53,6 +53,15 @@ pub fn built_in(name: &str) -> Option<&'static str> {
     BUILT_IN.iter().find(|(known, _)| *known == name).map(|&(_, text)| text)
 }
 
+/// The built-in file of which a name is another spelling.
+pub fn built_in_like(name: &str) -> Option<&'static str> {
+    let plain = |name: &str| -> String {
+        let stem = name.split('.').next().unwrap_or(name).chars();
+        stem.filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect()
+    };
+    BUILT_IN.iter().map(|(known, _)| *known).find(|known| plain(known) == plain(name))
+}
+
 /// Names and texts of the built-in files.
 pub const BUILT_IN: &[(&str, &str)] = &[
     ("core.p4", include_str!("../../include/core.p4")),

@@ -231,6 +231,9 @@ impl Parser<'_> {
             let kind = match self.kind() {
                 TokenKind::Dot => {
                     self.bump();
+                    if matches!(base.expr.kind, ExprKind::Int { .. }) && self.is_at(TokenKind::Int) {
+                        return Err(self.dotted_number());
+                    }
                     let name = self.name()?;
                     ExprKind::Member(Box::new(base.expr), name)
                 }
@@ -252,6 +255,13 @@ impl Parser<'_> {
             self.check_height(height + 1)?;
             base = Tall { expr: Expr { kind, span: self.span_from(start) }, height: height + 1 };
         }
+    }
+
+    /// `10.0.0.1`, or `1.5`.
+    fn dotted_number(&mut self) -> Reported {
+        let diagnostic = Diagnostic::error(UNEXPECTED_TOKEN, self.here(), "P4 has no numbers with dots")
+            .help("an address is one number, as `0x0A000001` is 10.0.0.1");
+        self.report(diagnostic)
     }
 
     /// Whether the `<` that comes next opens type arguments of a call. `lenient`: they may be names that are not

@@ -345,10 +345,18 @@ impl Parser<'_> {
 
     /// A type stands where a value is needed.
     pub(super) fn type_as_value(&mut self, ty: &TypeRef) -> super::Reported {
+        let name = match &ty.kind {
+            TypeKind::Named { name, args, .. } if args.is_empty() => &name.name,
+            _ => "TYPE",
+        };
+        let help = format!(
+            "write `{name}(arguments)` for an instance, `{name}.member` for a member of it, `({name}) value` for a \
+             conversion to it"
+        );
         let diagnostic =
             Diagnostic::error(EXPECTED_EXPRESSION, ty.span, "expected an expression, found a type")
                 .primary_label("this is a type")
-                .help("write `TYPE.member` for a member of it, `(TYPE) value` for a conversion to it, `TYPE(arguments)` for an instance");
+                .help(help);
         self.report(diagnostic)
     }
 

@@ -17,7 +17,7 @@ use std::sync::Arc;
 
 use hashbrown::{HashMap, HashSet};
 
-use super::files::{Files, built_in};
+use super::files::{Files, built_in, built_in_like};
 use super::lexer::{LexError, Lexer};
 use super::token::{Interner, Symbol, Token, TokenFlags, TokenKind};
 use crate::diag::codes::*;
@@ -435,7 +435,11 @@ impl Preprocessor<'_> {
             let list = self.options.include_dirs.join("`, `");
             diagnostic = diagnostic.note(format!("include directories: `{list}`"));
         }
-        self.emit(diagnostic.help("`-I DIRECTORY` adds a directory to look in"));
+        diagnostic = match built_in_like(name) {
+            Some(like) => diagnostic.help(format!("did you mean `#include <{like}>`?")),
+            None => diagnostic.help("`-I DIRECTORY` adds a directory to look in"),
+        };
+        self.emit(diagnostic);
     }
 
     fn include_built_in(&mut self, name: &str, span: Span) -> bool {
