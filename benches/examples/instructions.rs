@@ -7,9 +7,11 @@
 #![allow(clippy::print_stdout)] // It is what this is for.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
-use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 use heddle_benches::baseline::{Order, Router};
 use heddle_benches::rig::{Nothing, Rig};
@@ -98,6 +100,25 @@ fn count(pipeline: usize, executor: &str) -> Option<f64> {
     (packets > 0.0).then(|| (10.0 * collected / packets).round() / 10.0)
 }
 
+/// Counts all of them, as many at a time as there are processors: what a count is does not depend on what runs besides.
+fn count_all(jobs: &[(usize, &str)]) -> Vec<Option<f64>> {
+    let (next, counts) = (AtomicUsize::new(0), Mutex::new(vec![None; jobs.len()]));
+    let processors = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    std::thread::scope(|scope| {
+        for _ in 0..processors {
+            scope.spawn(|| {
+                loop {
+                    let job = next.fetch_add(1, Ordering::Relaxed);
+                    let Some(&(pipeline, executor)) = jobs.get(job) else { break };
+                    let counted = count(pipeline, executor);
+                    counts.lock().expect("no count panicked")[job] = counted;
+                }
+            });
+        }
+    });
+    counts.into_inner().expect("no count panicked")
+}
+
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
     if let [run, pipeline, executor] = &args[..]
@@ -112,23 +133,22 @@ fn main() -> ExitCode {
     let recorded = std::fs::read_to_string(&file).unwrap_or_else(|_| "{}".to_owned());
     let mut counts: BTreeMap<String, BTreeMap<String, f64>> =
         serde_json::from_str(&recorded).expect("benches/instructions.json is as --record writes it");
+    let every = (0..PIPELINES.len()).flat_map(|pipeline| EXECUTORS.map(|executor| (pipeline, executor)));
+    let is_wanted = |&(pipeline, executor): &(usize, &str)| {
+        wanted.is_empty()
+            || wanted.iter().any(|name| [PIPELINES[pipeline].0, executor].contains(&name.as_str()))
+    };
+    let jobs: Vec<(usize, &str)> = every.filter(is_wanted).collect();
     let mut grown = false;
     println!("{:28} {:22} {:>9} {:>9}", "pipeline", "executor", "recorded", "counted");
-    for (number, (pipeline, ..)) in PIPELINES.iter().enumerate() {
-        for executor in EXECUTORS {
-            let is_wanted = |name: &&String| name.as_str() == *pipeline || name.as_str() == executor;
-            if !wanted.is_empty() && !wanted.iter().any(is_wanted) {
-                continue;
-            }
-            let Some(counted) = count(number, executor) else { continue };
-            let known = counts.entry((*pipeline).to_owned()).or_default();
-            let before = known.insert(executor.to_owned(), counted);
-            let growth = before.map_or(0.0, |before| counted / before - 1.0);
-            let remark = if growth > GROWTH_MAX { "  grown" } else { "" };
-            grown |= growth > GROWTH_MAX;
-            let before = before.map_or("-".to_owned(), |before| format!("{before:.1}"));
-            println!("{pipeline:28} {executor:22} {before:>9} {counted:>9.1}{remark}");
-        }
+    for (&(pipeline, executor), counted) in jobs.iter().zip(count_all(&jobs)) {
+        let (Some(counted), (pipeline, ..)) = (counted, PIPELINES[pipeline]) else { continue };
+        let before = counts.entry(pipeline.to_owned()).or_default().insert(executor.to_owned(), counted);
+        let growth = before.map_or(0.0, |before| counted / before - 1.0);
+        let remark = if growth > GROWTH_MAX { "  grown" } else { "" };
+        grown |= growth > GROWTH_MAX;
+        let before = before.map_or("-".to_owned(), |before| format!("{before:.1}"));
+        println!("{pipeline:28} {executor:22} {before:>9} {counted:>9.1}{remark}");
     }
     if record {
         let text = serde_json::to_string_pretty(&counts).expect("numbers and names");

@@ -25,13 +25,17 @@ use crate::live;
 /// Time that a worker goes on asking its queues after the last packet, as the engine does by itself.
 const SPIN: Duration = Duration::from_micros(50);
 const BATCH: usize = 64;
+/// Until a program in the background has its ports.
+const SETTLE: Duration = Duration::from_secs(2);
 
 /// What goes between the two ends of a lane.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     /// Heddle with an IPv4 router, by a kind of port.
     Heddle(PortKind),
-    /// Heddle by `AF_PACKET`, told to cut every large frame.
+    /// `heddle run --poll`, which never sleeps, like the peers that poll.
+    HeddlePolling(PortKind),
+    /// Heddle told to cut every large frame.
     HeddleCut(PortKind),
     /// Heddle's ports and nothing else.
     Bare(PortKind),
@@ -58,6 +62,7 @@ impl Kind {
     pub(crate) fn name(self) -> String {
         match self {
             Kind::Heddle(port) => format!("Heddle, {}", port_name(port)),
+            Kind::HeddlePolling(port) => format!("Heddle, {}, polling", port_name(port)),
             Kind::HeddleCut(port) => format!("Heddle, {}, frames cut", port_name(port)),
             Kind::Bare(port) => format!("bare forwarder, {}", port_name(port)),
             Kind::OpenVSwitch => "Open vSwitch, AF_XDP".to_owned(),
@@ -86,6 +91,7 @@ impl Kind {
         let before = tasks();
         let mut forwarder = match self {
             Kind::Heddle(port) => Forwarder::of(Some(Box::new(engine(port, lane, true)?))),
+            Kind::HeddlePolling(port) => polling(port, lane)?,
             Kind::HeddleCut(port) => Forwarder::of(Some(Box::new(engine(port, lane, false)?))),
             Kind::Bare(port) => Forwarder::of(Some(Box::new(Bare::start(port, lane)?))),
             Kind::OpenVSwitch => open_vswitch(lane)?,
@@ -182,19 +188,47 @@ fn open(kind: PortKind, lane: &Lane, end: usize) -> Result<Box<dyn heddle_ports:
     Ok(port)
 }
 
-/// The switch with a router between the hosts.
-fn engine(kind: PortKind, lane: &Lane, whole: bool) -> Result<Engine> {
-    let program = compiled(&Path::new(env!("CARGO_MANIFEST_DIR")).join("programs/ipv4_router.p4"));
-    let state = Arc::new(State::new(&program, 1)?);
+/// The router, and the table that leads to the hosts, as `--tables` takes it.
+const ROUTER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/programs/ipv4_router.p4");
+
+fn router_tables() -> String {
     let route = |host: usize| {
         serde_json::json!({
             "table": "route", "match": { "hdr.ipv4.dst": [ADDRESSES[host], 32] }, "action_name": "via",
             "action_params": { "port": host + 1, "own": MACS[1 - host], "next": MACS[host] },
         })
     };
-    let tables = serde_json::json!({ "table_entries": [route(0), route(1)] }).to_string();
-    let updates =
-        heddle_runtime::file::parse(&tables, &program).map_err(|error| anyhow::anyhow!("{error:?}"))?;
+    serde_json::json!({ "table_entries": [route(0), route(1)] }).to_string()
+}
+
+/// The switch with a router between the hosts, as its users run it, without sleep.
+fn polling(kind: PortKind, lane: &Lane) -> Result<Forwarder> {
+    let own = std::env::current_exe()?;
+    let heddle = own.parent().and_then(Path::parent).context("the folder of this program")?.join("heddle");
+    let tables = std::env::temp_dir().join(format!("{}.json", lane.outer[0]));
+    fs::write(&tables, router_tables())?;
+    let prefix = if kind == PortKind::Xdp { "xdp:" } else { "" };
+    let child = spawn(&format!(
+        "{} run {ROUTER} --poll --tables {} -i 1@{prefix}{} -i 2@{prefix}{}",
+        heddle.display(),
+        tables.display(),
+        lane.outer[0],
+        lane.outer[1]
+    ))
+    .context("`cargo build --release` makes it")?;
+    let mut forwarder = Forwarder::of(None);
+    forwarder.children.push(child);
+    std::thread::sleep(SETTLE);
+    let ended = forwarder.children[0].try_wait()?;
+    ended.map_or(Ok(forwarder), |status| bail!("heddle ended at once: {status}"))
+}
+
+/// The switch with a router between the hosts.
+fn engine(kind: PortKind, lane: &Lane, whole: bool) -> Result<Engine> {
+    let program = compiled(Path::new(ROUTER));
+    let state = Arc::new(State::new(&program, 1)?);
+    let updates = heddle_runtime::file::parse(&router_tables(), &program)
+        .map_err(|error| anyhow::anyhow!("{error:?}"))?;
     state.write(&updates).map_err(|error| anyhow::anyhow!("{error:?}"))?;
     let ports = vec![open(kind, lane, 0)?, open(kind, lane, 1)?];
     let config = Config { whole, ..Config::default() };
@@ -347,7 +381,7 @@ fn testpmd(kind: PortKind, lane: &Lane) -> Result<Forwarder> {
         device(1)
     ))
     .context("Debian's package `dpdk-dev` has it")?;
-    std::thread::sleep(Duration::from_secs(2));
+    std::thread::sleep(SETTLE);
     if let Some(status) = child.try_wait()? {
         bail!("testpmd ended at once: {status}");
     }

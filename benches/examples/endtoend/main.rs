@@ -35,11 +35,13 @@ const TCP_TURNS: usize = 5;
 const TCP_SECONDS: u32 = 2;
 
 /// What takes turns in all measurements.
-const KINDS: [Kind; 12] = [
+const KINDS: [Kind; 14] = [
     Kind::Bare(PortKind::AfPacket),
     Kind::Heddle(PortKind::AfPacket),
     Kind::Bare(PortKind::Xdp),
     Kind::Heddle(PortKind::Xdp),
+    Kind::HeddlePolling(PortKind::AfPacket),
+    Kind::HeddlePolling(PortKind::Xdp),
     Kind::OpenVSwitch,
     Kind::Testpmd(PortKind::Xdp),
     Kind::Testpmd(PortKind::AfPacket),

@@ -71,6 +71,9 @@ pub(crate) struct Options {
     /// needs CAP_SYS_NICE
     #[arg(long)]
     realtime: bool,
+    /// Have workers never sleep: a packet waits for no interrupt, and each worker takes a whole processor
+    #[arg(long)]
+    poll: bool,
     /// Ask `xdp:` interfaces for frames instead of waiting for their interrupts
     #[arg(long)]
     busy_poll: bool,
@@ -201,6 +204,7 @@ impl Options {
             workers,
             pin: !self.no_pin && workers > 1,
             realtime: self.realtime,
+            spin_ns: if self.poll { u64::MAX } else { Config::default().spin_ns },
             port_default: PortConfig {
                 queues: usize::from(self.priority_queues),
                 queue: QueueConfig { depth_packets: self.queue_depth as usize, ..QueueConfig::default() },

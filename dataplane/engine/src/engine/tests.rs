@@ -113,6 +113,11 @@ fn more_queues_and_priorities_still_have_one_owner() {
 }
 
 #[test]
+fn workers_that_never_sleep_forward_and_end_when_told() {
+    all_to_all(Config { workers: 2, spin_ns: u64::MAX, ..Config::default() }, 1, 100, |_, _| {});
+}
+
+#[test]
 fn programs_are_replaced_under_traffic_without_loss() {
     let replaced = std::cell::Cell::new(0);
     all_to_all(Config { workers: 2, spin_ns: 10_000, ..Config::default() }, 1, 1_000, |engine, _| {
