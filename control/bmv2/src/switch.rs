@@ -216,6 +216,7 @@ impl<'a> Lowerer<'a> {
     }
 
     fn build(&mut self, root: &Node<'a>) -> Lower<()> {
+        self.ir.ports = self.port_numbers();
         self.read_calculations(root)?;
         self.read_objects(root)?;
         self.read_actions(root, &table::usage(root)?)?;
@@ -295,6 +296,13 @@ impl<'a> Lowerer<'a> {
             Some(var) => fold::resize(Expr::read(var), self.ir.vars[var].ty.width(), width, false),
             None => Expr::Const(Bits::zero(width)),
         }
+    }
+
+    /// How many ports a packet can be sent to: all that `egress_spec` holds, but for one that means "drop" at their end.
+    fn port_numbers(&self) -> Option<u32> {
+        let spec = self.layout.intrinsic("standard_metadata", "egress_spec")?;
+        let last = 1u32.checked_shl(self.ir.vars[spec].ty.width())? - 1;
+        Some(if last == self.options.drop_port { last } else { last + 1 })
     }
 
     /// Whether the packet is to be dropped.

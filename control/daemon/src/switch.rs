@@ -49,7 +49,7 @@ const DRAIN_LOOK: Duration = Duration::from_micros(200);
 fn told(error: ReplaceError) -> SwitchError {
     match error {
         ReplaceError::Draining => SwitchError::Busy(error.to_string()),
-        ReplaceError::Workers { .. } => SwitchError::Refused(error.to_string()),
+        ReplaceError::Workers { .. } | ReplaceError::Unnameable(_) => SwitchError::Refused(error.to_string()),
     }
 }
 

@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use arc_swap::ArcSwap;
 use crossbeam::channel::{Receiver, Sender, bounded};
 use heddle_exec::Executor;
+use heddle_ir::Program;
 use heddle_packet::PortId;
 use heddle_ports::{Port, PortDescription, Queue};
 use heddle_state::{Kept, State, StateError, Succession};
@@ -28,6 +29,9 @@ pub enum EngineError {
     /// Two ports, or a port and the controller, have the same number.
     #[error("port {0} is given twice")]
     DuplicatePort(PortId),
+    /// The program cannot name a port.
+    #[error(transparent)]
+    Unnameable(#[from] Unnameable),
     /// A scheduler is configured for a port that is not there.
     #[error("a scheduler is configured for port {0}, which is not attached")]
     UnknownPort(PortId),
@@ -61,6 +65,31 @@ pub enum EngineError {
         /// What the system said.
         source: std::io::Error,
     },
+}
+
+/// A port whose number the program takes for another's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("port {port} is beyond what the program can tell apart: give it a number below {ports}")]
+pub struct Unnameable {
+    /// Which.
+    pub port: PortId,
+    /// How many numbers there are.
+    pub ports: u32,
+}
+
+impl Unnameable {
+    fn check(program: &Program, port: PortId) -> Result<(), Unnameable> {
+        match program.ports {
+            Some(ports) if port.0 >= ports => Err(Unnameable { port, ports }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Of all ports that are up. The controller's has a number for programs that speak to it.
+    fn check_all(program: &Program, ports: &PortMap) -> Result<(), Unnameable> {
+        let up = ports.ports().iter().filter(|port| port.is_up() && !port.is_controller());
+        up.filter_map(MappedPort::id).try_for_each(|id| Unnameable::check(program, id))
+    }
 }
 
 /// Why a port's scheduler cannot be changed as asked.
@@ -99,6 +128,9 @@ pub enum ReplaceError {
         /// How many the state was made for.
         state_workers: usize,
     },
+    /// It cannot name a port that is attached.
+    #[error(transparent)]
+    Unnameable(#[from] Unnameable),
 }
 
 /// Why a port cannot be attached or detached while the switch runs.
@@ -110,6 +142,9 @@ pub enum PortChangeError {
     /// There is none of that number.
     #[error("port {0} is not attached")]
     Unknown(PortId),
+    /// The program cannot name it.
+    #[error(transparent)]
+    Unnameable(#[from] Unnameable),
     /// No more positions.
     #[error("there is no room for port {0}: no spare port is left of those that were asked for at start")]
     NoRoom(PortId),
@@ -179,6 +214,7 @@ pub(crate) fn assemble(
         return Err(EngineError::Workers { workers, state_workers });
     }
     let map = map_ports(&config, &ports)?;
+    Unnameable::check_all(pipeline.executor.program(), &map)?;
 
     let mut queues: Vec<Vec<(usize, Box<dyn Queue>)>> = (0..workers).map(|_| Vec::new()).collect();
     let mut routes: Vec<Vec<Route>> = (0..workers).map(|_| Vec::new()).collect();
@@ -349,6 +385,7 @@ impl Control {
         if self.is_draining() {
             return Err(ReplaceError::Draining);
         }
+        Unnameable::check_all(pipeline.executor.program(), &self.shared.ports)?;
         for port in self.shared.ports.ports().iter().filter(|port| !port.is_up()) {
             if let Some(id) = port.id() {
                 pipeline.state.set_port_up(id.0, false);
@@ -412,6 +449,7 @@ impl Control {
         let mut ports = self.ports();
         let description = port.description();
         let id = description.id;
+        Unnameable::check(self.shared.published.load().current.executor.program(), id)?;
         if let Some(position) = self.shared.ports.position(id.0) {
             let mapped = &self.shared.ports.ports()[position];
             if mapped.is_controller() {

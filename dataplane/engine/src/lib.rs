@@ -89,7 +89,9 @@ mod whole;
 mod worker_loop;
 
 pub use self::core::Step;
-pub use assembly::{ConfigureError, EngineError, PortChangeError, ReloadError, Reloaded, ReplaceError};
+pub use assembly::{
+    ConfigureError, EngineError, PortChangeError, ReloadError, Reloaded, ReplaceError, Unnameable,
+};
 pub use config::{CONTROLLER_PORT, Config, Controller, PortConfig, QUEUES_MAX, QueueConfig, Rate, Weights};
 pub use engine::{Engine, InjectError};
 pub use event::{DigestMessage, Event, PacketIn};

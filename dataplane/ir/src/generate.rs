@@ -125,6 +125,7 @@ impl Source {
         Program {
             name: self.name(),
             architecture: self.name(),
+            ports: self.maybe(Self::number),
             header_types: self.map(|s| HeaderType {
                 name: s.name(),
                 fields: s.some(4, |s| HeaderField { name: s.name(), ty: s.ty() }),

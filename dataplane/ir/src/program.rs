@@ -18,6 +18,10 @@ pub struct Program {
     pub name: String,
     /// The architecture it was written for, for display only (`v1model`): nothing may branch on it.
     pub architecture: String,
+    /// How many port numbers the program tells apart, from 0 on; none if as many as there are. A switch has no other ports,
+    /// which the program would take for these or could not send to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ports: Option<u32>,
     /// Header types.
     pub header_types: PrimaryMap<HeaderTypeId, HeaderType>,
     /// Header instances.

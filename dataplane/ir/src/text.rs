@@ -15,6 +15,7 @@
 //!
 //! ```text
 //! program demo for v1model {
+//!     ports 511;
 //!     errors NoError, PacketTooShort, NoMatch, StackOutOfBounds, HeaderTooShort, ParserTimeout,
 //!         ParserInvalidArgument;
 //!     header_type htype0 ethernet_t { dst: 48; src: 48; type: 16; options: varbit 320; }

@@ -34,7 +34,7 @@ fn port_refused(error: &PortError) -> heddle_p4rt::Status {
             PortChangeError::Attached(_) => Code::AlreadyExists,
             PortChangeError::Unknown(_) => Code::NotFound,
             PortChangeError::NoRoom(_) => Code::ResourceExhausted,
-            PortChangeError::Controller(_) => Code::InvalidArgument,
+            PortChangeError::Controller(_) | PortChangeError::Unnameable(_) => Code::InvalidArgument,
             PortChangeError::Busy => Code::Unavailable,
         },
     };

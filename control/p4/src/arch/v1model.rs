@@ -284,6 +284,12 @@ impl Lowerer<'_> {
         }
     }
 
+    /// How many ports a packet can be sent to: all that `egress_spec` holds but the one for packets to drop.
+    fn port_numbers(&self) -> Option<u32> {
+        let Some(Location::Scalar(place)) = self.standard("egress_spec") else { return None };
+        1u32.checked_shl(self.place_ty(&place).width()).map(|numbers| numbers - 1)
+    }
+
     fn standard_read(&self, name: &str, width: u32) -> Expr {
         match self.standard(name) {
             Some(Location::Scalar(place)) => {
@@ -351,6 +357,7 @@ fn build(l: &mut Lowerer<'_>, args: &[Option<CValue>]) -> Lower<()> {
         }
     }
     let globals = globals(l, &blocks)?;
+    l.ir.ports = l.port_numbers();
     let mut callees = Vec::new();
     let mut result = Ok(());
     for (i, (inst, roles)) in blocks.iter().zip(BLOCKS).enumerate() {

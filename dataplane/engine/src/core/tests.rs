@@ -14,8 +14,8 @@ use heddle_state::{BackupReplica, CloneSession, MulticastGroup, Replica, State, 
 
 use crate::closures::{Closures, by_first_byte, clone_of, closures, to_first_byte};
 use crate::{
-    Config, ConfigureError, Controller, EngineError, Event, PortConfig, QueueConfig, Rate, Reason,
-    ReplaceError, Stats, Switch,
+    Config, ConfigureError, Controller, EngineError, Event, PortChangeError, PortConfig, QueueConfig, Rate,
+    Reason, ReplaceError, Stats, Switch, Unnameable,
 };
 
 /// A switch and the other ends of its ports, which are numbered from 1.
@@ -279,6 +279,35 @@ fn rates_and_depths_change_while_it_runs_but_not_the_number_of_queues() {
     assert_eq!(refused, Err(ConfigureError::Queues { port: PortId(2), queues: 1 }));
     let unknown = rig.switch.configure_port(PortId(9), config);
     assert_eq!(unknown, Err(ConfigureError::UnknownPort(PortId(9))));
+}
+
+/// Sends by the first byte, and says of itself how many ports it tells apart.
+fn of_so_many_ports(ports: u32) -> Arc<Closures> {
+    let closures = Arc::into_inner(by_first_byte()).expect("it was just made");
+    let program = heddle_ir::Program { ports: Some(ports), ..closures.program.program().clone() };
+    Arc::new(Closures { program: heddle_ir::verify(program).expect("it is a program"), ..closures })
+}
+
+#[test]
+fn there_is_no_port_that_the_program_cannot_name() {
+    let beyond = |port, ports| Unnameable { port: PortId(port), ports };
+    let state = |executor: &Arc<Closures>| Arc::new(State::new(&executor.program, 1).expect("a state"));
+    let port = |id| -> Box<dyn Port> { Box::new(pair(PortId(id), &MemoryOptions::default()).0) };
+    let executor = of_so_many_ports(3);
+    // The controller's port has a number for programs that speak to it.
+    let config = Config { spare_ports: 1, controller: Some(Controller::default()), ..Config::default() };
+    let start = |ports| Switch::new(config.clone(), executor.clone(), state(&executor), ports);
+
+    let refused = start(vec![port(2), port(3)]).err();
+    assert!(matches!(refused, Some(EngineError::Unnameable(why)) if why == beyond(3, 3)), "{refused:?}");
+    let mut switch = start(vec![port(0), port(2)]).expect("both have a name");
+    assert_eq!(switch.attach_port(port(4)).err(), Some(PortChangeError::Unnameable(beyond(4, 3))));
+    let narrower = of_so_many_ports(2);
+    let refused = switch.replace(narrower.clone(), state(&narrower));
+    assert_eq!(refused, Err(ReplaceError::Unnameable(beyond(2, 2))));
+    let wider = of_so_many_ports(5);
+    switch.replace(wider.clone(), state(&wider)).expect("it has a name for each");
+    switch.attach_port(port(4)).expect("it has a name now");
 }
 
 #[test]

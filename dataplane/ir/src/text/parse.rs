@@ -253,6 +253,10 @@ impl<'t> Reader<'t> {
         let position = self.position;
         let kind = self.any_word("a declaration")?;
         match kind.as_str() {
+            "ports" => {
+                self.program.ports = Some(self.number()?);
+                self.mark(";")
+            }
             "errors" => self.errors(),
             "header_type" => self.header_type(),
             "header" => self.header(),

@@ -142,6 +142,9 @@ impl<'p> Printer<'p> {
         let program = self.program;
         self.start(format_args!("program {} for {}", Name(&program.name), Name(&program.architecture)));
         self.open();
+        if let Some(ports) = program.ports {
+            self.line(format_args!("ports {ports};"));
+        }
         if !program.errors.is_empty() {
             self.line(format_args!("errors {};", List(program.errors.iter().map(|e| Name(e)))));
         }
