@@ -11,6 +11,7 @@
 //! Invariant: everything follows from topology, jobs, program, policy and seed. There is no clock, no thread and no other
 //! source of randomness, so a run can be repeated to the byte.
 
+mod agenda;
 mod collective;
 mod dcqcn;
 mod frame;

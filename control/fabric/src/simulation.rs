@@ -3,8 +3,7 @@
 //! Every switch is a [`heddle_engine::Switch`] running the same program through the same executor. Invariant: events
 //! happen in order of time and, at one time, in the order in which they were scheduled; nothing else decides.
 
-use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 
 use heddle_engine::{Config, EngineError, PortConfig, QueueConfig, Rate, Switch, Weights};
@@ -13,6 +12,7 @@ use heddle_packet::{Packet, PortId};
 use heddle_runtime::file::FileError;
 use heddle_state::{State, StateError, Update, WriteError};
 
+use crate::agenda::Agenda;
 use crate::collective::Op;
 use crate::frame;
 use crate::host::{Host, HostConfig, Next, Opening, Target};
@@ -88,9 +88,10 @@ mod tally;
 
 #[derive(Debug)]
 enum Event {
+    /// A packet is all there at an end of a cable.
     Arrive {
-        cable: usize,
-        at: End,
+        cable: u32,
+        end: u8,
         packet: Packet,
     },
     StepSwitch(usize),
@@ -179,10 +180,7 @@ struct Simulation<'r> {
     pins: Vec<Pin>,
     ways: Vec<Ways>,
     now_ns: u64,
-    sequence: u64,
-    heap: BinaryHeap<Reverse<(u64, u64, usize)>>,
-    events: Vec<Option<Event>>,
-    free: Vec<usize>,
+    agenda: Agenda<Event>,
     nodes: Vec<Node>,
     hosts: Vec<Host>,
     host_due_ns: Vec<u64>,
@@ -251,10 +249,7 @@ impl<'r> Simulation<'r> {
             pins: Vec::new(),
             ways: Ways::all(topology, &|_| true),
             now_ns: 0,
-            sequence: 0,
-            heap: BinaryHeap::new(),
-            events: Vec::new(),
-            free: Vec::new(),
+            agenda: Agenda::new(),
             nodes: Vec::new(),
             hosts: (0..topology.hosts()).map(|_| Host::new(config, jobs)).collect(),
             host_due_ns: vec![u64::MAX; topology.hosts()],
@@ -281,17 +276,17 @@ impl<'r> Simulation<'r> {
         for (index, failure) in topology.failures.iter().enumerate() {
             if let Some((host, for_ns)) = failure.storm {
                 let until_ns = failure.at_ns.saturating_add(for_ns);
-                simulation.schedule(failure.at_ns, Event::Pause { host, until_ns });
+                simulation.agenda.put(failure.at_ns, Event::Pause { host, until_ns });
                 continue;
             }
             let detected_ns = failure.at_ns + failure.detect_ns;
-            simulation.schedule(failure.at_ns, Event::Fail(index));
-            simulation.schedule(detected_ns, Event::Detect(index));
-            simulation.schedule(detected_ns + failure.control_ns, Event::Reroute);
+            simulation.agenda.put(failure.at_ns, Event::Fail(index));
+            simulation.agenda.put(detected_ns, Event::Detect(index));
+            simulation.agenda.put(detected_ns + failure.control_ns, Event::Reroute);
         }
         for (job, spec) in run.jobs.jobs.iter().enumerate() {
             for rank in 0..spec.ranks {
-                simulation.schedule(spec.start_ns, Event::Computed { job, rank });
+                simulation.agenda.put(spec.start_ns, Event::Computed { job, rank });
             }
         }
         Ok(simulation)
@@ -436,7 +431,7 @@ impl<'r> Simulation<'r> {
             if !state.computed && op.compute_ns > 0 {
                 state.computed = true;
                 let at_ns = now_ns + op.compute_ns;
-                self.schedule(at_ns, Event::Computed { job, rank });
+                self.agenda.put(at_ns, Event::Computed { job, rank });
                 return;
             }
             if !state.posted {
@@ -504,39 +499,24 @@ impl<'r> Simulation<'r> {
         }
     }
 
-    fn schedule(&mut self, time_ns: u64, event: Event) {
-        let slot = match self.free.pop() {
-            Some(slot) => {
-                self.events[slot] = Some(event);
-                slot
-            }
-            None => {
-                self.events.push(Some(event));
-                self.events.len() - 1
-            }
-        };
-        self.sequence += 1;
-        self.heap.push(Reverse((time_ns, self.sequence, slot)));
-    }
-
     fn wake_host(&mut self, host: usize, time_ns: u64) {
         let time_ns = time_ns.max(self.hosts[host].busy_until_ns);
         if time_ns < self.host_due_ns[host] {
             self.host_due_ns[host] = time_ns;
-            self.schedule(time_ns, Event::WakeHost(host));
+            self.agenda.put(time_ns, Event::WakeHost(host));
         }
     }
 
     fn wake_switch(&mut self, node: usize, time_ns: u64) {
         if time_ns < self.nodes[node].due_ns {
             self.nodes[node].due_ns = time_ns;
-            self.schedule(time_ns, Event::StepSwitch(node));
+            self.agenda.put(time_ns, Event::StepSwitch(node));
         }
     }
 
     /// One event. False if there is none.
     fn advance(&mut self) -> Result<bool, RunError> {
-        let Some(Reverse((time_ns, _, slot))) = self.heap.pop() else { return Ok(false) };
+        let Some((time_ns, event)) = self.agenda.take() else { return Ok(false) };
         if time_ns >= self.samples.due_ns() {
             let of_job =
                 |job: usize| -> u64 { self.hosts.iter().map(|host| host.counts[job].payload_bytes).sum() };
@@ -544,33 +524,32 @@ impl<'r> Simulation<'r> {
             self.samples.take(time_ns, &arrived);
         }
         self.now_ns = time_ns;
-        self.free.push(slot);
-        match self.events[slot].take() {
-            Some(Event::Arrive { cable, at, packet }) => self.arrive(cable, at, packet),
+        match event {
+            Event::Arrive { cable, end, packet } => self.arrive(cable as usize, usize::from(end), packet),
             // A later wake-up may have been scheduled first; only the earliest counts.
-            Some(Event::StepSwitch(node)) if self.nodes[node].due_ns == time_ns => self.step_switch(node),
-            Some(Event::WakeHost(host)) if self.host_due_ns[host] == time_ns => self.send(host),
-            Some(Event::StepSwitch(_) | Event::WakeHost(_)) | None => {}
-            Some(Event::Computed { job, rank }) => {
+            Event::StepSwitch(node) if self.nodes[node].due_ns == time_ns => self.step_switch(node),
+            Event::WakeHost(host) if self.host_due_ns[host] == time_ns => self.send(host),
+            Event::StepSwitch(_) | Event::WakeHost(_) => {}
+            Event::Computed { job, rank } => {
                 self.jobs[job].ranks[rank].computed = true;
                 self.go_on(job, rank);
             }
-            Some(Event::Fail(failure)) => {
+            Event::Fail(failure) => {
                 for &cable in &self.run.topology.failures[failure].cables {
                     self.cable_works[cable] = false;
                 }
             }
-            Some(Event::Pause { host, until_ns }) => {
-                let mut packet = self.spare.pop().unwrap_or_else(|| Packet::with_capacity(0));
+            Event::Pause { host, until_ns } => {
+                let mut packet = self.spare.pop().unwrap_or_else(Packet::compact);
                 frame::write_pause(&mut packet, 0x3f, u16::MAX);
                 // Pauses go between what is being sent and what is next; a frame this short is taken to fit in.
                 self.put(End { node: host, port: 0 }, packet);
                 if self.now_ns + STORM_NS < until_ns {
-                    self.schedule(self.now_ns + STORM_NS, Event::Pause { host, until_ns });
+                    self.agenda.put(self.now_ns + STORM_NS, Event::Pause { host, until_ns });
                 }
             }
-            Some(Event::Detect(failure)) => self.detect(failure),
-            Some(Event::Reroute) => self.reroute()?,
+            Event::Detect(failure) => self.detect(failure),
+            Event::Reroute => self.reroute()?,
         }
         Ok(true)
     }
@@ -603,13 +582,14 @@ impl<'r> Simulation<'r> {
         Ok(())
     }
 
-    fn arrive(&mut self, cable: usize, at: End, mut packet: Packet) {
+    fn arrive(&mut self, cable: usize, end: usize, mut packet: Packet) {
         if !self.cable_works[cable] {
             self.lost_on_cables += 1;
             self.spare.push(packet);
             return;
         }
         let hosts = self.run.topology.hosts();
+        let at = self.run.topology.cables[cable].ends[end];
         if let Some(node) = at.node.checked_sub(hosts) {
             packet.arrival_ns = self.now_ns;
             packet.ingress_port = PortId(number(at.port) as u32);
@@ -656,8 +636,8 @@ impl<'r> Simulation<'r> {
             self.lost_on_cables += 1;
             self.spare.push(packet);
         } else {
-            let at = cable.ends[1 - end];
-            self.schedule(sent_ns + cable.delay_ns, Event::Arrive { cable: index, at, packet });
+            let arrives = Event::Arrive { cable: index as u32, end: 1 - end as u8, packet };
+            self.agenda.put(sent_ns + cable.delay_ns, arrives);
         }
         sent_ns
     }
@@ -666,7 +646,7 @@ impl<'r> Simulation<'r> {
         self.host_due_ns[host] = u64::MAX;
         match self.hosts[host].next_frame(self.now_ns) {
             Next::Frame(frame) => {
-                let mut packet = self.spare.pop().unwrap_or_else(|| Packet::with_capacity(0));
+                let mut packet = self.spare.pop().unwrap_or_else(Packet::compact);
                 frame.write(&mut packet);
                 let sent_ns = self.put(End { node: host, port: 0 }, packet);
                 self.hosts[host].busy_until_ns = sent_ns;

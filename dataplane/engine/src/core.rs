@@ -188,6 +188,8 @@ pub(crate) struct Core {
     waiting: Held,
     /// Which ports let packets through without stopping, by number; right but for those in `stale`.
     gates: Vec<Gate>,
+    /// Whether any gate could be open: where every port has a rate, packets are not taken to them in vain.
+    has_gates: bool,
     /// Positions of ports whose gates have to be looked at, each once.
     stale: Vec<usize>,
     /// When the program was last told what links have sent.
@@ -259,7 +261,7 @@ impl Core {
             (*route == Route::Here).then(|| Egress::new(port, queue, takes_whole))
         });
         let egress: Vec<_> = egress.collect();
-        let ports = egress.len();
+        let (ports, has_gates) = (egress.len(), egress.iter().flatten().any(Egress::has_gate));
         // Workers draw from sequences of their own: neighbouring seeds are far apart after the first step.
         let random = config.seed ^ (worker as u64).wrapping_mul(0xd6e8_feb8_6659_fd93);
         let asked = queues.iter().enumerate().filter(|(_, (_, queue))| queue.receives());
@@ -312,6 +314,7 @@ impl Core {
             unsent: Vec::with_capacity(ports),
             waiting: Held::default(),
             gates: Vec::new(),
+            has_gates,
             stale: (0..ports).collect(),
             refreshed_ns: 0,
             budget: 0,
@@ -338,7 +341,7 @@ impl Core {
         self.adopt_whole(&published.current, trace.is_some());
         let (current, retiring) = (&published.current, published.retiring.as_ref());
         // A trace is told of the two passes apart.
-        let may_pass = trace.is_none() && current.may_pass;
+        let may_pass = trace.is_none() && current.may_pass && self.has_gates;
         let mut singly = trace.is_some() || !current.may_batch;
         if let Some(retiring) = retiring {
             singly |= !retiring.may_batch;
@@ -415,6 +418,7 @@ impl Core {
                 Command::Configure { port, config } => {
                     if let Some(Some(egress)) = self.egress.get_mut(port) {
                         egress.configure(&config);
+                        self.has_gates = self.egress.iter().flatten().any(Egress::has_gate);
                         self.grow_stale(port);
                     }
                 }
@@ -646,6 +650,7 @@ impl Core {
             *egress = (route == Route::Here)
                 .then(|| Egress::attached(number, config, first, takes_whole, is_listed));
         }
+        self.has_gates = self.egress.iter().flatten().any(Egress::has_gate);
         self.grow_stale(position);
         let sends = route == Route::Here && first.is_some();
         if let Some(port) = self.shared.ports.ports().get(position)

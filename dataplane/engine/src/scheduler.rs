@@ -153,6 +153,11 @@ impl Scheduler {
         self.paced
     }
 
+    /// Whether the port or a queue has a rate.
+    pub(crate) fn is_rated(&self) -> bool {
+        self.rated
+    }
+
     /// The queue that a decision means: beyond the last means the highest.
     pub(crate) fn queue(&self, asked: u32) -> usize {
         usize::try_from(asked).unwrap_or(usize::MAX).min(self.queues.len() - 1)

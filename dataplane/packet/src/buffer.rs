@@ -15,6 +15,9 @@ pub const HEADROOM_BYTES: usize = 128;
 /// for the same cache sets.
 pub const SMALL_STORAGE_BYTES: usize = 2_112;
 
+/// Storage of [`Packet::compact`], headroom included.
+const COMPACT_STORAGE_BYTES: usize = 320;
+
 /// Storage of a buffer for jumbo frames (9,216 bytes and VLAN tags), headroom included.
 pub const JUMBO_STORAGE_BYTES: usize = 10_304;
 
@@ -93,7 +96,15 @@ impl fmt::Debug for Descriptor {
 impl Packet {
     /// A packet with room for `capacity` bytes behind the headroom, holding none.
     pub fn with_capacity(capacity: usize) -> Self {
-        let storage = (HEADROOM_BYTES + capacity).max(SMALL_STORAGE_BYTES);
+        Self::with_storage((HEADROOM_BYTES + capacity).max(SMALL_STORAGE_BYTES))
+    }
+
+    /// A packet for a simulator that carries headers only: many of them stay in a processor's cache. No [`Pool`] keeps it.
+    pub fn compact() -> Self {
+        Self::with_storage(COMPACT_STORAGE_BYTES)
+    }
+
+    fn with_storage(storage: usize) -> Self {
         Self(Box::new(Descriptor {
             storage: vec![0; storage].into_boxed_slice(),
             start: HEADROOM_BYTES,
@@ -285,7 +296,7 @@ impl Pool {
     pub fn give(&mut self, mut packet: Packet) {
         packet.reset();
         let (shelf, retained_max) = match packet.storage.len() {
-            n if n < JUMBO_STORAGE_BYTES => (&mut self.small, self.retained_max),
+            SMALL_STORAGE_BYTES..JUMBO_STORAGE_BYTES => (&mut self.small, self.retained_max),
             JUMBO_STORAGE_BYTES => (&mut self.jumbo, self.retained_max),
             LARGE_STORAGE_BYTES => (&mut self.large, self.retained_max.min(LARGE_RETAINED_MAX)),
             _ => return,

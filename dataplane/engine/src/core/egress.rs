@@ -156,6 +156,11 @@ impl Egress {
         (Gate { room, queues: self.scheduler.queues() as u8 }, is_idle)
     }
 
+    /// Whether its gate could ever be open as it is configured.
+    pub(super) fn has_gate(&self) -> bool {
+        matches!(self.sink, Sink::Queue(_)) && !self.scheduler.is_rated()
+    }
+
     /// Tells a program that asks what links have sent of a packet.
     pub(super) fn tell_link(&mut self, run: &Run<'_, '_>, wire_bytes: u64) {
         let pipeline = run.current.pipeline;
