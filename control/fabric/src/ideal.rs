@@ -1,73 +1,74 @@
 //! The time in which no fabric could beat a job, without simulating one: for each collective the largest bytes over
-//! rate among hosts and cuts, plus the latency of the longest chain of messages that wait for each other.
+//! rate among hosts and cuts, plus path latency; or, where that is longer, the longest chain of messages that wait for each
+//! other, each with the time that its bytes take.
 //!
-//! Steps that are passed on slice by slice hide each other's latency, so there a path's counts once for a collective.
-//! Bytes are those on the wire with the headers that every packet has. Invariant: a bound, whatever the switches do.
+//! Bytes are those on the wire with the headers that every packet has. Invariant: a bound, whatever the switches do. So a
+//! cut's bytes have only one path's latency after them, the shortest: some cross it while others wait.
+
+use std::collections::{HashMap, VecDeque};
 
 use crate::collective::Op;
 use crate::frame::DATA_OVERHEAD_BYTES;
-use crate::topology::Topology;
+use crate::topology::{NodeIndex, Topology};
 
 /// Bytes on the wire of a message.
 fn wire_bytes(bytes: u64, mtu_bytes: u32) -> u64 {
     bytes + bytes.div_ceil(u64::from(mtu_bytes)) * DATA_OVERHEAD_BYTES
 }
 
-/// A job's completion from its start, in ns. `collectives`: how many one after the other, if each passes on what it has
-/// while the rest is under way; then only one path's latency of each is not hidden. `lanes`: queue pairs that a message is
-/// divided among, and its packets are no longer than what each has of it.
-pub(crate) fn completion_ns(
-    topology: &Topology,
-    hosts: &[usize],
-    program: &[Vec<Op>],
-    collectives: Option<usize>,
-    lanes: u64,
-) -> f64 {
-    let n = hosts.len();
-    let packet = |bytes: u64| bytes.div_ceil(lanes.max(1)).min(u64::from(topology.host.mtu_bytes));
-    let (mut sent, mut received) = (vec![0u64; n], vec![0u64; n]);
+/// A job's completion from its start, in ns. `lanes`: queue pairs that a message is divided among, and its packets are no longer
+/// than what each has of it.
+pub(crate) fn completion_ns(topology: &Topology, hosts: &[usize], program: &[Vec<Op>], lanes: u64) -> f64 {
+    let mut job = Messages { topology, hosts, lanes, latency_ns: HashMap::new() };
     let cuts = cuts(topology);
-    let mut crossing: Vec<[u64; 2]> = vec![[0; 2]; cuts.len()];
-    let mut compute_ns = vec![0u64; n];
+    let (mut sent, mut received) = (vec![Load::default(); hosts.len()], vec![Load::default(); hosts.len()]);
+    let mut crossing = vec![[Load::default(); 2]; cuts.len()];
     for (rank, ops) in program.iter().enumerate() {
-        for op in ops {
-            compute_ns[rank] += op.compute_ns;
-            for &(to, bytes) in &op.sends {
-                let bytes = wire_bytes(bytes, topology.host.mtu_bytes);
-                sent[rank] += bytes;
-                received[to] += bytes;
-                let (from, to) = (topology.places[hosts[rank]].0, topology.places[hosts[to]].0);
-                for (cut, [out, into]) in cuts.iter().zip(&mut crossing) {
-                    match (cut.leaves[from], cut.leaves[to]) {
-                        (true, false) => *out += bytes,
-                        (false, true) => *into += bytes,
-                        (true, true) | (false, false) => {}
-                    }
+        for &(to, bytes) in ops.iter().flat_map(|op| &op.sends) {
+            let (wire_bytes, latency_ns) =
+                (wire_bytes(bytes, topology.host.mtu_bytes), job.latency_ns(rank, to, bytes));
+            sent[rank].add(wire_bytes, latency_ns);
+            received[to].add(wire_bytes, latency_ns);
+            let (from, to) = (topology.places[hosts[rank]].0, topology.places[hosts[to]].0);
+            for (cut, [out, into]) in cuts.iter().zip(&mut crossing) {
+                match (cut.leaves[from], cut.leaves[to]) {
+                    (true, false) => out.add(wire_bytes, latency_ns),
+                    (false, true) => into.add(wire_bytes, latency_ns),
+                    (true, true) | (false, false) => {}
                 }
             }
         }
     }
-    let ns = |bytes: u64, rate_bps: u64| bytes as f64 * 8e9 / rate_bps as f64;
-    let of_hosts = (0..n).map(|rank| {
-        let rate_bps = topology.host_rate_bps(hosts[rank]);
-        ns(sent[rank].max(received[rank]), rate_bps) + compute_ns[rank] as f64
+    let of_hosts = sent.iter().zip(&received).zip(hosts).map(|((sent, received), &host)| {
+        let rate_bps = topology.host_rate_bps(host);
+        sent.ns(rate_bps).max(received.ns(rate_bps))
     });
-    let of_cuts = cuts.iter().zip(&crossing).map(|(cut, [out, into])| match *out.max(into) {
-        0 => 0.0,
-        bytes => ns(bytes, cut.rate_bps),
-    });
-    let latency_ns = match collectives {
-        None => chain_ns(topology, hosts, program, &packet),
-        Some(collectives) => {
-            // A ring: every rank to the next one.
-            let sends = program.iter().flatten().flat_map(|op| &op.sends);
-            let bytes = packet(sends.map(|(_, bytes)| *bytes).min().unwrap_or(0));
-            let around =
-                (0..n).map(|rank| path_latency_ns(topology, hosts[rank], hosts[(rank + 1) % n], bytes));
-            collectives as f64 * around.fold(0.0, f64::max)
-        }
-    };
-    of_hosts.chain(of_cuts).fold(0.0, f64::max) + latency_ns
+    let of_cuts =
+        cuts.iter().zip(&crossing).map(|(cut, [out, into])| out.ns(cut.rate_bps).max(into.ns(cut.rate_bps)));
+    of_hosts.chain(of_cuts).fold(job.chain_ns(program), f64::max)
+}
+
+/// What goes through one place.
+#[derive(Clone, Copy, Debug, Default)]
+struct Load {
+    bytes: u64,
+    /// The shortest of any message.
+    latency_ns: Option<f64>,
+}
+
+impl Load {
+    fn add(&mut self, bytes: u64, latency_ns: f64) {
+        self.bytes += bytes;
+        self.latency_ns = Some(self.latency_ns.map_or(latency_ns, |known| known.min(latency_ns)));
+    }
+
+    fn ns(&self, rate_bps: u64) -> f64 {
+        self.latency_ns.map_or(0.0, |latency_ns| sending_ns(self.bytes, rate_bps) + latency_ns)
+    }
+}
+
+fn sending_ns(bytes: u64, rate_bps: u64) -> f64 {
+    bytes as f64 * 8e9 / rate_bps as f64
 }
 
 /// Some leaves, and the rate of all cables between them with what is below, and the rest.
@@ -80,7 +81,7 @@ struct Cut {
 fn cuts(topology: &Topology) -> Vec<Cut> {
     let nodes = topology.ports.len();
     let mut tier = vec![usize::MAX; nodes];
-    let mut queue: std::collections::VecDeque<usize> = (0..topology.hosts()).collect();
+    let mut queue: VecDeque<usize> = (0..topology.hosts()).collect();
     (0..topology.hosts()).for_each(|host| tier[host] = 0);
     while let Some(node) = queue.pop_front() {
         for port in 0..topology.ports[node].len() {
@@ -123,69 +124,113 @@ fn cuts(topology: &Topology) -> Vec<Cut> {
     cuts
 }
 
-/// Latency alone: all messages of a packet, each waiting for what the schedule has it wait for.
-fn chain_ns(topology: &Topology, hosts: &[usize], program: &[Vec<Op>], packet: &dyn Fn(u64) -> u64) -> f64 {
-    let n = hosts.len();
-    let mut latency = std::collections::HashMap::new();
-    let mut between = |a: usize, b: usize, bytes: u64| {
-        let bytes = packet(bytes);
-        let key = (topology.places[hosts[a]].0, topology.places[hosts[b]].0, bytes);
-        *latency.entry(key).or_insert_with(|| path_latency_ns(topology, hosts[a], hosts[b], bytes))
-    };
-    let mut arrivals: std::collections::HashMap<(usize, usize), std::collections::VecDeque<f64>> =
-        Default::default();
-    let (mut at, mut now, mut posted) = (vec![0; n], vec![0.0f64; n], vec![0; n]);
-    loop {
-        let mut moved = false;
-        for rank in 0..n {
-            while let Some(op) = program[rank].get(at[rank]) {
-                if posted[rank] == at[rank] {
-                    posted[rank] += 1;
-                    for &(to, bytes) in &op.sends {
-                        let due = now[rank] + between(rank, to, bytes);
-                        arrivals.entry((rank, to)).or_default().push_back(due);
+/// Messages of a job between its ranks.
+struct Messages<'j> {
+    topology: &'j Topology,
+    hosts: &'j [usize],
+    lanes: u64,
+    /// By how both ends are attached, and the payload of a packet.
+    latency_ns: HashMap<(Attached, Attached, u64), f64>,
+}
+
+/// All that paths know of a host.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+struct Attached {
+    leaf: usize,
+    rate_bps: u64,
+    delay_ns: u64,
+}
+
+impl Messages<'_> {
+    fn latency_ns(&mut self, from: usize, to: usize, bytes: u64) -> f64 {
+        let (topology, from, to) = (self.topology, self.hosts[from], self.hosts[to]);
+        let payload_bytes = bytes.div_ceil(self.lanes.max(1)).min(u64::from(topology.host.mtu_bytes));
+        let attached = |host: usize| {
+            let link = &topology.cables[topology.ports[host][0].0];
+            Attached { leaf: topology.places[host].0, rate_bps: link.rate_bps, delay_ns: link.delay_ns }
+        };
+        let key = (attached(from), attached(to), payload_bytes);
+        *self.latency_ns.entry(key).or_insert_with(|| path_latency_ns(topology, from, to, payload_bytes))
+    }
+
+    /// The chain of messages that is longest: each begins when all is there that its rank waits for before it, and when the one
+    /// before it on its connection has been sent; it takes its bytes over the slower rate of its ends, and its path.
+    fn chain_ns(&mut self, program: &[Vec<Op>]) -> f64 {
+        let n = program.len();
+        let rates: Vec<u64> = self.hosts.iter().map(|&host| self.topology.host_rate_bps(host)).collect();
+        let mut connections: HashMap<(usize, usize), Connection> = HashMap::new();
+        let (mut at, mut now, mut posted) = (vec![0; n], vec![0.0f64; n], vec![0; n]);
+        loop {
+            let mut moved = false;
+            for rank in 0..n {
+                while let Some(op) = program[rank].get(at[rank]) {
+                    if posted[rank] == at[rank] {
+                        posted[rank] += 1;
+                        now[rank] += op.compute_ns as f64;
+                        for &(to, bytes) in &op.sends {
+                            let wire_bytes = wire_bytes(bytes, self.topology.host.mtu_bytes);
+                            let connection = connections.entry((rank, to)).or_default();
+                            let sent_ns = connection.sent_ns.max(now[rank])
+                                + sending_ns(wire_bytes, rates[rank].min(rates[to]));
+                            connection.sent_ns = sent_ns;
+                            connection.arrivals_ns.push_back(sent_ns + self.latency_ns(rank, to, bytes));
+                        }
                     }
-                }
-                let has = |from: &usize| arrivals.get(&(*from, rank)).is_some_and(|queue| !queue.is_empty());
-                if !op.receives.iter().all(has) {
-                    break;
-                }
-                for from in &op.receives {
-                    if let Some(due) = arrivals.get_mut(&(*from, rank)).and_then(|queue| queue.pop_front()) {
-                        now[rank] = now[rank].max(due);
+                    let arrived =
+                        |from: &usize| connections.get(&(*from, rank)).and_then(|of| of.arrivals_ns.front());
+                    if !op.receives.iter().all(|from| arrived(from).is_some()) {
+                        break;
                     }
+                    for from in &op.receives {
+                        if let Some(due_ns) =
+                            connections.get_mut(&(*from, rank)).and_then(|of| of.arrivals_ns.pop_front())
+                        {
+                            now[rank] = now[rank].max(due_ns);
+                        }
+                    }
+                    at[rank] += 1;
+                    moved = true;
                 }
-                at[rank] += 1;
-                moved = true;
             }
-        }
-        if !moved {
-            return now.into_iter().fold(0.0, f64::max);
+            if !moved {
+                return now.into_iter().fold(0.0, f64::max);
+            }
         }
     }
 }
 
-/// From the last bit sent to the last bit received by the shortest way: cables, and a packet of so much payload stored by
-/// each switch.
+/// From one rank to another.
+#[derive(Debug, Default)]
+struct Connection {
+    /// When the last message so far has been sent.
+    sent_ns: f64,
+    /// When messages arrive that have not been waited for.
+    arrivals_ns: VecDeque<f64>,
+}
+
+/// From the last bit sent to the last bit received by the shortest way, and of ways as short the fastest: cables, and a packet of
+/// so much payload stored by each switch.
 pub(crate) fn path_latency_ns(topology: &Topology, from: usize, to: usize, payload_bytes: u64) -> f64 {
-    let target = topology.leaves[topology.places[to].0];
+    let (first, target) = (topology.peer(from, 0).node, topology.leaves[topology.places[to].0]);
     let distances = topology.distances(target, &|_| true);
     let packet_bits = (payload_bytes + DATA_OVERHEAD_BYTES) as f64 * 8e9;
-    let mut node = topology.peer(from, 0).node;
-    let (mut cable, _) = topology.ports[from][0];
-    let mut total = topology.cables[cable].delay_ns as f64;
-    while node != target {
-        let next = topology.ports[node].iter().find(|(c, end)| {
-            let other = topology.cables[*c].ends[1 - end].node;
-            !topology.is_host(other)
-                && matches!((distances[other], distances[node]), (Some(a), Some(b)) if a < b)
-        });
-        let Some(&(c, end)) = next else { break };
-        cable = c;
-        node = topology.cables[cable].ends[1 - end].node;
-        total +=
-            topology.cables[cable].delay_ns as f64 + packet_bits / topology.cables[cable].rate_bps as f64;
+    let over = |cable: usize| {
+        let cable = &topology.cables[cable];
+        cable.delay_ns as f64 + packet_bits / cable.rate_bps as f64
+    };
+    let mut nearer: Vec<NodeIndex> = (0..distances.len()).filter(|&node| distances[node].is_some()).collect();
+    nearer.sort_by_key(|&node| distances[node]);
+    let mut latency_ns = vec![f64::INFINITY; distances.len()];
+    latency_ns[target] = 0.0;
+    for node in nearer {
+        for &(cable, end) in &topology.ports[node] {
+            let next = topology.cables[cable].ends[1 - end].node;
+            if matches!((distances[next], distances[node]), (Some(a), Some(b)) if a < b) {
+                latency_ns[node] = latency_ns[node].min(over(cable) + latency_ns[next]);
+            }
+        }
     }
-    let (last, _) = topology.ports[to][0];
-    total + topology.cables[last].delay_ns as f64 + packet_bits / topology.cables[last].rate_bps as f64
+    let (up, _) = topology.ports[from][0];
+    let (down, _) = topology.ports[to][0];
+    topology.cables[up].delay_ns as f64 + latency_ns[first] + over(down)
 }

@@ -73,6 +73,7 @@ pub(crate) enum Placement {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
+    #[serde(default)]
     jobs: Vec<Spanned<JobSpec>>,
     #[serde(default)]
     tenants: Vec<Spanned<TenantSpec>>,
@@ -280,14 +281,6 @@ impl Job {
         received.into_iter().max().unwrap_or(0) >= FLOODS.saturating_mul(most_sent.max(1))
     }
 
-    /// Whether it passes on what it has while the rest is under way, so that steps hide each other's latency.
-    pub(crate) fn is_sliced(&self) -> bool {
-        let is_sliced = |&(collective, bytes): &(Collective, u64)| {
-            collective == Collective::Ring && self.slices(bytes) > 1
-        };
-        self.phases.iter().any(is_sliced)
-    }
-
     /// What every rank does, in order, all iterations.
     pub(crate) fn program(&self, seed: u64) -> Vec<Vec<Op>> {
         let mut program = vec![Vec::new(); self.ranks];
@@ -354,7 +347,9 @@ fn job(
         (Some(_), Some(_)) | (None, None) => return wrong(start, "give `ranks` or `hosts`".into()),
     };
     if ranks < 2 {
-        return wrong(start, "a job has at least two ranks".into());
+        let named = spec.hosts.as_ref().and_then(|hosts| hosts.first()).map(|host| host.span());
+        let at = spec.ranks.as_ref().map(|ranks| ranks.span()).or(named).map_or(start, |span| span.start);
+        return wrong(at, format!("a job has at least two ranks to exchange anything, not {ranks}"));
     }
     let mut phases = Vec::new();
     let single = match (&spec.collective, &spec.bytes) {
@@ -378,7 +373,11 @@ fn job(
             );
         }
         if *bytes.get_ref() == 0 || *bytes.get_ref() > 1 << 36 {
-            return wrong(bytes.span().start, "bytes are from 1 to 64 GiB".into());
+            let message = format!(
+                "bytes are from 1 to 64 GiB, not {}; leave a job out that moves nothing",
+                bytes.get_ref()
+            );
+            return wrong(bytes.span().start, message);
         }
         phases.push((kind, *bytes.get_ref()));
     }

@@ -1,8 +1,8 @@
 //! Ways to a leaf, and the groups of ports that lead there: who is a member how often, and who of them is alive.
 //!
 //! A port stands in its group as often as what goes through it towards the leaf says: its own rate, and what the switches beyond
-//! can pass on. Invariant: members follow the fabric as built, so that their numbers never change; what fails only
-//! takes some of them out of the mask.
+//! can pass on. Links slower than a host carry nothing that others could. Invariant: members follow the fabric as built, so
+//! that their numbers never change; what fails only takes some of them out of the mask.
 
 use crate::topology::{NodeIndex, Topology};
 
@@ -77,7 +77,7 @@ fn port_bps(
 /// Most members of a group.
 const MEMBERS_MAX: usize = 64;
 /// Members of the port that carries most.
-const WEIGHT_MAX: u64 = 8;
+const WEIGHT_MAX: u64 = 16;
 /// How far a weight may be from what a port carries.
 const WEIGHT_ERROR: f64 = 0.03;
 
@@ -105,6 +105,19 @@ fn weights(rates_bps: &[u64]) -> Vec<usize> {
     best.1
 }
 
+/// A flow on a link that is slower than its host holds up its whole job, whatever share of the flows goes there. So such links are
+/// only used where the others do not carry all that can come.
+fn leave_out_slow(topology: &Topology, node: NodeIndex, members: &[(usize, u64)], left_bps: &mut [u64]) {
+    let host_bps = (0..topology.hosts()).map(|host| topology.host_rate_bps(host)).max().unwrap_or(0);
+    let comes =
+        topology.ports[node].iter().enumerate().filter(|(port, _)| members.iter().all(|(of, _)| of != port));
+    let comes_bps: u64 = comes.map(|(_, &(cable, _))| topology.cables[cable].rate_bps).sum();
+    let fast_bps: u64 = left_bps.iter().filter(|&&bps| bps >= host_bps).sum();
+    if fast_bps > 0 && fast_bps >= comes_bps {
+        left_bps.iter_mut().filter(|bps| **bps < host_bps).for_each(|bps| *bps = 0);
+    }
+}
+
 /// Members follow the fabric as built; which of them are alive follows the cables that work, here and beyond.
 pub(crate) fn group(
     topology: &Topology,
@@ -121,10 +134,11 @@ pub(crate) fn group(
     // Where a failure leaves only ways that are longer than the old ones, those are no members.
     let is_near = ways.now[node] == ways.built[node];
     let now = |port| port_bps(topology, node, port, &ways.now, &ways.now_bps, works);
-    let left: Vec<f64> = members
-        .iter()
-        .map(|&(port, bps)| if is_near { now(port) as f64 / bps as f64 } else { 0.0 })
-        .collect();
+    let mut left_bps: Vec<u64> =
+        members.iter().map(|&(port, _)| if is_near { now(port) } else { 0 }).collect();
+    leave_out_slow(topology, node, &members, &mut left_bps);
+    let left: Vec<f64> =
+        members.iter().zip(&left_bps).map(|(&(_, bps), &left_bps)| left_bps as f64 / bps as f64).collect();
     let most = left.iter().copied().fold(f64::MIN_POSITIVE, f64::max);
     let rates: Vec<u64> = members.iter().map(|(_, bps)| *bps).collect();
     let (mut ports, mut alive) = (Vec::new(), 0u64);
@@ -155,17 +169,16 @@ mod tests {
         assert_eq!(weights(&[400, 400, 400]), [1, 1, 1]);
         assert_eq!(weights(&[400, 200]), [2, 1]);
         assert_eq!(weights(&[400, 300]), [4, 3]);
-        assert_eq!(weights(&[1_000_000, 1]), [8, 1]);
+        assert_eq!(weights(&[1_000_000, 1]), [16, 1]);
         assert!(weights(&[7; 64]).iter().sum::<usize>() <= MEMBERS_MAX);
     }
 
-    #[test]
-    fn what_a_spine_cannot_pass_on_is_not_given_to_it() {
-        let text = r#"
+    /// Two leaves; one of their two spines passes on half of what it gets, by two slow cables.
+    const UNEQUAL: &str = r#"
 switches = ["a", "b", "s", "t"]
 hosts = ["h", "i"]
 cables = [
-    { ends = ["h", "a"], link = "fast" }, { ends = ["i", "b"], link = "fast" },
+    { ends = ["h", "a"], link = "HOST" }, { ends = ["i", "b"], link = "HOST" },
     { ends = ["a", "s"], link = "fast" }, { ends = ["a", "t"], link = "fast" },
     { ends = ["s", "b"], link = "fast" }, { ends = ["t", "b"], link = "slow" }, { ends = ["t", "b"], link = "slow" },
 ]
@@ -178,7 +191,21 @@ rate_gbps = 25
 length_m = 1
 medium = "copper"
 "#;
-        let topology = Topology::parse("t", text).unwrap();
+
+    #[test]
+    fn a_link_slower_than_a_host_carries_nothing_that_others_could() {
+        let topology = Topology::parse("t", &UNEQUAL.replace("HOST", "fast")).unwrap();
+        let alive = |works: &dyn Fn(usize) -> bool| {
+            group(&topology, topology.leaves[0], &Ways::all(&topology, works)[1], works).alive
+        };
+        assert_eq!(alive(&|_| true), 0b101);
+        // Without the other spine it is all that there is.
+        assert_eq!(alive(&|cable| cable != 2), 0b010);
+    }
+
+    #[test]
+    fn what_a_spine_cannot_pass_on_is_not_given_to_it() {
+        let topology = Topology::parse("t", &UNEQUAL.replace("HOST", "slow")).unwrap();
         let (a, b) = (topology.leaves[0], 1);
         let all = |_: usize| true;
         // Ports of `a`: the host's, that to `s`, that to `t`, which passes on a half.

@@ -1,0 +1,347 @@
+//! Fabrics of every shape that somebody may come with: each runs to its end under every policy and beats no ideal, or is refused
+//! with the line and what is wanted.
+
+use std::fmt::Write as _;
+use std::path::Path;
+use std::sync::{Arc, OnceLock};
+
+use heddle_exec::Executor;
+use heddle_fabric::{Jobs, Policy, Report, Run, Topology, run};
+use heddle_jit::Jit;
+use heddle_p4::{CompileOptions, DiskFiles};
+
+const LINKS: &str = r#"
+[links.host]
+rate_gbps = 100
+length_m = 2
+medium = "copper"
+[links.even]
+rate_gbps = 100
+length_m = 50
+medium = "optics"
+[links.slow]
+rate_gbps = 25
+length_m = 30
+medium = "linear"
+[links.fast]
+rate_gbps = 400
+length_m = 5
+medium = "active-copper"
+"#;
+
+fn executor() -> Arc<dyn Executor> {
+    static COMPILED: OnceLock<Arc<Jit>> = OnceLock::new();
+    let compiled = COMPILED.get_or_init(|| {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../pipelines/ai_fabric.p4");
+        let compilation = heddle_p4::compile(&DiskFiles, &path.to_string_lossy(), &CompileOptions::default());
+        let verified = compilation.output.expect("a shipped program compiles").verified;
+        Arc::new(Jit::new(verified).expect("a shipped program compiles"))
+    });
+    Arc::clone(compiled) as Arc<dyn Executor>
+}
+
+fn leaf_spine(leaves: usize, spines: usize, hosts_per_leaf: usize) -> String {
+    format!(
+        "[leaf_spine]\nleaves = {leaves}\nspines = {spines}\nhosts_per_leaf = {hosts_per_leaf}\nhost_link = \"host\"\n\
+         fabric_link = \"even\"\n{LINKS}"
+    )
+}
+
+/// A fabric by its cables: ends and link of each. What begins with `h` is a host.
+fn cabled(cables: &[(String, String, &str)]) -> String {
+    let (mut hosts, mut switches) = (Vec::new(), Vec::new());
+    for name in cables.iter().flat_map(|(a, b, _)| [a, b]) {
+        let names = if name.starts_with('h') { &mut hosts } else { &mut switches };
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    let mut text = format!("switches = {switches:?}\nhosts = {hosts:?}\ncables = [\n");
+    for (a, b, link) in cables {
+        let _ = writeln!(text, "    {{ ends = [{a:?}, {b:?}], link = {link:?} }},");
+    }
+    format!("{text}]\n{LINKS}")
+}
+
+/// Leaves with so many hosts each, every one of which has a link to every spine: of what kind, `up` says.
+fn uneven(hosts: &[usize], spines: usize, up: impl Fn(usize, usize) -> &'static str) -> String {
+    let mut cables = Vec::new();
+    for (leaf, &count) in hosts.iter().enumerate() {
+        let before: usize = hosts[..leaf].iter().sum();
+        cables
+            .extend((before..before + count).map(|host| (format!("h{host}"), format!("leaf{leaf}"), "host")));
+    }
+    for leaf in 0..hosts.len() {
+        cables.extend(
+            (0..spines).map(|spine| (format!("leaf{leaf}"), format!("spine{spine}"), up(leaf, spine))),
+        );
+    }
+    cabled(&cables)
+}
+
+fn pairs(pairs: &[(&str, &str, &'static str)]) -> Vec<(String, String, &'static str)> {
+    pairs.iter().map(|&(a, b, link)| (a.to_owned(), b.to_owned(), link)).collect()
+}
+
+/// Two pods of two leaves and two aggregation switches, four cores, two hosts a leaf.
+fn three_tier() -> String {
+    let mut cables = Vec::new();
+    for leaf in 0..4 {
+        cables.extend((0..2).map(|host| (format!("h{}", 2 * leaf + host), format!("leaf{leaf}"), "host")));
+        cables.extend(
+            (0..2).map(|agg| (format!("leaf{leaf}"), format!("agg{}", 2 * (leaf / 2) + agg), "even")),
+        );
+    }
+    for agg in 0..4 {
+        cables.extend(
+            (0..2).map(|core| (format!("agg{agg}"), format!("core{}", 2 * (agg % 2) + core), "even")),
+        );
+    }
+    cabled(&cables)
+}
+
+fn job(name: &str, collective: &str, ranks: usize, bytes: usize) -> String {
+    format!("[[jobs]]\nname = \"{name}\"\nranks = {ranks}\ncollective = \"{collective}\"\nbytes = {bytes}\n")
+}
+
+fn reports(topology: &str, jobs: &str) -> Vec<Report> {
+    let topology = Topology::parse("topology", topology).expect("a good topology");
+    let jobs = Jobs::parse("jobs", jobs, &topology).expect("good jobs");
+    let report = |policy| {
+        let of = Run {
+            topology: &topology,
+            jobs: &jobs,
+            executor: executor(),
+            policy,
+            seed: 3,
+            limit_ns: 1_000_000_000,
+        };
+        run(&of).expect("the jobs end")
+    };
+    Policy::ALL.map(report).into()
+}
+
+/// Runs it under every policy. What holds of each whatever the fabric; the reports.
+fn runs(name: &str, topology: &str, jobs: &str) -> Vec<Report> {
+    let reports = reports(topology, jobs);
+    for report in &reports {
+        let policy = report.policy;
+        assert_eq!((report.unreadable, report.violations), (0, 0), "{name}, {policy}");
+        for job in &report.jobs {
+            assert!(job.completion_ns > 0 && job.ideal_ns > 0.0, "{name}, {policy}");
+            let ideal_ns = job.ideal_ns * 0.999;
+            assert!(
+                job.completion_ns as f64 >= ideal_ns,
+                "{name}, {policy}, {}: {} {ideal_ns}",
+                job.name,
+                job.completion_ns
+            );
+            let keeps_order = ["ecmp", "queue-pair", "message", "pinned", "in-order"].contains(&policy);
+            assert!(!keeps_order || job.reordered == 0, "{name}, {policy}: {} reordered", job.reordered);
+        }
+    }
+    reports
+}
+
+fn of(reports: &[Report], policy: Policy) -> &Report {
+    reports.iter().find(|report| report.policy == policy.name()).expect("every policy was run")
+}
+
+#[test]
+fn small_and_odd_fabrics_run() {
+    let even = |_, _| "even";
+    let ring = job("a", "ring", 6, 120_000);
+    let both = format!("{}{}", job("a", "ring", 5, 120_000), job("b", "all-to-all", 5, 120_000));
+    for (name, topology, jobs) in [
+        ("one leaf", leaf_spine(1, 2, 6), &ring),
+        ("one spine", leaf_spine(3, 1, 3), &ring),
+        ("two hosts", leaf_spine(2, 1, 1), &job("a", "all-to-all", 2, 50_000)),
+        ("three leaves, five spines", leaf_spine(3, 5, 4), &both),
+        ("primes", leaf_spine(5, 7, 3), &both),
+        ("uneven leaves", uneven(&[1, 7, 2, 3], 3, even), &both),
+        ("a host alone", uneven(&[1, 5], 2, even), &ring),
+        ("links of several rates", uneven(&[3, 3, 4], 3, |_, spine| ["even", "slow", "fast"][spine]), &both),
+        (
+            "links that differ by leaf",
+            uneven(&[3, 3, 4], 3, |leaf, spine| ["even", "slow", "fast"][(leaf + spine) % 3]),
+            &both,
+        ),
+        ("oversubscribed", leaf_spine(2, 1, 6), &both),
+        ("three tiers", three_tier(), &ring),
+        (
+            "switches in a row, two cables between",
+            cabled(&pairs(&[
+                ("h0", "a", "host"),
+                ("h1", "a", "host"),
+                ("h2", "c", "host"),
+                ("h3", "c", "host"),
+                ("a", "b", "even"),
+                ("a", "b", "even"),
+                ("b", "c", "even"),
+                ("b", "c", "even"),
+            ])),
+            &job("a", "tree", 4, 120_000),
+        ),
+        (
+            "switches in a ring",
+            cabled(&pairs(&[
+                ("h0", "a", "host"),
+                ("h1", "b", "host"),
+                ("h2", "c", "host"),
+                ("h3", "d", "host"),
+                ("a", "b", "even"),
+                ("b", "c", "even"),
+                ("c", "d", "even"),
+                ("d", "a", "even"),
+            ])),
+            &job("a", "all-to-all", 4, 120_000),
+        ),
+    ] {
+        runs(name, &topology, jobs);
+    }
+}
+
+#[test]
+fn every_collective_runs_at_odd_sizes() {
+    for collective in ["ring", "tree", "all-to-all", "pipeline", "expert-parallel", "incast"] {
+        for ranks in [2, 3, 7] {
+            runs(collective, &leaf_spine(3, 2, 3), &job("a", collective, ranks, 30_001));
+        }
+        // A byte a message, and one more than a packet has.
+        runs(
+            collective,
+            &leaf_spine(2, 2, 2),
+            &format!("{}{}", job("a", collective, 2, 1), job("b", collective, 2, 2 * 4_097)),
+        );
+    }
+    runs("halving-doubling", &leaf_spine(3, 2, 3), &job("a", "halving-doubling", 8, 30_001));
+}
+
+#[test]
+fn a_link_slower_than_its_hosts_holds_nobody_up() {
+    // Of four links of a leaf one is slow; the others carry all that its hosts send.
+    let topology = uneven(&[3, 3, 3], 4, |_, spine| if spine == 2 { "slow" } else { "even" });
+    let jobs = job("a", "ring", 9, 900_000);
+    let reports = reports(&topology, &jobs);
+    for policy in [Policy::Pinned, Policy::Spray] {
+        let jct_ns = of(&reports, policy).mean_jct_ns;
+        assert!(jct_ns <= 1.1 * of(&reports, policy).ideal_jct_ns, "{}: {jct_ns}", policy.name());
+    }
+}
+
+#[test]
+fn what_is_default_does_not_lose_to_blind_hashing() {
+    let jobs = format!("{}{}", job("a", "ring", 8, 800_000), job("b", "all-to-all", 8, 800_000));
+    for topology in [leaf_spine(4, 4, 4), leaf_spine(3, 5, 6), uneven(&[2, 6, 5, 4], 3, |_, _| "even")] {
+        let reports = reports(&topology, &jobs);
+        let (ecmp, pinned) =
+            (of(&reports, Policy::Ecmp).mean_jct_ns, of(&reports, Policy::Pinned).mean_jct_ns);
+        assert!(pinned <= 1.02 * ecmp, "{pinned} {ecmp}");
+    }
+}
+
+#[test]
+fn links_tell_what_was_marked_trimmed_and_dropped_on_them() {
+    let jobs = job("a", "incast", 8, 200_000);
+    let small = format!(
+        "{}[switch]\nqueue_kb = 60\necn_low_kb = 10\necn_high_kb = 30\ntrim_kb = 20\n",
+        leaf_spine(2, 2, 4)
+    );
+    let reports = reports(&small, &jobs);
+    let (roce, uet) = (of(&reports, Policy::Ecmp), of(&reports, Policy::Spray));
+    for report in [roce, uet] {
+        let all = || report.links.iter().chain(&report.host_links);
+        // Two directions of four cables between switches, and of eight to hosts.
+        assert_eq!((report.links.len(), report.host_links.len()), (8, 16));
+        let sum = |count: fn(&heddle_fabric::LinkReport) -> u64| all().map(count).sum::<u64>();
+        let by_job = &report.jobs[0].switches;
+        assert_eq!(sum(|link| link.marked), by_job.marked, "{}", report.policy);
+        assert_eq!(sum(|link| link.trimmed), by_job.trimmed, "{}", report.policy);
+        assert_eq!(sum(|link| link.dropped), report.drops.values().sum::<u64>(), "{}", report.policy);
+        // What the link to the first rank's host has sent is all that came, at least.
+        let busiest = report.host_links.iter().max_by_key(|link| link.bytes).expect("there are links");
+        assert!(busiest.bytes > 7 * 200_000 && busiest.from.starts_with("leaf"), "{busiest:?}");
+        assert!(busiest.utilisation > 0.05 && busiest.utilisation <= 1.0, "{busiest:?}");
+    }
+    assert!(
+        roce.jobs[0].switches.marked > 0 && roce.drops.values().sum::<u64>() > 0,
+        "the queue is never full"
+    );
+    assert!(uet.jobs[0].switches.trimmed > 0, "nothing is trimmed");
+}
+
+#[test]
+fn impossible_fabrics_are_refused_with_line_and_remedy() {
+    let medium = |field: &str, value: &str| {
+        let figures = [
+            ("ns_per_m", "5.0"),
+            ("ends_ns", "100.0"),
+            ("pj_per_bit", "10.0"),
+            ("bit_error_rate", "1e-13"),
+            ("reach_m", "100.0"),
+        ];
+        let figures =
+            figures.map(|(name, usual)| format!("{name} = {}\n", if name == field { value } else { usual }));
+        format!("{}[media.glass]\n{}", leaf_spine(2, 2, 2), figures.concat())
+    };
+    let good = leaf_spine(2, 2, 2);
+    let apart = cabled(&pairs(&[("h0", "a", "host"), ("h1", "b", "host")]));
+    let no_cable = apart.replace("hosts = [\"h0\", \"h1\"]", "hosts = [\"h0\", \"h1\", \"h2\"]");
+    let twice = cabled(&pairs(&[("h0", "a", "host"), ("h0", "b", "host"), ("a", "b", "even")]));
+    let to_itself = cabled(&pairs(&[("h0", "a", "host"), ("a", "a", "even")]));
+    for (text, line, part) in [
+        (medium("ns_per_m", "3.0"), 24, "medium `glass`: 3 ns/m is faster than light"),
+        (medium("ns_per_m", "nan"), 24, "medium `glass`"),
+        (medium("ends_ns", "-1.0"), 24, "medium `glass`: ends_ns is"),
+        (medium("pj_per_bit", "1e9"), 24, "medium `glass`: pj_per_bit is"),
+        (medium("reach_m", "inf"), 24, "medium `glass`: reach_m is"),
+        (medium("bit_error_rate", "0.5"), 24, "medium `glass`: bit_error_rate is"),
+        (medium("bit_error_rate", "-1e-9"), 24, "medium `glass`: bit_error_rate is"),
+        (
+            good.replace("length_m = 2\n", "length_m = 3\n"),
+            8,
+            "link `host`: 3 m is beyond what `copper` reaches, 2 m",
+        ),
+        (good.replace("\"linear\"", "\"glass\""), 19, "there is no medium `glass`; known are"),
+        (good.replace("leaves = 2", "leaves = 0"), 1, "a leaf-spine has 1 to"),
+        (
+            good.replace("fabric_link = \"even\"", "fabric_link = \"odd\""),
+            6,
+            "there is no link `odd`; give [links.odd]",
+        ),
+        (apart, 1, "`b` cannot be reached from `a`: the fabric is in parts"),
+        (no_cable, 2, "host `h2` has no cable"),
+        (twice, 5, "host `h0` has two cables"),
+        (to_itself, 5, "a cable has two different ends"),
+        (String::new(), 1, "a fabric needs [leaf_spine], or switches, hosts and cables"),
+    ] {
+        let error = Topology::parse("t.toml", &text).expect_err(part);
+        assert!(error.message.contains(part), "{error}");
+        assert_eq!((error.file.as_str(), error.line), ("t.toml", line), "{error}");
+    }
+    let topology = Topology::parse("t.toml", &good).expect("a good topology");
+    let good = job("a", "ring", 4, 100);
+    for (text, line, part) in [
+        (String::new(), 1, "a job file has 1 to 500 [[jobs]]"),
+        (
+            good.replace("ranks = 4", "ranks = 1"),
+            3,
+            "a job has at least two ranks to exchange anything, not 1",
+        ),
+        (good.replace("ranks = 4", "ranks = 5"), 3, "5 ranks, but the fabric has 4 hosts"),
+        (good.replace("ranks = 4", "hosts = [\"h0\", \"h9\"]"), 3, "there is no host `h9`"),
+        (good.replace("ranks = 4", "hosts = [\"h0\"]"), 3, "at least two ranks"),
+        (good.replace("bytes = 100", "bytes = 0"), 5, "bytes are from 1 to 64 GiB, not 0"),
+        (good.replace("\"ring\"", "\"rings\""), 4, "`rings` is no collective; known are ring"),
+        (
+            good.replace("\"ring\"", "\"halving-doubling\"").replace("4", "3"),
+            4,
+            "halving-doubling wants a power of two, not 3",
+        ),
+        (format!("{good}{good}"), 6, "job `a` is there twice"),
+    ] {
+        let error = Jobs::parse("j.toml", &text, &topology).expect_err(part);
+        assert!(error.message.contains(part), "{error}");
+        assert_eq!((error.file.as_str(), error.line), ("j.toml", line), "{error}");
+    }
+}
