@@ -27,6 +27,9 @@ control Telemetry(inout headers_t hdr, inout metadata_t meta, inout standard_met
     register<bit<48>>(JOBS) message_us;
     register<bit<48>>(JOBS) message_longest_us;
     register<bit<48>>(JOBS) message_count;
+    // Sender and receiver of the longest: low halves of their addresses, all of an IPv4 one. In a job that goes on in steps this is
+    // who all the others wait for.
+    register<bit<64>>(JOBS) message_longest_ends;
     // Bytes of messages as their first packets announce them.
     register<bit<48>>(JOBS) announced_bytes;
     // When something of the job came last; for how long it has been coming without a pause that is called idle, all in all.
@@ -72,8 +75,9 @@ control Telemetry(inout headers_t hdr, inout metadata_t meta, inout standard_met
             message_count.read(count, job);
             message_us.write(job, sum + took);
             message_count.write(job, count + 1);
-            if (took > longest) {
+            if (took >= longest) {
                 message_longest_us.write(job, took);
+                message_longest_ends.write(job, meta.src[31:0] ++ meta.dst[31:0]);
             }
         }
     }

@@ -110,6 +110,9 @@ pub(crate) fn jobs_of_a_running_switch() -> Result<(), Failed> {
     let jobs: serde_json::Value = serde_json::from_str(&listed)?;
     let job = jobs.as_array().and_then(|jobs| jobs.iter().find(|job| job["job"] == 7));
     let job = job.ok_or_else(|| format!("job 7 is not there:\n{listed}"))?;
+    if job["slowest"] != serde_json::json!({ "from": a.ipv4(), "to": b.ipv4() }) {
+        return Err(format!("who was slowest is not told:\n{listed}").into());
+    }
     for (figure, wanted) in [
         ("tenant", 9),
         ("packets", 14),

@@ -4,6 +4,7 @@
 //! switch; a spine has none.
 
 use std::collections::{BTreeMap, HashMap};
+use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
@@ -32,13 +33,17 @@ const COUNTERS: [(&str, &str); 8] = [
     ("freed_by_job", "freed"),
 ];
 /// Registers by job, likewise.
-const REGISTERS: [(&str, &str); 5] = [
+const REGISTERS: [(&str, &str); 6] = [
     ("message_count", "timed_messages"),
     ("message_us", "message_us"),
     ("message_longest_us", "message_longest_us"),
+    (LONGEST_ENDS, LONGEST_ENDS),
     ("announced_bytes", "announced_bytes"),
     ("job_busy_us", "busy_us"),
 ];
+
+/// Sender and receiver of the message that took longest, 32 bits of address each.
+const LONGEST_ENDS: &str = "message_longest_ends";
 
 /// What is known of a job.
 #[derive(Default)]
@@ -59,12 +64,19 @@ impl Known {
         self.figure("message_us") as f64 / self.figure("timed_messages").max(1) as f64
     }
 
+    /// Who sent the message that took longest, and to whom; of hosts with IPv6 addresses their low 32 bits.
+    fn slowest(&self) -> Option<[Ipv4Addr; 2]> {
+        let ends = self.figure(LONGEST_ENDS);
+        (ends != 0).then(|| [Ipv4Addr::from((ends >> 32) as u32), Ipv4Addr::from(ends as u32)])
+    }
+
     fn json(&self, job: u64) -> Value {
         let mut value =
             json!({ "job": job, "tenant": self.tenant, "packets": self.packets, "bytes": self.bytes });
-        for (name, figure) in &self.figures {
+        for (name, figure) in self.figures.iter().filter(|(name, _)| **name != LONGEST_ENDS) {
             value[*name] = json!(figure);
         }
+        value["slowest"] = self.slowest().map_or(Value::Null, |[from, to]| json!({ "from": from, "to": to }));
         value
     }
 }
@@ -145,6 +157,9 @@ pub(super) fn show(target: &Target, job: &str) -> anyhow::Result<()> {
             known.figure("message_longest_us")
         ),
     );
+    if let Some([from, to]) = known.slowest() {
+        line("slowest message", format!("from {from} to {to}"));
+    }
     line("busy", format!("{} us", known.figure("busy_us")));
     line("numbers gone back", known.figure("resent").to_string());
     line("congestion notifications", known.figure("notifications").to_string());
