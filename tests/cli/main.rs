@@ -191,6 +191,11 @@ fn port_mistakes_name_the_remedy() {
         (&["-i", "1@lo", "-i", "2@lo"], 2, "lo"),
         (&["-i", "1@hdlnone0"], 3, "hdlnone0"),
         (&["-i", "4294967296@lo"], 2, "4294967296"),
+        (
+            &["-i", "1@lo", "--priority-queues", "1", "--weights", "3,1"],
+            2,
+            "--weights has 2 weights, but a port has 1 queue; give more --priority-queues",
+        ),
     ];
     for (options, status, wanted) in cases {
         let mut args = vec!["run", "pipelines/l2_switch.p4", "--seconds", "0"];

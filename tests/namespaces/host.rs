@@ -161,7 +161,12 @@ impl Host {
 
     /// An iperf3 server that is ready.
     pub(crate) fn iperf_server(&self) -> Result<Background, Failed> {
-        let mut server = self.spawn(&["iperf3", "-s", "--forceflush"])?;
+        self.iperf_server_at(5_201)
+    }
+
+    /// One beside others.
+    pub(crate) fn iperf_server_at(&self, port: u16) -> Result<Background, Failed> {
+        let mut server = self.spawn(&["iperf3", "-s", "--forceflush", "-p", &port.to_string()])?;
         server.wait_for("Server listening")?;
         Ok(server)
     }

@@ -38,6 +38,7 @@ const TESTS: &[(&str, Test)] = &[
     ("xdp_goes_with_a_killed_switch", xdp::goes_with_a_killed_switch),
     ("rate_of_a_token_bucket_holds", shaped::by_token_bucket),
     ("rate_of_a_hierarchy_holds", shaped::by_hierarchy),
+    ("queues_share_a_rate_by_weight", shaped::by_weights),
     ("runs_unprivileged_with_two_capabilities", service::unprivileged),
     ("tcp_between_ports_of_different_mtu", tcp_between_ports_of_different_mtu),
     ("reloads_on_hangup", reloads_on_hangup),

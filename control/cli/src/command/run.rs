@@ -127,10 +127,11 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<Exit> {
     let specs = specs(&options.interfaces)?;
     let ports = specs.len() as u64;
     if options.weights.len() > usize::from(options.priority_queues) {
-        let (weights, queues) = (options.weights.len(), options.priority_queues);
-        return Err(
-            UsageError(format!("--weights has {weights} weights, but a port has {queues} queues")).into()
-        );
+        let queues = output::count(u64::from(options.priority_queues), "queue");
+        let weights = options.weights.len();
+        let message =
+            format!("--weights has {weights} weights, but a port has {queues}; give more --priority-queues");
+        return Err(UsageError(message).into());
     }
     let program = options.program.is_some().then(|| options.load()).transpose()?;
     // Before anything is attached, so that an early Ctrl-C still leaves the interfaces as they were.
