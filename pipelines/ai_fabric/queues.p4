@@ -9,8 +9,10 @@ const bit<3> QUEUE_TRIMMED = 6;
 const bit<3> QUEUE_CONTROL = 7;
 
 const bit<6>  DSCP_TRIMMED  = 5;
-// Bytes that are left of a trimmed packet: all headers up to UET's, under VXLAN too.
-const bit<32> TRIMMED_BYTES = 128;
+// Bytes that are left of a trimmed packet: all headers up to UET's semantic one, which under VXLAN stand behind a tunnel's over
+// IPv6, and IPv6 inside, at byte 188 at the latest.
+const bit<32> TRIMMED_BYTES        = 128;
+const bit<32> TRIMMED_INSIDE_BYTES = 192;
 
 #include "pause.p4"
 #include "int.p4"
@@ -20,6 +22,7 @@ control Queues(inout headers_t hdr, inout metadata_t meta, inout standard_metada
     // Cell 0: bytes waiting for a port from which on a packet is trimmed. 0: never.
     register<bit<32>>(1) trim_above;
     counter(65536, CounterType.packets) trimmed;      // by job
+    counter(512, CounterType.packets) trimmed_by_port;
 
     // What is under VXLAN has lengths of its own, and the inner IPv4 header a checksum over them (RFC 1624, eqn. 3).
     action trim_inside(bit<16> cut) {
@@ -44,14 +47,18 @@ control Queues(inout headers_t hdr, inout metadata_t meta, inout standard_metada
         } else if (meta.may_trim) {
             bit<32> limit;
             trim_above.read(limit, 0);
+            bit<32> left = TRIMMED_BYTES;
+            if (hdr.inner_udp.isValid()) {
+                left = TRIMMED_INSIDE_BYTES;
+            }
             if ((hdr.ipv4.isValid() && hdr.ipv4.dscp == DSCP_TRIMMED)
                 || (hdr.ipv6.isValid() && hdr.ipv6.dscp == DSCP_TRIMMED)) {
                 std_meta.priority = QUEUE_TRIMMED;      // trimmed by a switch before this one
             } else if (limit != 0 && queue_bytes(std_meta.egress_spec, meta.queue) > limit
-                       && std_meta.packet_length > TRIMMED_BYTES) {
+                       && std_meta.packet_length > left) {
                 std_meta.priority = QUEUE_TRIMMED;
-                truncate(TRIMMED_BYTES);
-                bit<16> cut = (bit<16>) (std_meta.packet_length - TRIMMED_BYTES);
+                truncate(left);
+                bit<16> cut = (bit<16>) (std_meta.packet_length - left);
                 if (hdr.ipv4.isValid()) {
                     hdr.ipv4.dscp = DSCP_TRIMMED;
                     hdr.ipv4.total_len = hdr.ipv4.total_len - cut;
@@ -66,6 +73,7 @@ control Queues(inout headers_t hdr, inout metadata_t meta, inout standard_metada
                     trim_inside(cut);
                 }
                 trimmed.count((bit<32>) meta.job);
+                trimmed_by_port.count((bit<32>) std_meta.egress_spec);
             }
         }
     }
@@ -76,6 +84,7 @@ control Queues(inout headers_t hdr, inout metadata_t meta, inout standard_metada
 // transport understands it (ECT) are marked.
 control FabricEgress(inout headers_t hdr, inout metadata_t meta, inout standard_metadata_t std_meta) {
     counter(65536, CounterType.packets) ecn_marked;    // by job
+    counter(512, CounterType.packets) ecn_marked_by_port;
     // By queue: the thresholds in bytes (0: never), and how far the bytes above the first are shifted right to give the
     // chance in 65536ths. One that outweighs others may hold more: with a light one beside it, it waits though its
     // senders send no more than the link takes.
@@ -120,9 +129,11 @@ control FabricEgress(inout headers_t hdr, inout metadata_t meta, inout standard_
                     if (hdr.ipv4.isValid() && hdr.ipv4.ecn != ECN_NOT_ECT) {
                         hdr.ipv4.ecn = ECN_CE;
                         ecn_marked.count((bit<32>) meta.job);
+                        ecn_marked_by_port.count((bit<32>) std_meta.egress_port);
                     } else if (hdr.ipv6.isValid() && hdr.ipv6.ecn != ECN_NOT_ECT) {
                         hdr.ipv6.ecn = ECN_CE;
                         ecn_marked.count((bit<32>) meta.job);
+                        ecn_marked_by_port.count((bit<32>) std_meta.egress_port);
                     }
                 }
             }

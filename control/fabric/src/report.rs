@@ -19,6 +19,8 @@ pub struct Report {
     pub jobs: Vec<JobReport>,
     /// Each direction of each cable between switches.
     pub links: Vec<LinkReport>,
+    /// Likewise between hosts and switches.
+    pub host_links: Vec<LinkReport>,
     /// Of the leaf where it is worst: what its busiest link to other switches sent, over the mean of all that it has.
     /// 1 is perfect balance.
     pub imbalance: f64,
@@ -112,8 +114,8 @@ pub struct JobCounts {
     pub freed: u64,
 }
 
-/// One direction of a cable.
-#[derive(Clone, Debug, Serialize)]
+/// One direction of a cable. What a run under way tells of one has no counts of switches yet.
+#[derive(Clone, Debug, Default, Serialize)]
 pub struct LinkReport {
     /// Who sends.
     pub from: String,
@@ -123,4 +125,10 @@ pub struct LinkReport {
     pub bytes: u64,
     /// Part of the time until the last job was done in which it was sending.
     pub utilisation: f64,
+    /// Packets that the sending switch marked in the queues before it.
+    pub marked: u64,
+    /// Packets that lost their payload there, and those that were dropped for want of room.
+    pub trimmed: u64,
+    /// The latter.
+    pub dropped: u64,
 }

@@ -3,9 +3,11 @@
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
+use heddle_engine::Reason;
+use heddle_packet::PortId;
 use heddle_state::CounterValue;
 
-use super::Simulation;
+use super::{Node, Simulation};
 use crate::collective::Op;
 use crate::host::HostCounts;
 use crate::ideal;
@@ -13,7 +15,7 @@ use crate::jobs::Striping;
 use crate::report::{JobCounts, JobReport, LinkReport, Report};
 use crate::samples::Samples;
 use crate::tables::number;
-use crate::topology::NodeIndex;
+use crate::topology::{Cable, End, NodeIndex};
 
 /// Reason of what the program drops in ingress.
 const PROGRAM_DROP: &str = "ingress_drop";
@@ -24,7 +26,11 @@ impl Simulation<'_> {
     pub(super) fn report(&mut self) -> Report {
         let topology = self.run.topology;
         let completion_ns = self.jobs.iter().filter_map(|job| job.finished_ns).max().unwrap_or(0);
-        let links = self.links(completion_ns);
+        let told = |between_switches| -> Vec<LinkReport> {
+            let ends = self.ends(between_switches);
+            ends.map(|(cable, end)| self.told(cable, end, completion_ns)).collect()
+        };
+        let (links, host_links) = (told(true), told(false));
         // By leaf: what each of its links to other switches sent, and what each brought, over its rate.
         let mut beside: BTreeMap<(NodeIndex, bool), Vec<f64>> = BTreeMap::new();
         let mut picojoules = 0.0;
@@ -86,6 +92,7 @@ impl Simulation<'_> {
             completion_ns,
             jobs,
             links,
+            host_links,
             imbalance,
             imbalance_down,
             drops,
@@ -102,31 +109,61 @@ impl Simulation<'_> {
         }
     }
 
-    /// Each direction of each cable between switches, over a time from the beginning.
+    /// Each direction of each cable between switches, over a time from the beginning, without what switches have counted.
     pub(super) fn links(&self, over_ns: u64) -> Vec<LinkReport> {
+        self.ends(true).map(|(cable, end)| self.carried(cable, end, over_ns)).collect()
+    }
+
+    /// Cables between switches, or those to hosts, by the end that sends.
+    fn ends(&self, between_switches: bool) -> impl Iterator<Item = (usize, usize)> + use<'_> {
         let topology = self.run.topology;
-        let sent = topology.cables.iter().zip(&self.cable_bytes);
-        let directions = sent.flat_map(|(cable, bytes)| [(cable, 0, bytes[0]), (cable, 1, bytes[1])]);
-        let links = directions.filter_map(|(cable, end, bytes)| {
-            let (from, to) = (cable.ends[end].node, cable.ends[1 - end].node);
-            (!topology.is_host(from) && !topology.is_host(to)).then(|| LinkReport {
-                from: topology.node_name(from).to_owned(),
-                to: topology.node_name(to).to_owned(),
-                bytes,
-                utilisation: 8e9 * bytes as f64 / cable.rate_bps as f64 / over_ns.max(1) as f64,
-            })
-        });
-        links.collect()
+        let is_one = move |cable: &usize| {
+            let ends = topology.cables[*cable].ends;
+            ends.iter().all(|end| !topology.is_host(end.node)) == between_switches
+        };
+        (0..topology.cables.len()).filter(is_one).flat_map(|cable| [(cable, 0), (cable, 1)])
+    }
+
+    fn carried(&self, cable: usize, end: usize, over_ns: u64) -> LinkReport {
+        let (topology, bytes) = (self.run.topology, self.cable_bytes[cable][end]);
+        let Cable { ends, rate_bps, .. } = &topology.cables[cable];
+        LinkReport {
+            from: topology.node_name(ends[end].node).to_owned(),
+            to: topology.node_name(ends[1 - end].node).to_owned(),
+            bytes,
+            utilisation: 8e9 * bytes as f64 / *rate_bps as f64 / over_ns.max(1) as f64,
+            ..LinkReport::default()
+        }
+    }
+
+    /// What a cable carried, and what the switch that sends has counted of the port.
+    fn told(&self, cable: usize, end: usize, over_ns: u64) -> LinkReport {
+        let carried = self.carried(cable, end, over_ns);
+        let topology = self.run.topology;
+        let End { node, port } = topology.cables[cable].ends[end];
+        let Some(node) = node.checked_sub(topology.hosts()).and_then(|switch| self.nodes.get(switch)) else {
+            return carried;
+        };
+        let port = number(port);
+        let packets = |name: &str| self.counted_by(std::slice::from_ref(node), name, port as u64).packets;
+        let stats = node.switch.stats();
+        let lost = stats.port(PortId(port as u32)).map_or(0, |port| port.drops.get(Reason::QueueFull));
+        let (marked, trimmed) = (packets("ecn_marked_by_port"), packets("trimmed_by_port"));
+        LinkReport { marked, trimmed, dropped: lost, ..carried }
     }
 
     /// What all switches have counted in a cell; nothing if the program has no such counter.
     fn counted(&self, name: &str, cell: u64) -> CounterValue {
+        self.counted_by(&self.nodes, name, cell)
+    }
+
+    fn counted_by(&self, nodes: &[Node], name: &str, cell: u64) -> CounterValue {
         let counters = &self.run.executor.program().counters;
         let is_it = |full: &str| full.rsplit('.').next() == Some(name);
         let Some((counter, _)) = counters.iter().find(|(_, counter)| is_it(&counter.control.name)) else {
             return CounterValue::default();
         };
-        let values = self.nodes.iter().filter_map(|node| node.switch.state().counter(counter, cell));
+        let values = nodes.iter().filter_map(|node| node.switch.state().counter(counter, cell));
         values.fold(CounterValue::default(), |sum, value| CounterValue {
             packets: sum.packets + value.packets,
             bytes: sum.bytes + value.bytes,
@@ -166,7 +203,6 @@ impl Simulation<'_> {
         let straggler =
             state.stragglers.iter().enumerate().max_by_key(|(rank, count)| (**count, Reverse(*rank)));
         let straggler = straggler.filter(|(_, count)| **count > 0).map(|(rank, count)| (rank, *count));
-        let collectives = spec.is_sliced().then(|| spec.phases.len() * spec.iterations);
         let lanes = match spec.striping {
             Striping::Split => spec.queue_pairs as u64,
             Striping::Turns => 1,
@@ -176,13 +212,7 @@ impl Simulation<'_> {
             name: spec.name.clone(),
             transport: state.transport.name(),
             completion_ns: state.finished_ns.unwrap_or(0).saturating_sub(spec.start_ns),
-            ideal_ns: ideal::completion_ns(
-                self.run.topology,
-                &self.placed[index],
-                &program,
-                collectives,
-                lanes,
-            ),
+            ideal_ns: ideal::completion_ns(self.run.topology, &self.placed[index], &program, lanes),
             payload_bytes: total(|counts| counts.payload_bytes),
             messages: messages as u64,
             message_mean_ns: sum as f64 / messages.max(1) as f64,
