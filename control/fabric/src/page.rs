@@ -299,7 +299,7 @@ mod tests {
                 switches: JobCounts::default(),
             }],
             host_links: Vec::new(),
-            links: vec![link("spine0", 0.25), link("spine1", 0.75)],
+            links: vec![link("spine0", 0.25), link("spine0", 0.5), link("spine1", 0.75), link("spine1", 0.5)],
             imbalance: 1.5,
             imbalance_down: 1.0,
             drops: [("queue_full".to_owned(), 3)].into(),

@@ -148,12 +148,12 @@ const MAP_MAX: usize = 64;
 
 /// Who sends to whom for how much of the time: a map, or if that were too large the busiest links.
 pub(super) fn heat(html: &mut String, report: &Report) {
+    // Every cable stands there twice: those at one end first, then those at the other, so that tiers stay together.
+    let cables = || report.links.iter().step_by(2);
     let mut names: Vec<&str> = Vec::new();
-    for link in &report.links {
-        for name in [link.from.as_str(), link.to.as_str()] {
-            if !names.contains(&name) {
-                names.push(name);
-            }
+    for name in cables().map(|link| link.from.as_str()).chain(cables().map(|link| link.to.as_str())) {
+        if !names.contains(&name) {
+            names.push(name);
         }
     }
     let mut busiest: Vec<_> = report.links.iter().collect();
@@ -167,7 +167,7 @@ pub(super) fn heat(html: &mut String, report: &Report) {
         *html += "</table>";
         return;
     }
-    // Only those who send are rows, only those who receive columns, and a cell for two that have no link is left empty.
+    // A cell for two that have no link is left empty.
     const CELL: usize = 24;
     let edge = 8 * names.iter().map(|name| name.chars().count()).max().unwrap_or(0).clamp(4, 16) + 8;
     let (side, most) = (CELL * names.len() + edge, busiest.first().map_or(0.0, |link| link.utilisation));
