@@ -332,6 +332,9 @@ fn impossible_fabrics_are_refused_with_line_and_remedy() {
         (good.replace("ranks = 4", "hosts = [\"h0\", \"h9\"]"), 3, "there is no host `h9`"),
         (good.replace("ranks = 4", "hosts = [\"h0\"]"), 3, "at least two ranks"),
         (good.replace("bytes = 100", "bytes = 0"), 5, "bytes are from 1 to 64 GiB, not 0"),
+        (good.replace("bytes = 100", "bytes = -1"), 5, "integer `-1`, expected a whole number from 0"),
+        (format!("{good}tenant = 65536\n"), 6, "expected a whole number from 0 to 65535"),
+        (format!("{good}start_us = \"now\"\n"), 6, "expected a number"),
         (good.replace("\"ring\"", "\"rings\""), 4, "`rings` is no collective; known are ring"),
         (
             good.replace("\"ring\"", "\"halving-doubling\"").replace("4", "3"),

@@ -16,6 +16,19 @@ pub struct SpecError {
     pub message: String,
 }
 
+/// What was expected, in words for those who write files and not programs.
+fn in_words(message: &str) -> String {
+    let Some((told, expected)) = message.rsplit_once("expected ") else { return message.to_owned() };
+    let wanted = match expected {
+        "u64" | "usize" => "a whole number from 0",
+        "u32" => "a whole number from 0 to 4294967295",
+        "u16" => "a whole number from 0 to 65535",
+        "f64" => "a number",
+        other => other,
+    };
+    format!("{told}expected {wanted}")
+}
+
 /// A file under examination.
 pub(crate) struct Source<'s> {
     pub(crate) file: &'s str,
@@ -27,7 +40,7 @@ impl Source<'_> {
     pub(crate) fn parse<T: DeserializeOwned>(&self) -> Result<T, SpecError> {
         toml::from_str(self.text).map_err(|error| {
             let at = error.span().map_or(0, |span| span.start);
-            self.wrong(at, error.message().to_owned())
+            self.wrong(at, in_words(error.message()))
         })
     }
 
