@@ -38,6 +38,11 @@ control Case(inout data_t x, inout standard_metadata_t std) {
         u.two.v = u.one.v;              // the one is there until the other is
         u.two.setValid();
         x.b[15:8] = u.two.v;
+
+        tag.setInvalid();
+        random(tag.v, 6, 6);
+        tag.setValid();
+        x.b[7:0] = tag.v;
     }
 }
 

@@ -4,7 +4,7 @@
 //! what they hold whether the header is valid or not, and programs count on it:
 //! `hdr.tunnel.setInvalid(); counter.count(hdr.tunnel.id);` and `hdr.tunnel.id = 7; hdr.tunnel.setValid();`. So assignments and
 //! calls of extern objects that directly follow `setInvalid` and read fields of that header are done before it, and
-//! assignments to fields that directly precede `setValid` are done behind it.
+//! what directly precedes `setValid` and writes to fields is done behind it.
 //!
 //! Invariant: a statement that is moved does nothing to the header but read or write its fields, and does not decide what runs.
 
@@ -150,9 +150,7 @@ impl Lowerer<'_> {
 
     /// Whether a call is one of an extern object that neither parses nor deparses, and gives no field of the header a value.
     fn is_plain_method(&self, call: &Call, header: &Path) -> bool {
-        let Callee::Method { extern_id, .. } = &call.callee else { return false };
-        let name = self.hir.types.externs[*extern_id].decl.name.as_ref();
-        !matches!(name, "packet_in" | "packet_out")
+        self.is_of_plain_object(call)
             && call.args.iter().all(|arg| match &arg.expr {
                 None => true,
                 Some(expr) if arg.direction == Direction::In || arg.direction == Direction::None => {
@@ -162,25 +160,54 @@ impl Lowerer<'_> {
             })
     }
 
-    /// Where the header becomes valid that the first of some assignments, and perhaps others, write to; 0 if it does not.
+    /// Whether a call is one of a method that is not the program's own, of an object that neither parses nor deparses.
+    fn is_of_plain_object(&self, call: &Call) -> bool {
+        let Callee::Method { extern_id, method, .. } = &call.callee else { return false };
+        let object = &self.hir.types.externs[*extern_id];
+        !matches!(object.decl.name.as_ref(), "packet_in" | "packet_out")
+            && object.methods.get(*method).is_some_and(|method| !method.is_abstract)
+    }
+
+    /// Where the header becomes valid that the first of some statements, and perhaps others, write to; 0 if it does not.
     fn writes_ahead(&self, stmts: &[Stmt]) -> usize {
-        let Some(StmtKind::Assign { target, .. }) = stmts.first().map(|first| &first.kind) else { return 0 };
-        let Some(first) = Path::of_target(target) else { return 0 };
+        let Some(first) = stmts.first().and_then(|stmt| self.written(stmt)).and_then(Path::of_target) else {
+            return 0;
+        };
         let ahead = stmts.iter().take(LOOK_AHEAD_MAX);
-        let assignments = ahead.take_while(|s| matches!(s.kind, StmtKind::Assign { .. })).count();
-        let Some(made) = stmts.get(assignments).and_then(|stmt| made(true, stmt)) else { return 0 };
+        let writes = ahead.take_while(|stmt| self.written(stmt).is_some()).count();
+        let Some(made) = stmts.get(writes).and_then(|stmt| made(true, stmt)) else { return 0 };
         let Some(header) = Path::of(made).filter(|_| !self.is_member_of_union(made)) else { return 0 };
         let is_part = |path: &Path| header.holds(path) && path.parts.len() > header.parts.len();
+        let is_apart = |target: &Expr| {
+            !has_effects(target)
+                && Path::of_target(target)
+                    .is_some_and(|path| is_part(&path) || !(path.holds(&header) || header.holds(&path)))
+        };
+        let is_plain = |value: &Expr| !has_effects(value) && is_untouched_by(&header, value);
         let may_move = |stmt: &Stmt| match &stmt.kind {
-            StmtKind::Assign { target, op: None, value } => {
-                let is_apart = Path::of_target(target)
-                    .is_some_and(|path| is_part(&path) || !(path.holds(&header) || header.holds(&path)));
-                is_apart && !has_effects(target) && !has_effects(value) && is_untouched_by(&header, value)
-            }
+            StmtKind::Assign { target, op: None, value } => is_apart(target) && is_plain(value),
+            StmtKind::Call(Expr { kind: ExprKind::Call(call), .. }) => call.args.iter().all(|arg| {
+                let Some(expr) = &arg.expr else { return true };
+                if arg.direction == Direction::Out { is_apart(expr) } else { is_plain(expr) }
+            }),
             _ => false,
         };
-        let all = is_part(&first) && stmts[..assignments].iter().all(may_move);
-        if all { assignments } else { 0 }
+        let all = is_part(&first) && stmts[..writes].iter().all(may_move);
+        if all { writes } else { 0 }
+    }
+
+    /// What a statement does nothing else than write to.
+    fn written<'s>(&self, stmt: &'s Stmt) -> Option<&'s Expr> {
+        match &stmt.kind {
+            StmtKind::Assign { target, .. } => Some(target),
+            StmtKind::Call(Expr { kind: ExprKind::Call(call), .. })
+                if matches!(call.callee, Callee::ExternFunction(..)) || self.is_of_plain_object(call) =>
+            {
+                let mut out = call.args.iter().filter(|arg| arg.direction == Direction::Out);
+                out.next().and_then(|arg| arg.expr.as_ref())
+            }
+            _ => None,
+        }
     }
 
     /// Whether making a header valid makes others invalid.

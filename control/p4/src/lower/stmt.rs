@@ -18,6 +18,9 @@ use crate::hir::{
 };
 use crate::source::Span;
 
+/// Conditionals that nest in one another.
+const CHAIN_MAX: usize = 64;
+
 impl Lowerer<'_> {
     /// A block as the statements it becomes.
     pub(crate) fn block_of(&mut self, block: &Block) -> Lower<ir::Block> {
@@ -148,13 +151,52 @@ impl Lowerer<'_> {
         self.store_lvalue(&dst, Value::Scalar(result), span)
     }
 
+    /// A conditional. Each `else if` nests in the one before, which the pipeline bears up to a depth: where a chain is longer,
+    /// its rest stands behind, under the condition that none before was taken.
     fn if_else(&mut self, cond: &Expr, then: &Block, els: &Block) -> Lower<()> {
+        let (mut arms, mut last) = (vec![(cond, then)], els);
+        while let ([Stmt { kind: StmtKind::If { cond, then, els }, .. }], []) =
+            (last.stmts.as_slice(), last.annotations.as_slice())
+        {
+            arms.push((cond, then));
+            last = els;
+        }
+        let (first, rest) = arms.split_at(arms.len().min(CHAIN_MAX));
+        if rest.is_empty() {
+            return self.arms(first, &mut |l| l.lower_block(last));
+        }
+        let place = Place::Var(self.temp(1));
+        let set = |value| IrStmt::Assign(place.clone(), konst(1, value));
+        self.emit(set(0));
+        let mut go_on = |l: &mut Self| {
+            l.emit(set(1));
+            Ok(())
+        };
+        self.arms(first, &mut go_on)?;
+        let mut segments = rest.chunks(CHAIN_MAX).peekable();
+        while let Some(segment) = segments.next() {
+            let is_last = segments.peek().is_none();
+            let (then, ()) = self.in_block(|l| {
+                l.emit(set(0));
+                match is_last {
+                    true => l.arms(segment, &mut |l| l.lower_block(last)),
+                    false => l.arms(segment, &mut go_on),
+                }
+            })?;
+            self.emit(IrStmt::If { cond: IrExpr::Read(place.clone()), then, els: Vec::new() });
+        }
+        Ok(())
+    }
+
+    /// Conditionals, each in the `else` of the one before, and what is in that of the last.
+    fn arms(&mut self, arms: &[(&Expr, &Block)], last: &mut dyn FnMut(&mut Self) -> Lower<()>) -> Lower<()> {
+        let Some(((cond, then), more)) = arms.split_first() else { return last(self) };
         let cond = self.scalar(cond)?;
         if let Some(bits) = fold::as_const(&cond) {
-            return self.lower_block(if bits.is_zero() { els } else { then });
+            return if bits.is_zero() { self.arms(more, last) } else { self.lower_block(then) };
         }
         let then = self.block_of(then);
-        let els = self.block_of(els);
+        let els = self.in_block(|l| l.arms(more, last)).map(|(els, ())| els);
         let (mut then, mut els, mut cond) = (then?, els?, cond);
         if then.is_empty() {
             if els.is_empty() {
