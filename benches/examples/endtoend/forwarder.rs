@@ -374,9 +374,9 @@ fn testpmd(kind: PortKind, lane: &Lane) -> Result<Forwarder> {
     };
     let mut forwarder = Forwarder::of(None);
     let mut child = spawn(&format!(
-        "dpdk-testpmd --no-huge -m 256 --no-pci --no-telemetry --file-prefix po{} --lcores 0@(0-1),1@(0-1) {} {} -- \
+        "dpdk-testpmd --no-huge -m 256 --no-pci --no-telemetry --file-prefix {} --lcores 0@(0-1),1@(0-1) {} {} -- \
          --forward-mode=io --nb-cores=1 --auto-start --stats-period 3600 --total-num-mbufs 8192",
-        std::process::id(),
+        lane.outer[0],
         device(0),
         device(1)
     ))

@@ -94,13 +94,16 @@ pub(crate) fn pipeline(options: &PipelineOptions) -> anyhow::Result<Exit> {
             } else {
                 for (name, value) in shown.as_object().into_iter().flatten() {
                     let value = match value {
+                        serde_json::Value::Null => continue,
                         serde_json::Value::Array(items) => {
                             items.iter().filter_map(|item| item.as_str()).collect::<Vec<_>>().join(", ")
                         }
                         serde_json::Value::String(text) => text.clone(),
                         other => other.to_string(),
                     };
-                    println!("{name:20} {value}");
+                    if !value.is_empty() {
+                        println!("{name:20} {value}");
+                    }
                 }
             }
         }

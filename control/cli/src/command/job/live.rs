@@ -222,9 +222,11 @@ pub(super) fn watch(target: &Target, interval_s: f64, count: Option<u64>) -> any
 fn read(client: &mut Client) -> anyhow::Result<BTreeMap<u64, Known>> {
     let names = client.names()?;
     let has = |name: &str| names.p4info.counters.iter().any(|counter| last(counter.name()) == name);
-    if !has("job_traffic") {
-        let message = "the switch runs a program without `job_traffic`; pipelines/ai_fabric.p4 counts by job";
-        return Err(UsageError(message.to_owned()).into());
+    if let Some(missing) = ["job_traffic", "violations_by_job"].into_iter().find(|name| !has(name)) {
+        let message = format!(
+            "the switch runs a program without a counter `{missing}`; pipelines/ai_fabric.p4 counts by job"
+        );
+        return Err(UsageError(message).into());
     }
     let mut jobs: BTreeMap<u64, Known> = BTreeMap::new();
     for (job, tenant) in tenants(client, &names)? {
