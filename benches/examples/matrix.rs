@@ -2,7 +2,7 @@
 //! 100,000; machine code, the interpreter and forwarders written by hand, taking turns.
 //!
 //! `cargo run --release -p heddle-benches --example matrix` prints a table and writes it, with all turns, to
-//! `docs/performance`. `--quick` takes a few turns only, `--out FOLDER` writes elsewhere.
+//! `docs/performance`, with a plot. `--quick` takes a few turns only, `--out FOLDER` writes elsewhere.
 #![allow(clippy::print_stdout)] // It is what this is for.
 
 use std::fmt::Write as _;
@@ -13,7 +13,8 @@ use anyhow::{Context, Result};
 use heddle_benches::baseline::{Order, Router};
 use heddle_benches::rig::Rig;
 use heddle_benches::routes::Routes;
-use heddle_benches::{compiled, scripted};
+use heddle_benches::series::{Median, Series};
+use heddle_benches::{compiled, plot, scripted};
 use heddle_exec::{Executor, Interpreter};
 use heddle_ir::Verified;
 use heddle_jit::Jit;
@@ -22,6 +23,13 @@ use heddle_state::State;
 use serde_json::json;
 
 const ROUTER: &str = "benches/programs/ipv4_router.p4";
+const SHIPPED: [&str; 5] = [
+    "pipelines/l2_switch.p4",
+    "pipelines/l3_router.p4",
+    "pipelines/ai_leaf.p4",
+    "pipelines/ai_spine.p4",
+    "pipelines/ai_fabric.p4",
+];
 const EXECUTORS: [&str; 4] = ["machine code", "interpreter", "by hand", "by hand, prefetching"];
 
 /// One line of the table.
@@ -35,7 +43,7 @@ struct Line {
 
 fn lines() -> Vec<Line> {
     let router = |routes: usize, flows: usize, frame_bytes: usize| Line {
-        name: format!("ipv4_router, {routes} routes, {flows} flows"),
+        name: format!("ipv4_router, routes: {routes}, flows: {flows}"),
         program: ROUTER,
         routes: Some((routes, flows)),
         frame_bytes,
@@ -44,15 +52,10 @@ fn lines() -> Vec<Line> {
     lines.extend([1, 1_000, 100_000, 1_000_000].map(|routes| router(routes, 4_096, 64)));
     lines.extend([1, 1_000, 100_000].map(|flows| router(100_000, flows, 64)));
     lines.extend([512, 1_514, 9_216].map(|bytes| router(1_000, 4_096, bytes)));
-    for program in ["l2_switch", "l3_router", "ai_leaf", "ai_spine"] {
-        let path: &'static str = match program {
-            "l2_switch" => "pipelines/l2_switch.p4",
-            "l3_router" => "pipelines/l3_router.p4",
-            "ai_leaf" => "pipelines/ai_leaf.p4",
-            _ => "pipelines/ai_spine.p4",
-        };
-        lines.push(Line { name: program.to_owned(), program: path, routes: None, frame_bytes: 0 });
-    }
+    lines.extend(SHIPPED.map(|program| {
+        let name = program.trim_start_matches("pipelines/").trim_end_matches(".p4").to_owned();
+        Line { name, program, routes: None, frame_bytes: 0 }
+    }));
     lines
 }
 
@@ -68,7 +71,7 @@ fn executor(name: &str, program: &Verified, state: &State) -> Result<Option<Arc<
 }
 
 /// Nanoseconds per packet of every turn, by executor.
-fn measure(line: &Line, turns: usize) -> Result<Vec<(&'static str, Vec<f64>)>> {
+fn measure(line: &Line, turns: usize) -> Result<Vec<(&'static str, Series)>> {
     let top = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let path = top.join(line.program);
     let program = compiled(&path);
@@ -91,22 +94,20 @@ fn measure(line: &Line, turns: usize) -> Result<Vec<(&'static str, Vec<f64>)>> {
             let mut rig = Rig::new(executor, Arc::clone(&state), &frames, count)?;
             // The first burst fills caches of buffers.
             rig.burst();
-            rigs.push((name, rig, Vec::new()));
+            rigs.push((name, rig, Series::default()));
         }
     }
     for _ in 0..turns {
         for (_, rig, taken) in &mut rigs {
             let burst = rig.burst();
-            taken.push(burst.took.as_nanos() as f64 / rig.frames() as f64);
+            taken.0.push(burst.took.as_nanos() as f64 / rig.frames() as f64);
         }
     }
     Ok(rigs.into_iter().map(|(name, _, taken)| (name, taken)).collect())
 }
 
-fn median(values: &[f64]) -> f64 {
-    let mut sorted = values.to_vec();
-    sorted.sort_by(f64::total_cmp);
-    sorted.get(sorted.len() / 2).copied().unwrap_or(f64::NAN)
+fn median(series: &Series) -> f64 {
+    series.median().map_or(f64::NAN, |of| of.median)
 }
 
 fn main() -> Result<()> {
@@ -119,8 +120,8 @@ fn main() -> Result<()> {
     for name in EXECUTORS {
         let _ = write!(table, " {name} |");
     }
-    table.push_str(" machine code by hand |\n|---|---|---|---|---|---|---|\n");
-    let mut results = Vec::new();
+    table.push_str(" machine code to the better by hand |\n|---|---|---|---|---|---|---|\n");
+    let (mut results, mut bars) = (Vec::new(), Vec::new());
     for line in lines() {
         let measured = measure(&line, turns).with_context(|| line.name.clone())?;
         let of = |name: &str| measured.iter().find(|(of, _)| *of == name).map(|(_, taken)| taken);
@@ -131,22 +132,23 @@ fn main() -> Result<()> {
                 Some(taken) => write!(table, " {:.1} |", median(taken)),
                 None => write!(table, " - |"),
             };
+            if let Some(taken) = of(name).filter(|_| name != "interpreter") {
+                bars.push((format!("{name}: {}, {bytes} B", line.name), Some(median(taken))));
+            }
         }
         // The better of the two, turn by turn.
         let by_hand = of("by hand").zip(of("by hand, prefetching"));
         let _ = match of("machine code").zip(by_hand) {
             Some((code, (straight, staged))) => {
-                let ratios: Vec<_> = code
-                    .iter()
-                    .zip(straight.iter().zip(staged))
-                    .map(|(code, (a, b))| code / a.min(*b))
-                    .collect();
-                writeln!(table, " {:.2} |", median(&ratios))
+                let better = straight.0.iter().zip(&staged.0).map(|(a, b)| a.min(*b));
+                let ratio = code.ratios(&Series(better.collect())).median();
+                let Median { median, low, high } = ratio.context("no turn was taken")?;
+                writeln!(table, " {median:.2} ({low:.2} to {high:.2}) |")
             }
             None => writeln!(table, " - |"),
         };
         let executors: serde_json::Map<_, _> =
-            measured.iter().map(|(name, taken)| ((*name).to_owned(), json!(taken))).collect();
+            measured.iter().map(|(name, taken)| ((*name).to_owned(), taken.json())).collect();
         results
             .push(json!({ "line": line.name, "frame_bytes": line.frame_bytes, "ns_per_packet": executors }));
     }
@@ -156,6 +158,8 @@ fn main() -> Result<()> {
         out.join("matrix.md"),
         format!("Nanoseconds per packet, medians of {turns} turns.\n\n{table}"),
     )?;
+    let title = "A packet in memory, ns";
+    std::fs::write(out.join("matrix.svg"), plot::bars(title, &bars, "machine code"))?;
     std::fs::write(out.join("matrix.json"), format!("{:#}\n", json!(results)))?;
     Ok(())
 }

@@ -14,6 +14,7 @@ use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use heddle_benches::series::{Median, Series};
 use heddle_benches::tables::{Kind, Loaded};
 use heddle_benches::{compiled, scripted};
 use heddle_exec::{
@@ -34,11 +35,9 @@ const BATCH: usize = 64;
 const PACKETS: usize = 512;
 
 /// Median, and the interval that holds it in 19 of 20 cases.
-fn median(mut values: Vec<f64>) -> [f64; 3] {
-    values.sort_by(f64::total_cmp);
-    let reach = (0.98 * (values.len() as f64).sqrt()).ceil() as usize;
-    let middle = values.len() / 2;
-    [values[middle], values[middle.saturating_sub(reach)], values[(middle + reach).min(values.len() - 1)]]
+fn median(values: Vec<f64>) -> [f64; 3] {
+    let Median { median, low, high } = Series(values).median().expect("a turn was taken");
+    [median, low, high]
 }
 
 /// Processor time of this thread.

@@ -3,8 +3,10 @@
 pub mod bare;
 pub mod baseline;
 pub mod flat;
+pub mod plot;
 pub mod rig;
 pub mod routes;
+pub mod series;
 pub mod tables;
 
 use std::path::{Path, PathBuf};

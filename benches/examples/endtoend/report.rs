@@ -5,46 +5,12 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::Result;
+use heddle_benches::plot;
+use heddle_benches::series::Series;
 use heddle_ports::spec::PortKind;
 use serde_json::{Value, json};
 
 use crate::forwarder::Kind;
-
-/// Turns of one system, frame size and measure.
-#[derive(Debug, Default, Clone)]
-struct Series(Vec<f64>);
-
-impl Series {
-    fn sorted(&self) -> Vec<f64> {
-        let mut sorted = self.0.clone();
-        sorted.sort_by(f64::total_cmp);
-        sorted
-    }
-
-    fn median(&self) -> Option<f64> {
-        let sorted = self.sorted();
-        match sorted.len() {
-            0 => None,
-            n if n % 2 == 1 => Some(sorted[n / 2]),
-            n => Some((sorted[n / 2 - 1] + sorted[n / 2]) / 2.0),
-        }
-    }
-
-    /// An interval that holds the median of many such turns in 19 of 20 cases, whatever their distribution: between two
-    /// of the turns in order (binomial, by the normal approximation).
-    fn interval(&self) -> Option<(f64, f64)> {
-        let sorted = self.sorted();
-        let n = sorted.len();
-        let reach = (1.96 * (n as f64).sqrt() / 2.0).ceil() as usize;
-        let low = (n / 2).saturating_sub(reach);
-        let high = (n.div_ceil(2) + reach).min(n.checked_sub(1)?);
-        Some((*sorted.get(low)?, *sorted.get(high)?))
-    }
-
-    fn json(&self) -> Value {
-        json!({ "median": self.median(), "interval": self.interval().map(|(low, high)| [low, high]), "turns": self.0 })
-    }
-}
 
 #[derive(Debug)]
 struct Rates {
@@ -118,8 +84,7 @@ impl Results {
     fn ratios(&self, one: Kind, other: Kind, bytes: usize) -> Series {
         let of = |kind| self.rates.iter().find(|of| of.kind == kind && of.bytes == bytes);
         let Some((one, other)) = of(one).zip(of(other)) else { return Series::default() };
-        let pairs = one.delivered.0.iter().zip(&other.delivered.0);
-        Series(pairs.map(|(one, other)| one / other.max(1.0)).collect())
+        one.delivered.ratios(&other.delivered)
     }
 
     /// As Markdown.
@@ -129,13 +94,13 @@ impl Results {
         let mut line = |words: String| {
             let _ = writeln!(text, "{words}");
         };
-        let shown = |value: Option<f64>, digits: usize| {
-            value.map_or_else(|| "-".to_owned(), |value| format!("{value:.digits$}"))
+        let median = |series: &Series, by: f64, digits: usize| {
+            series.median().map_or_else(|| "-".to_owned(), |of| format!("{:.digits$}", of.median / by))
         };
         let interval = |series: &Series, by: f64, digits: usize| {
-            series.interval().map_or_else(
+            series.median().map_or_else(
                 || "-".to_owned(),
-                |(low, high)| format!("{:.digits$} to {:.digits$}", low / by, high / by),
+                |of| format!("{:.digits$} to {:.digits$}", of.low / by, of.high / by),
             )
         };
         if !self.rates.is_empty() {
@@ -148,10 +113,10 @@ impl Results {
                     "| {} | {} | {} | {} | {} | {} |",
                     of.kind.name(),
                     of.bytes,
-                    shown(of.delivered.median().map(|pps| pps / 1e3), 0),
+                    median(&of.delivered, 1e3, 0),
                     interval(&of.delivered, 1e3, 0),
-                    shown(of.offered.median().map(|pps| pps / 1e3), 0),
-                    shown(of.cpu_ns.median(), 0),
+                    median(&of.offered, 1e3, 0),
+                    median(&of.cpu_ns, 1.0, 0),
                 ));
             }
             line(String::new());
@@ -169,7 +134,7 @@ impl Results {
                     line(format!(
                         "| {} | {bytes} | {} | {} | {} |",
                         Kind::Heddle(kind).name(),
-                        shown(ratios.median(), 3),
+                        median(&ratios, 1.0, 3),
                         interval(&ratios, 1.0, 3),
                         ratios.0.len()
                     ));
@@ -184,7 +149,7 @@ impl Results {
                 line(format!(
                     "| {} | {} | {} |",
                     of.kind.name(),
-                    shown(of.value.median(), 0),
+                    median(&of.value, 1.0, 0),
                     interval(&of.value, 1.0, 0)
                 ));
             }
@@ -197,9 +162,9 @@ impl Results {
                 line(format!(
                     "| {} | {} | {} | {} |",
                     of.kind.name(),
-                    shown(of.value.median(), 2),
+                    median(&of.value, 1.0, 2),
                     interval(&of.value, 1.0, 2),
-                    shown(of.cpu_ns.median(), 0)
+                    median(&of.cpu_ns, 1.0, 0)
                 ));
             }
             line(String::new());
@@ -240,9 +205,9 @@ impl Results {
         fs::write(folder.join("endtoend.json"), format!("{:#}\n", self.json()))?;
         let rates = self.rates.iter().filter(|of| of.bytes == 64);
         let rates: Vec<_> =
-            rates.map(|of| (of.kind.name(), of.delivered.median().map(|pps| pps / 1e3))).collect();
+            rates.map(|of| (of.kind.name(), of.delivered.median().map(|of| of.median / 1e3))).collect();
         let of = |list: &[Single]| -> Vec<_> {
-            list.iter().map(|of| (of.kind.name(), of.value.median())).collect()
+            list.iter().map(|of| (of.kind.name(), of.value.median().map(|of| of.median))).collect()
         };
         for (name, title, bars) in [
             ("endtoend-rate", "64-byte packets over veth, kpps", rates),
@@ -250,41 +215,9 @@ impl Results {
             ("endtoend-tcp", "TCP, one stream, Gb/s", of(&self.tcp)),
         ] {
             if !bars.is_empty() {
-                fs::write(folder.join(format!("{name}.svg")), plot(title, &bars))?;
+                fs::write(folder.join(format!("{name}.svg")), plot::bars(title, &bars, "Heddle"))?;
             }
         }
         Ok(())
     }
-}
-
-/// Bars, one below the other.
-fn plot(title: &str, bars: &[(String, Option<f64>)]) -> String {
-    const LABEL_WIDTH: f64 = 230.0;
-    const BAR_WIDTH: f64 = 380.0;
-    const LINE_HEIGHT: usize = 24;
-    let most = bars.iter().filter_map(|(_, value)| *value).fold(f64::MIN_POSITIVE, f64::max);
-    let height = LINE_HEIGHT * (bars.len() + 2);
-    let mut svg = format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"700\" height=\"{height}\" font-family=\"sans-serif\" \
-         font-size=\"13\">\n<rect width=\"100%\" height=\"100%\" fill=\"white\"/>\n\
-         <text x=\"10\" y=\"20\" font-weight=\"bold\">{title}</text>\n"
-    );
-    for (line, (name, value)) in bars.iter().enumerate() {
-        let y = LINE_HEIGHT * (line + 2);
-        let colour = if name.starts_with("Heddle") { "#2a6fb0" } else { "#9aa5b1" };
-        let value = value.unwrap_or(0.0);
-        let width = BAR_WIDTH * value / most;
-        let shown = if value < 20.0 { format!("{value:.2}") } else { format!("{value:.0}") };
-        // Writing to a string cannot fail.
-        let _ = writeln!(
-            svg,
-            "<text x=\"{LABEL_WIDTH}\" y=\"{y}\" text-anchor=\"end\">{name}</text>\
-             <rect x=\"{}\" y=\"{}\" width=\"{width:.1}\" height=\"16\" fill=\"{colour}\"/>\
-             <text x=\"{:.1}\" y=\"{y}\">{shown}</text>",
-            LABEL_WIDTH + 8.0,
-            y - 13,
-            LABEL_WIDTH + 14.0 + width,
-        );
-    }
-    svg + "</svg>\n"
 }

@@ -10,6 +10,7 @@ use heddle_benches::bare::Bare;
 use heddle_benches::baseline::{self, Order, Router};
 use heddle_benches::rig::{Burst, Nothing, Rig};
 use heddle_benches::routes::{self, ROUTES_MAX, Routes};
+use heddle_benches::series::{Median, Series};
 use heddle_exec::Executor;
 use heddle_packet::PortId;
 use heddle_ports::capture::CaptureReader;
@@ -93,24 +94,28 @@ struct Subject {
     bench: Bench,
     frames: usize,
     /// ns per packet, by turn.
-    ns: Vec<f64>,
+    ns: Series,
     /// Packets out for each in.
     out_share: f64,
 }
 
 impl Subject {
+    fn median_ns(&self) -> f64 {
+        self.ns.median().map_or(f64::NAN, |of| of.median)
+    }
+
     /// Runs bursts for some time, and notes the median; the first one warms up.
     fn take_turn(&mut self, time: Duration) {
         let frames = self.frames as f64;
         self.bench.burst();
-        let mut ns = Vec::new();
+        let mut ns = Series::default();
         let begun = Instant::now();
-        while ns.is_empty() || begun.elapsed() < time {
+        while ns.0.is_empty() || begun.elapsed() < time {
             let burst = self.bench.burst();
-            ns.push(burst.took.as_nanos() as f64 / frames);
+            ns.0.push(burst.took.as_nanos() as f64 / frames);
             self.out_share = burst.out as f64 / frames;
         }
-        self.ns.push(median(&ns));
+        self.ns.0.push(ns.median().map_or(f64::NAN, |of| of.median));
     }
 }
 
@@ -134,7 +139,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<Exit> {
     let mut subjects = Vec::new();
     let mut add = |name, rig: Rig| {
         let (frames, bench) = (rig.frames(), Bench::Switch(Box::new(rig)));
-        subjects.push(Subject { name, bench, frames, ns: Vec::new(), out_share: 0.0 });
+        subjects.push(Subject { name, bench, frames, ns: Series::default(), out_share: 0.0 });
     };
     let mut routers = Vec::new();
     for order in [Order::Straight, Order::Staged] {
@@ -153,7 +158,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<Exit> {
     for (router, name) in routers.into_iter().zip([BARE, BARE_STAGED]) {
         let (frames, bare) = (options.buffers, Bare::new(router, &packets, options.buffers));
         let bench = Bench::Bare(Box::new(bare));
-        subjects.push(Subject { name, bench, frames, ns: Vec::new(), out_share: 0.0 });
+        subjects.push(Subject { name, bench, frames, ns: Series::default(), out_share: 0.0 });
     }
     // Turns are taken one after the other, so that a disturbance hits all alike; medians are what is reported.
     let turn = Duration::from_secs_f64(options.seconds / (subjects.len() * TURNS) as f64);
@@ -174,23 +179,15 @@ const BARE_STAGED: &str = "the same, prefetching";
 
 fn report(options: &Options, packets: &[(PortId, Vec<u8>)], subjects: &[Subject]) -> anyhow::Result<()> {
     let of = |name: &str| subjects.iter().find(|subject| subject.name == name);
-    let ns = |name: &str| of(name).map(|subject| median(&subject.ns));
+    let ns = |name: &str| of(name).map(|subject| subject.median_ns());
     let (Some(interp_ns), Some(jit), Some(engine_ns)) = (ns(INTERP), of(JIT), ns(ENGINE)) else {
         bail!("every executor takes its turn")
     };
-    let jit_ns = median(&jit.ns);
+    let jit_ns = jit.median_ns();
     // What the best code by hand takes is what counts.
     let by_hand = [STRAIGHT, STAGED].into_iter().filter_map(of);
-    let by_hand = by_hand.min_by(|a, b| median(&a.ns).total_cmp(&median(&b.ns)));
-    let ratio = by_hand.map(|by_hand| {
-        let mut ratios: Vec<f64> = jit.ns.iter().zip(&by_hand.ns).map(|(jit, hand)| jit / hand).collect();
-        ratios.sort_by(f64::total_cmp);
-        // The median's 95% interval by order statistics: n/2 -+ 0.98 sqrt(n).
-        let reach = (0.98 * (ratios.len() as f64).sqrt()).ceil() as usize;
-        let middle = ratios.len() / 2;
-        let (low, high) = (middle.saturating_sub(reach), (middle + reach).min(ratios.len() - 1));
-        (ratios[middle], ratios[low], ratios[high])
-    });
+    let by_hand = by_hand.min_by(|a, b| a.median_ns().total_cmp(&b.median_ns()));
+    let ratio = by_hand.and_then(|by_hand| jit.ns.ratios(&by_hand.ns).median());
     let bytes = packets.iter().map(|(_, bytes)| bytes.len()).sum::<usize>() as f64 / packets.len() as f64;
     if options.json {
         let figures = json!({
@@ -203,11 +200,11 @@ fn report(options: &Options, packets: &[(PortId, Vec<u8>)], subjects: &[Subject]
             "interp_mpps": 1e3 / interp_ns,
             "jit_ns_per_packet": jit_ns,
             "jit_mpps": 1e3 / jit_ns,
-            "baseline_ns_per_packet": by_hand.map(|subject| median(&subject.ns)),
+            "baseline_ns_per_packet": by_hand.map(|subject| subject.median_ns()),
             "baseline": by_hand.map(|subject| subject.name),
             "baseline_straight_ns_per_packet": ns(STRAIGHT),
             "baseline_prefetching_ns_per_packet": ns(STAGED),
-            "jit_to_baseline": ratio.map(|(median, low, high)| json!({
+            "jit_to_baseline": ratio.map(|Median { median, low, high }| json!({
                 "median": median, "low": low, "high": high, "pairs": TURNS,
             })),
             "engine_ns_per_packet": engine_ns,
@@ -229,7 +226,7 @@ fn report(options: &Options, packets: &[(PortId, Vec<u8>)], subjects: &[Subject]
             println!("  {name:<22} {ns:>8.1} ns/packet  {:>7.3} Mpps", 1e3 / ns);
         }
     }
-    if let Some((median, low, high)) = ratio {
+    if let Some(Median { median, low, high }) = ratio {
         println!(
             "  machine code takes {median:.2} ({low:.2} to {high:.2}) times what the code by hand takes"
         );
@@ -326,10 +323,4 @@ fn packets(options: &Options, script: &Script) -> anyhow::Result<Frames> {
         packets = routes::plain_frames(options.buffers);
     }
     Ok(packets)
-}
-
-fn median(values: &[f64]) -> f64 {
-    let mut sorted = values.to_vec();
-    sorted.sort_by(f64::total_cmp);
-    sorted.get(sorted.len() / 2).copied().unwrap_or(f64::NAN)
 }
