@@ -167,6 +167,7 @@ fn small_and_odd_fabrics_run() {
             &both,
         ),
         ("oversubscribed", leaf_spine(2, 1, 6), &both),
+        ("slow", leaf_spine(2, 2, 3).replace("rate_gbps = 100", "rate_gbps = 0.1"), &ring),
         ("three tiers", three_tier(), &ring),
         (
             "switches in a row, two cables between",
@@ -313,6 +314,11 @@ fn impossible_fabrics_are_refused_with_line_and_remedy() {
         (no_cable, 2, "host `h2` has no cable"),
         (twice, 5, "host `h0` has two cables"),
         (to_itself, 5, "a cable has two different ends"),
+        (
+            format!("{good}[host]\ntimeout_us = 40\n"),
+            24,
+            "timeout_us is 40, but a window of 512 KB takes 40 us",
+        ),
         (String::new(), 1, "a fabric needs [leaf_spine], or switches, hosts and cables"),
     ] {
         let error = Topology::parse("t.toml", &text).expect_err(part);

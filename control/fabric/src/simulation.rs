@@ -237,7 +237,7 @@ impl<'r> Simulation<'r> {
             mtu_bytes: spec.mtu_bytes,
             window_packets: (spec.window_kb * 1_000 / u64::from(spec.mtu_bytes)).max(1),
             ack_every: spec.ack_every,
-            timeout_ns: spec.timeout_us * 1_000,
+            timeout_ns: topology.timeout_ns(),
             cnp_ns: spec.cnp_us * 1_000,
             reorder_ns: 10_000 + 2 * queues * topology.queue_drain_ns(topology.switch.trims_or_holds_bytes()),
         };

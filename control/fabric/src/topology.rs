@@ -20,6 +20,10 @@ const KILOBYTES_MAX: u64 = 4_000_000;
 const PACKET_OVERHEAD_BYTES: u64 = 160;
 const PAUSE_FRAME_BYTES: u64 = 84;
 
+/// A time-out that nobody has given: so many windows' times, and so long at least.
+const TIMEOUT_WINDOWS: u64 = 5;
+const TIMEOUT_MIN_NS: u64 = 500_000;
+
 /// A node: hosts first, then switches.
 pub(crate) type NodeIndex = usize;
 
@@ -132,15 +136,16 @@ pub struct HostSpec {
     pub window_kb: u64,
     /// Packets after which a receiver acknowledges.
     pub ack_every: u32,
-    /// Time without progress after which a sender begins again.
-    pub timeout_us: u64,
+    /// Time without progress after which a sender begins again; as long as a window may take, and 500 us at least, if nothing is
+    /// said.
+    pub timeout_us: Option<u64>,
     /// Least time between two congestion notifications of a queue pair.
     pub cnp_us: u64,
 }
 
 impl Default for HostSpec {
     fn default() -> Self {
-        Self { mtu_bytes: 4_096, window_kb: 512, ack_every: 8, timeout_us: 500, cnp_us: 50 }
+        Self { mtu_bytes: 4_096, window_kb: 512, ack_every: 8, timeout_us: None, cnp_us: 50 }
     }
 }
 
@@ -272,14 +277,14 @@ impl Topology {
             && (!(64..=16_384).contains(&host.mtu_bytes)
                 || host.window_kb * 1_000 < u64::from(host.mtu_bytes)
                 || host.ack_every == 0
-                || host.timeout_us == 0)
+                || host.timeout_us == Some(0))
         {
             let wanted = "hosts need mtu_bytes from 64 to 16384, a window of a packet at least, ack_every and timeout_us";
             return Err(source.wrong(at.span().start, wanted));
         }
         if let Some(at) = &parsed.host
             && (host.window_kb > 1_000_000
-                || [host.timeout_us, host.cnp_us].iter().any(|&us| us > 10_000_000)
+                || [host.timeout_us.unwrap_or(0), host.cnp_us].iter().any(|&us| us > 10_000_000)
                 || host.ack_every > 10_000)
         {
             let wanted = "hosts have a window of at most 1 GB, times of at most ten seconds, ack_every of at most 10000";
@@ -306,6 +311,7 @@ impl Topology {
         builder.links(&parsed)?;
         builder.nodes_and_cables(&parsed)?;
         builder.places()?;
+        builder.timeout(&parsed)?;
         builder.headroom(&parsed)?;
         builder.failures(&parsed)?;
         Ok(builder.topology)
@@ -361,6 +367,19 @@ impl Topology {
         let between = self.cables.iter().filter(|cable| cable.ends.iter().all(|end| end.node >= hosts));
         let slowest_bps = between.map(|cable| cable.rate_bps).min().unwrap_or(u64::MAX);
         (u128::from(bytes) * 8_000_000_000 / u128::from(slowest_bps.max(1))).min(10_000_000_000) as u64
+    }
+
+    /// How long the slowest of all cables carries a connection's window.
+    fn window_drain_ns(&self) -> u64 {
+        let slowest_bps = self.cables.iter().map(|cable| cable.rate_bps).min().unwrap_or(u64::MAX);
+        let bits = 8 * u128::from(self.host.window_kb) * 1_000;
+        u64::try_from(bits * 1_000_000_000 / u128::from(slowest_bps.max(1))).unwrap_or(u64::MAX)
+    }
+
+    /// Time without progress after which a sender begins again.
+    pub(crate) fn timeout_ns(&self) -> u64 {
+        let usual_ns = TIMEOUT_MIN_NS.max(TIMEOUT_WINDOWS.saturating_mul(self.window_drain_ns()));
+        self.host.timeout_us.map_or(usual_ns, |us| us * 1_000)
     }
 
     /// Hops from every switch to a leaf, over cables for which `works` says so.
@@ -555,6 +574,22 @@ impl Builder<'_> {
             }
         }
         Ok(())
+    }
+
+    /// That senders do not begin again while all of a window is just on its way.
+    fn timeout(&self, parsed: &File) -> Result<(), SpecError> {
+        let Some(at) = &parsed.host else { return Ok(()) };
+        let drain_us = self.topology.window_drain_ns() / 1_000;
+        match at.get_ref().timeout_us {
+            Some(us) if us <= drain_us => {
+                let message = format!(
+                    "timeout_us is {us}, but a window of {} KB takes {drain_us} us on the slowest link: give more, or a smaller window_kb",
+                    at.get_ref().window_kb
+                );
+                Err(self.wrong(at, message))
+            }
+            Some(_) | None => Ok(()),
+        }
     }
 
     /// That every port has room for what arrives after it has asked for a pause.
