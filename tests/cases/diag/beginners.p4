@@ -13,7 +13,10 @@ control I(inout headers h, inout meta m, inout standard_metadata_t s) {
     action a() { }
     table t { key = { h.h.ttl : prefix; } default_action = a(); }
     table u { key = { h.h.ttl : exact; } actions = { a; } const entries = { 10.0.0.1 : a(); } }
-    apply { t.apply(); }
+    apply {
+        t.apply();
+        log_msg("done);
+    }
 }
 control D(packet_out packet, in headers h) { apply { packet.emit(h); } }
 V1Switch(P, V(), I(), V(), V(), D()) main;

@@ -232,7 +232,11 @@ impl Lexer {
             start: self.base + start as u32,
             end: self.base + start as u32 + 1,
         }));
-        self.at = line_end.unwrap_or(at).min(bytes.len());
+        // What closes a call at the end of the line is most likely meant to.
+        let end = line_end.unwrap_or(at).min(bytes.len());
+        let is_closing = |byte: &u8| matches!(byte, b')' | b']' | b'}' | b';' | b',' | b' ' | b'\t' | b'\r');
+        let closing = bytes[start + 1..end].iter().rev().take_while(|byte| is_closing(byte)).count();
+        self.at = end - closing;
     }
 
     /// The rest of the line, as written, without the line end; lines joined by backslashes are one.
