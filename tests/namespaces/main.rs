@@ -18,6 +18,8 @@ use libtest_mimic::{Arguments, Failed, Trial};
 use switch::{Switch, pipelines};
 
 type Test = fn() -> Result<(), Failed>;
+/// Why a test cannot run here.
+type Missing = fn() -> Option<String>;
 
 const TESTS: &[(&str, Test)] = &[
     ("l2_switch_between_veths", l2_switch_between_veths),
@@ -51,17 +53,21 @@ const TESTS: &[(&str, Test)] = &[
     ("interface_is_left_as_found", interface_is_left_as_found),
 ];
 
+/// Tests that not every machine with namespaces can run, and what says why.
+const DEMANDING: &[(&str, Test, Missing)] = &[
+    ("acknowledged_changes_survive_loss_of_power", power::acknowledged_changes_survive, power::missing),
+    ("systemd_runs_the_unit", service::by_systemd, service::no_systemd),
+];
+
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
     let missing = host::missing();
     let mut trials: Vec<Trial> =
         TESTS.iter().map(|(name, test)| trial(name, *test, missing.as_ref())).collect();
-    let missing = missing.or_else(power::missing);
-    trials.push(trial(
-        "acknowledged_changes_survive_loss_of_power",
-        power::acknowledged_changes_survive,
-        missing.as_ref(),
-    ));
+    for (name, test, more) in DEMANDING {
+        let missing = missing.clone().or_else(more);
+        trials.push(trial(name, *test, missing.as_ref()));
+    }
     // One at a time: two switches and four iperfs on two cores would test the scheduler, not us.
     let arguments = Arguments { test_threads: Some(1), ..arguments };
     libtest_mimic::run(&arguments, trials).exit_code()

@@ -1,4 +1,5 @@
-//! A switch as docs/heddle.service runs it: without root, with two capabilities, its state in a folder of its own.
+//! A switch as docs/heddle.service runs it: without root, with two capabilities, its state in a folder of its own; by hand, and
+//! by systemd itself.
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
@@ -83,4 +84,62 @@ pub(crate) fn unprivileged() -> Result<(), Failed> {
     assert!(ports.contains(&second), "{ports}");
     a.ping(b.ipv4(), &[])?;
     switch.stop()
+}
+
+/// Boots systemd in namespaces of its own; what the unit's user would see, or with no program that it has booted.
+fn boot(program: &str) -> Result<String, Failed> {
+    let top = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let at = |name: &str| top.join(name).to_string_lossy().into_owned();
+    let out = tempfile::NamedTempFile::new_in("/dev/shm")?;
+    run(&[
+        "timeout",
+        "--kill-after=5",
+        "60",
+        "unshare",
+        "--pid",
+        "--fork",
+        "--mount",
+        "--uts",
+        "--ipc",
+        "--cgroup",
+        "--net",
+        "--kill-child",
+        "bash",
+        &at("tests/namespaces/unit.sh"),
+        env!("CARGO_BIN_EXE_heddle"),
+        &at("docs/heddle.service"),
+        program,
+        &out.path().to_string_lossy(),
+    ])?;
+    Ok(std::fs::read_to_string(out.path())?)
+}
+
+/// Why this machine cannot boot systemd beside itself.
+pub(crate) fn no_systemd() -> Option<String> {
+    let why = match boot("") {
+        Ok(told) if told.contains("booted") => return None,
+        Ok(told) => told,
+        Err(error) => error.message().unwrap_or_default().to_owned(),
+    };
+    Some(format!("systemd cannot be booted beside the one that runs: {}", why.trim()))
+}
+
+/// The unit starts as it stands, has two capabilities, is started again when it is killed, knows its program then,
+/// and stops well.
+pub(crate) fn by_systemd() -> Result<(), Failed> {
+    let told = boot(&pipelines().join("l2_switch.p4").to_string_lossy())?;
+    let after = |name: &str| -> Result<&str, Failed> {
+        let line = told.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+        Ok(line.ok_or_else(|| format!("nothing is told of `{name}`:\n{told}"))?.trim())
+    };
+    assert_eq!(after("started")?, "active", "{told}");
+    for set in ["CapEff", "CapPrm", "CapBnd", "CapAmb"] {
+        assert_eq!(after(set)?, CAPABILITIES, "{set}");
+    }
+    assert_eq!(after("NoNewPrivs")?, "1");
+    assert!(!after("Uid")?.split_whitespace().any(|id| id == "0"), "it runs as root");
+    assert!(after("loaded")?.contains("SwitchIngress.dmac"), "{told}");
+    assert_eq!(after("killed")?, after("loaded")?);
+    assert_eq!(after("stopped")?, "success", "{told}");
+    Ok(())
 }
