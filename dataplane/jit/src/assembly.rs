@@ -14,7 +14,7 @@ use cranelift_module::{FuncId, Linkage, Module, default_libcall_names};
 use heddle_exec::Entry;
 use heddle_exec::atomic::AtomicSets;
 use heddle_exec::layout::Layout;
-use heddle_ir::{BinaryOp, BodyId, StackId, Stmt, Verified};
+use heddle_ir::{BinaryOp, BodyId, Probe, StackId, Stmt, Verified};
 use heddle_state::AtomicSet;
 
 use crate::code::{Coder, Purpose, Variant};
@@ -145,6 +145,7 @@ impl Assembly {
             constants: self.constants,
             arena_words: self.arena_words,
             atomic_sets: self.atomic_sets,
+            hold: Probe::Hold.of(&program),
             ahead,
             ahead_always: self.options.ahead_always,
             code,

@@ -11,8 +11,8 @@ use cranelift_entity::packed_option::ReservedValue;
 use heddle_exec::bitstring::BitString;
 use heddle_exec::layout::Layout;
 use heddle_exec::{Clone, Context, Entry, Frame, Gate, Intrinsics, Passage, Verdict, Work};
-use heddle_ir::{DropReason, MirrorSource, Origin, PROBE_QUEUES, PreserveId, Probe, TableId};
-use heddle_state::{AtomicSection, Cells, Lens, Match};
+use heddle_ir::{DropReason, MirrorSource, Origin, PROBE_QUEUES, PreserveId, TableId};
+use heddle_state::{AtomicSection, Cells, Lens, Match, prefetch};
 
 use crate::ahead::{self, Ahead};
 use crate::program::{Compiled, Function};
@@ -22,6 +22,9 @@ pub(crate) const FRONT_BYTES_MIN: usize = 4_096;
 /// Bytes behind `front`'s capacity and words behind the arena that may be written to but mean nothing: a last
 /// chunk is stored whole.
 pub(crate) const SLACK_BYTES: usize = 8;
+
+/// Where the headers that a key is found in end, most often.
+const HEADERS_BYTES: usize = 40;
 
 /// Zero limbs: what the widest value reads as where it is not there.
 pub(crate) static ZEROS: [u64; heddle_ir::verify::limit::WIDTH_BITS as usize / 64 + 2] =
@@ -355,6 +358,12 @@ impl<'r, 'c> Machine<'r, 'c> {
         self.frame = self.scratch.own_frame(program.layout.words);
         self.scratch.keys.clear();
         self.scratch.keys.resize(ahead::LANES * words, 0);
+        for work in &*works {
+            // Headers begin anywhere in a line.
+            let bytes = work.packet.bytes().as_ptr();
+            prefetch(bytes);
+            prefetch(bytes.wrapping_add(HEADERS_BYTES));
+        }
         for (lane, work) in works.iter_mut().enumerate() {
             if work.intrinsics.origin == Origin::Normal {
                 self.key_ahead = self.scratch.keys[lane * words..].as_mut_ptr();
@@ -435,7 +444,6 @@ impl<'r, 'c> Machine<'r, 'c> {
     /// Runs works through both entry points, up to and including the first that is held up. How many.
     fn run_through(&mut self, function: Function, batch: &mut [Work]) -> usize {
         let program = self.program;
-        let hold = Probe::Hold.of(&program.program);
         for position in 0..batch.len() {
             if self.ahead.is_some() {
                 self.go_ahead(batch, position);
@@ -487,7 +495,7 @@ impl<'r, 'c> Machine<'r, 'c> {
                 return position + 1;
             }
             std::mem::swap(&mut work.frame, &mut self.scratch.frame);
-            if hold.is_some_and(|hold| self.context.state.register(hold, PROBE_QUEUES) != 0) {
+            if program.hold.is_some_and(|hold| self.context.state.register(hold, PROBE_QUEUES) != 0) {
                 return position + 1;
             }
         }

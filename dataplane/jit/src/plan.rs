@@ -20,6 +20,7 @@ use heddle_ir::{
     ActionId, BodyId, Callee, Decision, Expr, HeaderId, HeaderRef, HeaderType, MatchKind, ParserId, Program,
     StackId, Stmt, Table, TableId, Ty, VarId,
 };
+use heddle_state::{DeclaredEntry, declared_entries};
 
 use crate::ahead::KEY_WORDS_MAX;
 use crate::assembly::Options;
@@ -40,6 +41,8 @@ const THROUGH_SIZE_MAX: usize = 12_000;
 const THROUGH_WORDS_MAX: usize = 1_024;
 /// Statements and expressions that may come of compiling what follows the parser once for each way out of it.
 const SPLIT_SIZE_MAX: usize = 8_000;
+/// Entries of a table that code stands for, at most.
+const FIXED_ENTRIES_MAX: usize = 8;
 /// Entries that a table has to have room for, for lookups ahead of packets to be thought of.
 const AHEAD_SIZE_MIN: u64 = 4_096;
 /// Ways out of a parser that are told apart at most.
@@ -55,6 +58,22 @@ pub(crate) fn is_simple(ty: &HeaderType) -> bool {
     });
     let words: Option<usize> = limbs.sum();
     words.is_some_and(|words| words < HEADER_WORDS_MAX)
+}
+
+/// The entries of a table that nobody can change and nothing is attached to, if they are few: code stands for it.
+pub(crate) fn fixed_entries(table: &Table) -> Option<Vec<DeclaredEntry>> {
+    let is_direct = table.direct_counter.is_some() || table.direct_meter.is_some();
+    if !table.const_default || is_direct {
+        return None;
+    }
+    if table.keys.is_empty() {
+        // It always misses.
+        return Some(Vec::new());
+    }
+    let is_fixed = table.const_entries && table.profile.is_none() && !table.idle_timeout;
+    let is_small = table.entries.len() <= FIXED_ENTRIES_MAX
+        && table.keys.iter().all(|key| limb_count(key.width) <= INLINE_LIMBS_MAX);
+    if is_fixed && is_small { declared_entries(table) } else { None }
 }
 
 /// A piece of code that can be called.
@@ -171,7 +190,15 @@ impl Contents {
             }
             Unit::Table(table, hit, action_run) => {
                 contents.vars.extend(hit.iter().chain(&action_run));
-                for of_table in &program.tables[table].actions {
+                let table = &program.tables[table];
+                let positions: Vec<usize> = match fixed_entries(table) {
+                    Some(entries) => {
+                        let of_entries = entries.iter().map(|entry| table.entries[entry.index].action.action);
+                        of_entries.chain([table.default_action.action]).collect()
+                    }
+                    None => (0..table.actions.len()).collect(),
+                };
+                for of_table in positions.into_iter().map(|position| &table.actions[position]) {
                     contents.calls.push(Unit::Action(of_table.action));
                     contents
                         .vars

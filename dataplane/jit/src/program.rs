@@ -8,7 +8,7 @@ use std::mem::ManuallyDrop;
 use cranelift_jit::JITModule;
 use heddle_exec::Entry;
 use heddle_exec::layout::Layout;
-use heddle_ir::{TableId, Verified};
+use heddle_ir::{RegisterId, TableId, Verified};
 use heddle_state::AtomicSet;
 
 use crate::machine::Machine;
@@ -23,6 +23,8 @@ pub(crate) struct Compiled {
     pub(crate) constants: Vec<u64>,
     pub(crate) arena_words: usize,
     pub(crate) atomic_sets: Vec<AtomicSet>,
+    /// Where the program asks for queues to be held, if it does.
+    pub(crate) hold: Option<RegisterId>,
     /// The table that packets to come may be looked up in ahead, and the words of its key.
     pub(crate) ahead: Option<(TableId, usize)>,
     /// Whether that is done however small the table is.

@@ -1,8 +1,8 @@
 #![allow(unsafe_code)] // One block of variable length per entry, reached by a thin pointer.
 //! A table's entry: what it matches, what it does and which generations see it, in one piece of memory.
 //!
-//! Header, key, arguments and insertion number follow each other in words, so that an entry with a short key and
-//! little data is one cache line; the pointer to what few entries have comes last, and only where there is any.
+//! Header, key, arguments and insertion number follow each other in words, so that what a lookup reads of an entry with a
+//! short key and little data is one cache line; pointers to what few entries have come last, and only where there is any.
 //!
 //! Invariant: all of an entry but its [`Span`] is fixed when it is made.
 
@@ -40,21 +40,20 @@ pub(crate) enum TargetRef<'a> {
     Group(&'a GroupCell),
 }
 
-/// How [`Header::target`] is to be read.
-#[derive(Clone, Copy)]
-enum Kind {
-    Action,
-    Member,
-    Group,
-}
+/// Stand in [`Header::action`] for a member and for a group; no table lists so many actions.
+const MEMBER: u16 = u16::MAX - 1;
+const GROUP: u16 = u16::MAX;
 
-/// The object of a [`Target`], told apart by a [`Kind`] that needs less room elsewhere.
+/// The object of a [`Target`] that is no action.
 #[derive(Clone, Copy)]
 union TargetWord {
-    action: u16,
     member: Held<MemberCell>,
     group: Held<GroupCell>,
 }
+
+/// Set in [`Header::filed_words`] if a pointer to a [`Cold`] follows.
+const HAS_COLD: u16 = 1 << 15;
+const _: () = assert!(WORDS_MAX < HAS_COLD as usize);
 
 /// The fixed part.
 #[repr(C)]
@@ -64,14 +63,12 @@ pub(crate) struct Header {
     rank: u32,
     /// Where its direct counter, meter and hit time are.
     slot: u32,
-    /// Words it is filed under, at the start of its key.
+    /// Words it is filed under, at the start of its key; and whether it [`HAS_COLD`].
     filed_words: u16,
     key_words: u16,
     arg_words: u16,
-    kind: Kind,
-    /// Whether a pointer to a [`Cold`] follows.
-    has_cold: bool,
-    target: TargetWord,
+    /// The position of the action that it runs in its table's; [`MEMBER`] or [`GROUP`] if a [`TargetWord`] follows.
+    action: u16,
 }
 
 /// What few entries have.
@@ -124,12 +121,13 @@ impl PartialEq for EntryRef<'_> {
 }
 
 /// Words of the header. The key's words follow, then those of the arguments, then the insertion number, then the
-/// pointer to what few entries have.
+/// member or group, then the pointer to what few entries have.
 const HEADER_WORDS: usize = size_of::<Header>() / size_of::<u64>();
-const _: () = assert!(size_of::<Header>() == 40 && align_of::<Header>() == align_of::<u64>());
+const _: () = assert!(size_of::<Header>() == 32 && align_of::<Header>() == align_of::<u64>());
 const _: () = assert!(size_of::<*mut Cold>() <= size_of::<u64>());
+const _: () = assert!(size_of::<TargetWord>() <= size_of::<u64>());
 
-/// Bytes of an entry with so many words of key and arguments, in whole cache lines.
+/// Bytes of an entry with so many words of key and arguments that runs an action, in whole cache lines.
 pub(crate) fn bytes(key_words: usize, arg_words: usize) -> usize {
     ((HEADER_WORDS + key_words + arg_words + 1) * size_of::<u64>()).next_multiple_of(LINE_BYTES)
 }
@@ -139,9 +137,18 @@ impl Header {
         usize::from(self.key_words) + usize::from(self.arg_words)
     }
 
+    fn has_cold(&self) -> bool {
+        self.filed_words & HAS_COLD != 0
+    }
+
+    /// Words behind the header up to the pointer to a [`Cold`], if there is one.
+    fn words_to_cold(&self) -> usize {
+        self.data_words() + 1 + usize::from(self.action >= MEMBER)
+    }
+
     /// Size of the whole entry.
     fn bytes(&self) -> usize {
-        (HEADER_WORDS + self.data_words() + 1 + usize::from(self.has_cold)) * size_of::<u64>()
+        (HEADER_WORDS + self.words_to_cold() + usize::from(self.has_cold())) * size_of::<u64>()
     }
 }
 
@@ -155,23 +162,23 @@ impl<'a> EntryRef<'a> {
             || !new.cold.metadata.is_empty()
             || new.cold.is_const
             || new.cold.one_shot.is_some();
-        let (kind, target) = match new.target {
-            Target::Action(action) => (Kind::Action, TargetWord { action }),
-            Target::Member(member) => (Kind::Member, TargetWord { member }),
-            Target::Group(group) => (Kind::Group, TargetWord { group }),
+        let (action, target) = match new.target {
+            Target::Action(action) => (action, None),
+            Target::Member(member) => (MEMBER, Some(TargetWord { member })),
+            Target::Group(group) => (GROUP, Some(TargetWord { group })),
         };
+        debug_assert!(action < MEMBER || target.is_some(), "no table lists so many actions");
         let header = Header {
             span: Span::from(new.first),
             rank: new.rank,
             slot: new.slot,
-            filed_words: new.filed_words as u16,
+            filed_words: new.filed_words as u16 | if has_cold { HAS_COLD } else { 0 },
             key_words: new.key.len() as u16,
             arg_words: new.args.len() as u16,
-            kind,
-            has_cold,
-            target,
+            action,
         };
         let block = slab.allocate(header.bytes());
+        let words_to_cold = header.words_to_cold();
         // SAFETY: the block has room for all of this in words, and is aligned to a line.
         unsafe {
             block.cast::<Header>().write(header);
@@ -181,8 +188,11 @@ impl<'a> EntryRef<'a> {
             args.copy_from_nonoverlapping(NonNull::from(new.args).cast(), new.args.len());
             let sequence = args.add(new.args.len());
             sequence.write(new.sequence);
+            if let Some(target) = target {
+                sequence.add(1).cast::<TargetWord>().write(target);
+            }
             if has_cold {
-                sequence.add(1).cast::<*mut Cold>().write(Box::into_raw(Box::new(new.cold)));
+                key.add(words_to_cold).cast::<*mut Cold>().write(Box::into_raw(Box::new(new.cold)));
             }
         }
         EntryRef { entry: block.cast(), there: PhantomData }
@@ -231,11 +241,11 @@ impl<'a> EntryRef<'a> {
 
     fn cold_ptr(self) -> Option<NonNull<Cold>> {
         let header = self.header();
-        if !header.has_cold {
+        if !header.has_cold() {
             return None;
         }
         // SAFETY: `new` has written the pointer there if `has_cold` says so.
-        NonNull::new(unsafe { self.word(header.data_words() + 1).cast::<*mut Cold>().read() })
+        NonNull::new(unsafe { self.word(header.words_to_cold()).cast::<*mut Cold>().read() })
     }
 
     /// Who sees it.
@@ -260,13 +270,17 @@ impl<'a> EntryRef<'a> {
     #[inline]
     pub(crate) fn target(self) -> TargetRef<'a> {
         let header = self.header();
-        // SAFETY: `new` has written the variant that the kind says. Members and groups are freed after the entries
-        // that point to them.
+        if header.action < MEMBER {
+            return TargetRef::Action(header.action);
+        }
+        // SAFETY: `new` has written the variant there that the action stands for. Members and groups are freed after the
+        // entries that point to them.
         unsafe {
-            match header.kind {
-                Kind::Action => TargetRef::Action(header.target.action),
-                Kind::Member => TargetRef::Member(header.target.member.get()),
-                Kind::Group => TargetRef::Group(header.target.group.get()),
+            let target = self.word(header.data_words() + 1).cast::<TargetWord>().read();
+            if header.action == MEMBER {
+                TargetRef::Member(target.member.get())
+            } else {
+                TargetRef::Group(target.group.get())
             }
         }
     }
@@ -274,7 +288,7 @@ impl<'a> EntryRef<'a> {
     /// What it is filed under: the masked key.
     #[inline]
     pub(crate) fn filed(self) -> &'a [u64] {
-        self.words(0, usize::from(self.header().filed_words))
+        self.words(0, usize::from(self.header().filed_words & !HAS_COLD))
     }
 
     /// The first word of its key.

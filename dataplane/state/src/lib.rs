@@ -9,6 +9,7 @@
 
 mod cells;
 mod counter;
+mod declared;
 mod entry;
 mod error;
 mod found;
@@ -42,10 +43,12 @@ mod write;
 mod tests;
 
 pub use cells::Cells;
+pub use declared::{DeclaredEntry, declared_entries};
 pub use error::{StateError, UpdateError, WriteError};
 pub use found::{EntryHandle, Found};
 pub use lookup::{Lens, Match, Structure, TableReader};
 pub use meter::{Color, MeterConfig};
+pub use prefetch::prefetch;
 pub use register::{AtomicSection, AtomicSet};
 pub use snapshot::Snapshot;
 pub use state::State;

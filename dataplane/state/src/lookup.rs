@@ -176,12 +176,14 @@ impl<'s> Lens<'s> {
     }
 
     /// The entry of a table that a key matches, as [`TableReader::find`] has it, in place.
-    #[inline(never)] // The search by a word falls back to it, and should not have to save registers for it.
+    #[inline]
     pub fn find_into(&self, table: TableId, key: &[u64], to: &mut Match<'s>) {
-        match self.reader(table) {
-            Some(reader) if key.len() == reader.key_words() => reader.settle_into(reader.find_entry(key), to),
-            Some(_) | None => *to = Match::nothing(table),
+        #[cfg(target_arch = "x86_64")]
+        if self.counts_bits {
+            // SAFETY: the processor was asked when this was made.
+            return unsafe { find_into_counting(self, table, key, to) };
         }
+        self.search_plainly(table, key, to);
     }
 
     /// The same by a key of one word, with as little around the search as can be.
@@ -190,18 +192,27 @@ impl<'s> Lens<'s> {
         #[cfg(target_arch = "x86_64")]
         if self.counts_bits {
             // SAFETY: the processor was asked when this was made.
-            return unsafe { find_word_counting(self, table, key, to) };
+            return unsafe { find_word_into_counting(self, table, key, to) };
         }
-        self.find_into(table, &[key], to);
+        self.search_plainly(table, &[key], to);
+    }
+
+    /// For any processor.
+    #[inline(never)] // So that callers need not save registers for what they rarely do.
+    fn search_plainly(&self, table: TableId, key: &[u64], to: &mut Match<'s>) {
+        self.search(table, key, to);
     }
 
     #[inline(always)] // Into code for processors that count bits in one instruction.
-    #[cfg(target_arch = "x86_64")]
-    fn find_word(&self, table: TableId, key: u64, to: &mut Match<'s>) {
-        let reader = self.reader(table).filter(|reader| reader.key_words() == 1);
-        match reader.and_then(|reader| Some((reader, reader.table.space.find_word(self.generation, key)?))) {
-            Some((reader, entry)) => reader.settle_into(entry, to),
-            None => self.find_into(table, &[key], to),
+    fn search(&self, table: TableId, key: &[u64], to: &mut Match<'s>) {
+        match self.reader(table) {
+            Some(reader) if key.len() == reader.key_words() => {
+                // No entry has no key.
+                let is_empty = key.is_empty();
+                let found = if is_empty { None } else { reader.table.space.find(self.generation, key) };
+                reader.settle_into(found, to);
+            }
+            Some(_) | None => *to = Match::nothing(table),
         }
     }
 }
@@ -255,8 +266,23 @@ unsafe fn find_counting<'s>(table: &'s Table, generation: u64, key: &[u64]) -> O
 /// [`counts_bits`] says so.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "popcnt,bmi1,bmi2")]
-unsafe fn find_word_counting<'s>(lens: &Lens<'s>, table: TableId, key: u64, to: &mut Match<'s>) {
-    lens.find_word(table, key, to);
+#[inline(never)] // The search by a word falls back to it, and should not have to save registers for it.
+unsafe fn find_into_counting<'s>(lens: &Lens<'s>, table: TableId, key: &[u64], to: &mut Match<'s>) {
+    lens.search(table, key, to);
+}
+
+/// # Safety
+/// [`counts_bits`] says so.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "popcnt,bmi1,bmi2")]
+unsafe fn find_word_into_counting<'s>(lens: &Lens<'s>, table: TableId, key: u64, to: &mut Match<'s>) {
+    if let Some(reader) = lens.reader(table).filter(|reader| reader.key_words() == 1)
+        && let Some(found) = reader.table.space.find_word(lens.generation, key)
+    {
+        return reader.settle_into(found, to);
+    }
+    // SAFETY: the caller's promise.
+    unsafe { find_into_counting(lens, table, &[key], to) }
 }
 
 /// # Safety

@@ -126,7 +126,7 @@ fn longest(shape: &PrefixShape, trie: &Trie<Header>, key: &[u64]) -> Option<NonN
     }
 }
 
-/// [`longest`] for several keys, all walking at the same pace.
+/// [`longest`] for several keys, all walking at the same pace; `take` is given what each finds, in order.
 #[inline(always)] // As above.
 fn walk_all<K: Key>(
     trie: &Trie<Header>,
@@ -134,36 +134,41 @@ fn walk_all<K: Key>(
     words: usize,
     string: impl Fn(&[u64]) -> K,
     covers: impl Fn(NonNull<Header>, K) -> bool,
-) -> [Option<NonNull<Header>>; LANES] {
+    mut take: impl FnMut(usize, &[u64], Option<NonNull<Header>>),
+) {
+    let count = keys.len().checked_div(words).unwrap_or(0).min(LANES);
+    let key = |lane: usize| keys.get(lane * words..(lane + 1) * words).unwrap_or(&[]);
     let mut strings = [string(&[]); LANES];
-    let mut count = 0;
-    for (key, to) in keys.chunks_exact(words).zip(&mut strings) {
-        *to = string(key);
-        trie.prefetch(*to);
-        count += 1;
-    }
     let mut walks: [Walk<Header>; LANES] = std::array::from_fn(|_| Walk::nothing());
-    let mut going = false;
-    for (walk, key) in walks.iter_mut().zip(&strings).take(count) {
-        *walk = trie.walk(*key);
-        walk.prefetch();
-        going |= walk.goes_on();
+    for (lane, to) in strings.iter_mut().enumerate().take(count) {
+        *to = string(key(lane));
+        trie.prefetch(*to);
     }
-    while going {
-        going = false;
-        for (walk, key) in walks.iter_mut().zip(&strings).take(count).filter(|(walk, _)| walk.goes_on()) {
+    // Those that have not come to their end.
+    let (mut walking, mut left) = ([0u8; LANES], 0);
+    for (lane, (walk, string)) in walks.iter_mut().zip(&strings).enumerate().take(count) {
+        *walk = trie.walk(*string);
+        walk.prefetch();
+        walking[left] = lane as u8;
+        left += usize::from(walk.goes_on());
+    }
+    while left > 0 {
+        let mut still = 0;
+        for at in 0..left {
+            let lane = usize::from(walking[at]) % LANES;
+            let walk = &mut walks[lane];
             // SAFETY: the snapshot or lock that the caller holds all the while.
-            unsafe { walk.step(*key) }
+            unsafe { walk.step(strings[lane]) }
             walk.prefetch();
-            going |= walk.goes_on();
+            walking[still] = lane as u8;
+            still += usize::from(walk.goes_on());
         }
+        left = still;
     }
     walks.iter().take(count).for_each(Walk::prefetch_end);
-    let mut found = [None; LANES];
-    for ((walk, key), to) in walks.iter().zip(strings).take(count).zip(&mut found) {
-        *to = walk.end(|entry| covers(entry, key));
+    for (lane, (walk, string)) in walks.iter().zip(strings).enumerate().take(count) {
+        take(lane, key(lane), walk.end(|entry| covers(entry, string)));
     }
-    found
 }
 
 /// What the writer keeps beside a [`Space`].
@@ -353,29 +358,20 @@ impl Space {
                 self.find_many_exact(unsafe { index.get() }, generation, keys, found);
             }
             Search::Trie { shape, trie, probes } => {
-                let longest = if shape.is_word() {
-                    walk_all(
-                        trie,
-                        keys,
-                        words,
-                        |key| shape.word(key.first().copied().unwrap_or(0)),
-                        |entry, key| {
-                            // SAFETY: what is in the trie is not freed while the caller's snapshot or lock is held; its
-                            // keys have one word.
-                            unsafe { covers_word(shape, entry, key) }
-                        },
-                    )
-                } else {
-                    walk_all(
-                        trie,
-                        keys,
-                        words,
-                        |key| shape.string(key),
-                        |entry, key| shape.of(entry).covers(key),
-                    )
+                let take = |lane: usize, key: &[u64], longest| {
+                    if let Some(to) = found.get_mut(lane) {
+                        *to = self.settle(longest, probes, generation, key);
+                    }
                 };
-                for ((key, longest), to) in keys.chunks_exact(words).zip(longest).zip(found) {
-                    *to = self.settle(longest, probes, generation, key);
+                if shape.is_word() {
+                    let string = |key: &[u64]| shape.word(key.first().copied().unwrap_or(0));
+                    // SAFETY: what is in the trie is not freed while the caller's snapshot or lock is held; its keys
+                    // have one word.
+                    let covers = |entry, key| unsafe { covers_word(shape, entry, key) };
+                    walk_all(trie, keys, words, string, covers, take);
+                } else {
+                    let covers = |entry, key| shape.of(entry).covers(key);
+                    walk_all(trie, keys, words, |key| shape.string(key), covers, take);
                 }
             }
             Search::Tuples { .. } => {

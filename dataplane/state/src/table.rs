@@ -17,7 +17,7 @@ use crate::slots::{FIRST as FIRST_SLOTS, Slots};
 use crate::space::{Space, SpaceWriter};
 use crate::version::Versioned;
 
-/// Stands for an action that a table does not list.
+/// Stands for an action that a table does not list. Entries give the number and the one below other meanings.
 const NOT_LISTED: u16 = u16::MAX;
 
 /// What a table does on a miss.

@@ -448,13 +448,11 @@ impl<N> Walk<N> {
         }
     }
 
-    /// Fetches into the cache what the end of a walk looks at: what may be alone there, or what was passed. What a prefix
-    /// leads to is in its second line as often as in the first.
+    /// Fetches into the cache what the end of a walk looks at: what may be alone there, or what was passed.
     #[inline]
     pub(crate) fn prefetch_end(&self) {
         let entry = if self.next.is_null() { self.best.cast() } else { self.next };
         prefetch(entry.cast_const());
-        prefetch(entry.wrapping_byte_add(LINE_BYTES).cast_const());
     }
 }
 

@@ -157,10 +157,11 @@ impl<N> Page<N> {
             let offset = occupied.trailing_zeros() as usize;
             occupied &= occupied - 1;
             let exact = self.exact.get(offset * words..(offset + 1) * words).unwrap_or(&[]);
-            let is_same = |([mask, value], word): (&[AtomicU64; 2], &u64)| {
+            let is_same = |(i, [mask, value]): (usize, &[AtomicU64; 2])| {
+                let word = key.get(i).copied().unwrap_or(0);
                 word & mask.load(Ordering::Relaxed) == value.load(Ordering::Relaxed)
             };
-            if exact.iter().zip(key).all(is_same)
+            if exact.iter().enumerate().all(is_same)
                 && let Some(entry) =
                     self.entries.get(offset).and_then(|entry| NonNull::new(entry.load(Ordering::Acquire)))
             {

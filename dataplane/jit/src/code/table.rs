@@ -4,14 +4,14 @@ use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{Block, InstBuilder, MemFlagsData, types};
 use cranelift_entity::EntityRef;
 use cranelift_entity::packed_option::ReservedValue;
-use heddle_ir::{Bits, Expr, MatchKind, Table, TableId, VarId};
-use heddle_state::Match;
+use heddle_ir::{ActionCall, Bits, Expr, MatchKind, Table, TableId, VarId};
+use heddle_state::{DeclaredEntry, Match};
 
-use super::value::limb_count;
+use super::value::{limb_count, limb_mask};
 use super::{Coder, Cond, Limb, Val, Way};
 use crate::host::Host;
 use crate::machine::field;
-use crate::plan::Unit;
+use crate::plan::{Unit, fixed_entries};
 
 /// Where an action's data comes from.
 #[derive(Clone, Copy)]
@@ -26,17 +26,8 @@ impl Coder<'_, '_> {
     pub(super) fn apply(&mut self, id: TableId, hit: Option<VarId>, action_run: Option<VarId>) {
         let program = self.program();
         let table = &program.tables[id];
-        let is_direct = table.direct_counter.is_some() || table.direct_meter.is_some();
-        if table.keys.is_empty() && table.const_default && !is_direct {
-            // It always misses, and nobody can change what it does then.
-            let call = &table.default_action;
-            if let Some(hit) = hit {
-                self.set_var(hit, Limb::Const(0));
-            }
-            if let Some(action_run) = action_run {
-                self.set_var(action_run, Limb::Const(call.action as u64));
-            }
-            return self.run_action(table, call.action, Data::Const(&call.args));
+        if let Some(entries) = fixed_entries(table) {
+            return self.apply_fixed(table, &entries, hit, action_run);
         }
         let action = self.look_up(id, table);
         if let Some(hit) = hit {
@@ -63,6 +54,69 @@ impl Coder<'_, '_> {
                 if self.reachable {
                     self.jump(after, None);
                 }
+            }
+        }
+        self.start(after);
+    }
+
+    /// Applies a table that nobody can change: its key is compared with each entry in turn.
+    fn apply_fixed(
+        &mut self,
+        table: &Table,
+        entries: &[DeclaredEntry],
+        hit: Option<VarId>,
+        action_run: Option<VarId>,
+    ) {
+        let run = |coder: &mut Self, call: &ActionCall, is_hit: bool| {
+            if let Some(hit) = hit {
+                coder.set_var(hit, Limb::Const(u64::from(is_hit)));
+            }
+            if let Some(action_run) = action_run {
+                coder.set_var(action_run, Limb::Const(call.action as u64));
+            }
+            coder.run_action(table, call.action, Data::Const(&call.args));
+        };
+        if entries.is_empty() {
+            return run(self, &table.default_action, false);
+        }
+        // The words of the key, and which of their bits there are.
+        let mut words: Vec<(Limb, u64)> = Vec::new();
+        for key in table.keys.iter().filter(|key| key.kind != MatchKind::Selector) {
+            let value = self.value(&key.expr);
+            let limbs = value.in_registers().unwrap_or(&[]).iter().enumerate();
+            words.extend(limbs.map(|(i, limb)| (*limb, limb_mask(key.width, i))));
+        }
+        let after = self.new_block();
+        for entry in entries {
+            let mut matches = Cond::Const(true);
+            for ((limb, all), (mask, value)) in words.iter().zip(&entry.words) {
+                let masked =
+                    if mask & all == *all { *limb } else { self.limb_and(*limb, Limb::Const(*mask)) };
+                let is_same = self.compare(IntCC::Equal, masked, Limb::Const(*value));
+                matches = self.both(matches, is_same);
+            }
+            let next = self.new_block();
+            match matches {
+                Cond::Const(false) => continue,
+                Cond::Const(true) => {}
+                Cond::Var(matches) => {
+                    let then = self.new_block();
+                    self.branch(matches, then, next);
+                    self.start(then);
+                }
+            }
+            run(self, &table.entries[entry.index].action, true);
+            if self.reachable {
+                self.jump(after, None);
+            }
+            if !self.start(next) {
+                break;
+            }
+        }
+        if self.reachable {
+            run(self, &table.default_action, false);
+            if self.reachable {
+                self.jump(after, None);
             }
         }
         self.start(after);

@@ -472,7 +472,7 @@ fn a_miscompiled_operator_is_noticed() {
     ];
     for (right, wrong) in pairs {
         let options = Options { miscompiles: Some((right, wrong)), shows_all: true, ..Options::default() };
-        let noticed = (0..200).any(|seed| of_seed(seed, options).is_some());
+        let noticed = (0..1_000).any(|seed| of_seed(seed, options).is_some());
         assert!(noticed, "nobody noticed that {right:?} was compiled as {wrong:?}");
     }
 }

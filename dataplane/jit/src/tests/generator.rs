@@ -10,8 +10,8 @@ use heddle_ir::{
     Counter, CounterId, CounterUnit, Decision, Digest, DropReason, Expr, HashAlgorithm, Header, HeaderField,
     HeaderId, HeaderRef, HeaderType, HeaderTypeId, Intrinsic, Key, KeyMatch, Keyset, MatchKind, Meter,
     MeterId, MirrorSource, Parser, ParserId, Place, Preserve, PreserveId, Profile, Program, Register,
-    SelectCase, SelectMatch, Selector, Stack, StackId, State, StateId, Stmt, Table, TableAction, TableId,
-    Target, Transition, Ty, UnaryOp, Union, ValueSet, ValueSetId, Var, VarId,
+    SelectCase, SelectMatch, Selector, Stack, StackId, State, StateId, Stmt, Table, TableAction, TableEntry,
+    TableId, Target, Transition, Ty, UnaryOp, Union, ValueSet, ValueSetId, Var, VarId,
 };
 use heddle_state::{
     ActionSpec, EntryAction, EntryKey, EntrySpec, GroupMember, GroupSpec, MemberSpec, MeterConfig, Update,
@@ -372,10 +372,26 @@ impl Generator {
             let copy_out = if self.chance(40) { self.some_block(Spot::CopyOut(Some(id)), 3) } else { vec![] };
             actions.push(TableAction { action, copy_in, copy_out, default_only: false, table_only: false });
         }
-        let action = self.below(actions.len());
-        let args = self.arguments(actions[action].action);
+        let call = |generator: &mut Self| {
+            let action = generator.below(actions.len());
+            ActionCall { action, args: generator.arguments(actions[action].action) }
+        };
+        let default_action = call(self);
+        let mut entries: Vec<TableEntry> = vec![];
+        let ranked = keys.iter().any(|key| needs_priority(key.kind));
+        let const_entries = profile.is_none() && !keys.is_empty() && self.chance(40);
+        for i in 0..if const_entries { self.below(5) } else { 0 } {
+            let matches: Vec<KeyMatch> = keys.iter().map(|key| self.key_match(key.width, key.kind)).collect();
+            // Each has a priority of its own, in no order; where there are none, no two may be the same.
+            let priority = if ranked { 1 + (3 * i % 5) as u32 } else { 0 };
+            let action = call(self);
+            if entries.iter().all(|other| other.matches != matches) {
+                entries.push(TableEntry { matches, priority, action, is_const: true });
+            }
+        }
         let table = &mut self.program.tables[id];
-        (table.keys, table.actions, table.default_action) = (keys, actions, ActionCall { action, args });
+        (table.entries, table.const_entries) = (entries, const_entries);
+        (table.keys, table.actions, table.default_action) = (keys, actions, default_action);
         self.tables.push(id);
     }
 
@@ -1052,9 +1068,7 @@ impl Generator {
         let declared = self.program.tables[table].clone();
         let keys = declared.keys.iter().filter(|key| key.kind != MatchKind::Selector);
         let matches = keys.clone().map(|key| self.key_match(key.width, key.kind)).collect();
-        let ranked = keys
-            .clone()
-            .any(|key| matches!(key.kind, MatchKind::Ternary | MatchKind::Range | MatchKind::Optional));
+        let ranked = keys.clone().any(|key| needs_priority(key.kind));
         let priority = ranked.then(|| 1 + self.below(5) as u32);
         let action = match declared.profile {
             Some(_) => match self.below(4) {
@@ -1069,4 +1083,9 @@ impl Generator {
         let key = EntryKey { table, matches, priority };
         EntrySpec { key, action, idle_timeout_ns: 0, metadata: vec![] }
     }
+}
+
+/// Whether entries have priorities for keys of a kind.
+fn needs_priority(kind: MatchKind) -> bool {
+    matches!(kind, MatchKind::Ternary | MatchKind::Range | MatchKind::Optional)
 }

@@ -3,12 +3,13 @@
 //! Invariant: an update is checked against what the next generation would see, so that the updates of one batch may
 //! build on each other.
 
-use heddle_ir::{ActionId, KeyMatch, MatchKind, Table as Declared, TableId};
+use heddle_ir::{ActionId, Table as Declared, TableId};
 
 use super::{Change, Owner, Transaction};
+use crate::declared::declared_matches;
 use crate::entry::{Cold, EntryRef, NewEntry, Target};
 use crate::error::{StateError, UpdateError};
-use crate::key::{Encoded, Precedence};
+use crate::key::Encoded;
 use crate::profile::{ActionData, OneShot};
 use crate::state::State;
 use crate::table::{DefaultAction, Table, argument_words, declared_default};
@@ -323,18 +324,8 @@ impl State {
     /// The key of an entry that the program declares.
     pub(crate) fn declared_key(&self, id: TableId, index: usize) -> Option<EntryKey> {
         let declared = self.program.tables.get(id)?;
-        let entry = declared.entries.get(index)?;
-        let priority = match self.tables.get(id.as_u32() as usize)?.space.layout().precedence() {
-            Precedence::Priority { .. } => Some(entry.priority),
-            Precedence::Unique | Precedence::LongestPrefix | Precedence::Any => None,
-        };
-        // A list that is as long as the keys has a place for selector keys too, which match nothing.
-        let given = entry.matches.iter().zip(&declared.keys);
-        let matches: Vec<KeyMatch> = if entry.matches.len() == declared.keys.len() {
-            given.filter(|(_, key)| key.kind != MatchKind::Selector).map(|(m, _)| m.clone()).collect()
-        } else {
-            entry.matches.clone()
-        };
+        let precedence = self.tables.get(id.as_u32() as usize)?.space.layout().precedence();
+        let (matches, priority) = declared_matches(declared, precedence, index)?;
         Some(EntryKey { table: id, matches, priority })
     }
 }
