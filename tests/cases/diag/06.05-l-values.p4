@@ -6,6 +6,7 @@
 struct S { bit<8> a; }
 extern bit<8> g();
 extern S gs();
+extern void set(out bit<8> x);
 header H { bit<8> f; }
 control c(inout S s, in S i, out bit<8> o, inout tuple<bit<8>, bool> t, inout H[2] st)(bit<8> k) {
     apply {
@@ -21,5 +22,8 @@ control c(inout S s, in S i, out bit<8> o, inout tuple<bit<8>, bool> t, inout H[
         st[5].f = 1;
         st.size = 3;
         { s.a } = 1;
+        set((bit<8>) o);
+        set(5);
+        set(o);
     }
 }

@@ -8,9 +8,9 @@ use super::inference::{Fit, Inference, contains, firm, give_up, is_list, refresh
 use super::signatures::{Parameter, Signature};
 use super::types::count;
 use crate::diag::Diagnostic;
-use crate::hir::{Arg, Direction, Expr, Ty, TypeParamId};
+use crate::hir::{Arg, Direction, Expr, ExprKind, Ty, TypeParamId};
 use crate::source::Span;
-use crate::syntax::ast::{Argument, Ident, TypeKind, TypeRef};
+use crate::syntax::ast::{self, Argument, Ident, TypeKind, TypeRef};
 
 /// What a call turned out to be.
 #[derive(Debug)]
@@ -203,7 +203,12 @@ impl Checker<'_> {
                 values.push(None);
                 continue;
             };
-            let value = self.value(written);
+            let mut value = self.value(written);
+            if param.is_out() && matches!(written.kind, ast::ExprKind::Cast(..)) {
+                // One to the type that the operand has leaves no trace, and is no storage all the same.
+                let (ty, span) = (value.ty.clone(), value.span);
+                value = Expr { kind: ExprKind::Cast(Box::new(value)), ty, span };
+            }
             all_fit &= self.check_argument(signature, param, ty, &value, manner, &mut inference);
             values.push(Some(value));
         }
