@@ -84,11 +84,14 @@ def reference_lines(p4c, name):
     path = f"{p4c}/testdata/p4_16_errors_outputs/{name}-stderr"
     if not os.path.exists(path):
         return None
-    lines = set()
+    lines, is_error = set(), False
     for line in open(path, errors="replace"):
-        found = re.match(re.escape(name) + r"\((\d+)\)", line)
+        found = re.match(re.escape(name) + r"\((\d+)\)(: .*?(error|warning):)?", line)
         if found:
-            lines.add(int(found.group(1)))
+            # Places without a message of their own belong to the message before.
+            is_error = found.group(3) == "error" if found.group(3) else is_error
+            if is_error:
+                lines.add(int(found.group(1)))
     return lines
 
 
