@@ -1,9 +1,9 @@
 //! From a unit of the program to a function of Cranelift's IR.
 //!
-//! One file per noun: [`limb`] words and conditions, [`value`] expressions, [`arithmetic`] operators, [`place`] where scalars lie, [`wire`] bits of packets,
-//! [`header`] headers, [`statement`] statements, [`call`] calls and what leaves them, [`parser`] parsers,
-//! [`table`] tables, [`through`] both passes in one function, [`scout`] the way to a lookup, [`checksum`] sums of what lies
-//! in packets, [`sweep`] loads that nobody needs.
+//! One file per noun: [`limb`] words and conditions, [`value`] expressions, [`arithmetic`] operators, [`place`] where
+//! scalars lie, [`wire`] bits of packets, [`header`] headers, [`statement`] statements, [`call`] calls and what leaves
+//! them, [`parser`] parsers, [`table`] tables, [`through`] both passes in one function, [`scout`] the way to a lookup,
+//! [`cell`] registers and counters, [`checksum`] sums of what lies in packets, [`sweep`] loads that nobody needs.
 //!
 //! Invariants: a block is started only after every jump to it has been written, but for the heads of loops; what
 //! is known at its start is what all of those jumps agree on. The frame holds every slot that is not promoted as

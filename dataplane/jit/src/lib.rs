@@ -1,7 +1,8 @@
 //! Verified programs as machine code: the executor that is fast.
 //!
 //! [`Jit`] compiles every verified program with Cranelift; nothing is left to the interpreter but batches that are
-//! traced or work on the state of another program, which see the same frames since both lay them out alike ([`heddle_exec::layout`]).
+//! traced or work on the state of another program, which see the same frames since both lay them out alike
+//! ([`heddle_exec::layout`]).
 //!
 //! * [`plan`] decides what is compiled into its caller and which slots live in registers.
 //! * [`code`] writes Cranelift's IR, [`assembly`] makes machine code of it.
