@@ -5,8 +5,8 @@
 //!
 //! Every figure is of one run in one process: the daemon as `heddle run` has it with one worker, on memory ports, and the
 //! client in a thread of its own. The traffic is a packet every millisecond; its latency is from where it is put in to where
-//! it is found again, first while nothing else happens. The thread that sends it stands for a wire, and where it may
-//! it waits for no other thread's turn.
+//! it is found again, first while nothing else happens. With `--realtime` neither the worker nor the thread that sends, which
+//! stands for a wire, waits for turns of other threads.
 #![allow(clippy::print_stdout)] // its purpose
 
 use std::error::Error;
@@ -130,10 +130,11 @@ fn quantile(sorted: &[Duration], q: f64) -> Duration {
 fn traffic(
     mut from: MemoryPeer,
     mut to: MemoryPeer,
+    realtime: bool,
     is_quiet: &AtomicBool,
     stop: &AtomicBool,
 ) -> (Vec<Duration>, Vec<Duration>, u64) {
-    if let Err(error) = heddle_engine::go_first() {
+    if realtime && let Err(error) = heddle_engine::go_first() {
         println!("the sender of packets waits for turns of other threads, as latencies will show: {error}");
     }
     let mut frame = [0; 64];
@@ -278,7 +279,7 @@ fn main() -> Result<()> {
     let (is_quiet, stop) = (AtomicBool::new(false), AtomicBool::new(false));
     std::thread::scope(|scope| -> Result<()> {
         let serving = scope.spawn(|| daemon.serve(&signals, None));
-        let packets = scope.spawn(|| traffic(from, to, &is_quiet, &stop));
+        let packets = scope.spawn(|| traffic(from, to, options.realtime, &is_quiet, &stop));
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let driven = runtime.block_on(drive(address, options.entries, &is_quiet));
         stop.store(true, Ordering::Relaxed);
