@@ -12,6 +12,7 @@ use heddle_exec::bitstring::BitString;
 use heddle_exec::layout::Layout;
 use heddle_exec::{Clone, Context, Entry, Frame, Gate, Intrinsics, Passage, Verdict, Work};
 use heddle_ir::{DropReason, MirrorSource, Origin, PROBE_QUEUES, PreserveId, TableId};
+use heddle_packet::Packet;
 use heddle_state::{AtomicSection, Cells, Lens, Match, prefetch};
 
 use crate::ahead::{self, Ahead};
@@ -25,6 +26,8 @@ pub(crate) const SLACK_BYTES: usize = 8;
 
 /// Where the headers that a key is found in end, most often.
 const HEADERS_BYTES: usize = 40;
+/// How many packets ahead headers are asked for.
+const HEADERS_AHEAD: usize = 8;
 
 /// Zero limbs: what the widest value reads as where it is not there.
 pub(crate) static ZEROS: [u64; heddle_ir::verify::limit::WIDTH_BITS as usize / 64 + 2] =
@@ -268,6 +271,15 @@ pub(crate) fn run_through(
     ran
 }
 
+/// Asks for the headers of a packet, which soon will be read.
+#[inline]
+fn fetch_headers(packet: &Packet) {
+    // They begin anywhere in a line.
+    let bytes = packet.bytes().as_ptr();
+    prefetch(bytes);
+    prefetch(bytes.wrapping_add(HEADERS_BYTES));
+}
+
 impl<'r, 'c> Machine<'r, 'c> {
     fn new(
         program: &'r Compiled,
@@ -359,10 +371,7 @@ impl<'r, 'c> Machine<'r, 'c> {
         self.scratch.keys.clear();
         self.scratch.keys.resize(ahead::LANES * words, 0);
         for work in &*works {
-            // Headers begin anywhere in a line.
-            let bytes = work.packet.bytes().as_ptr();
-            prefetch(bytes);
-            prefetch(bytes.wrapping_add(HEADERS_BYTES));
+            fetch_headers(&work.packet);
         }
         for (lane, work) in works.iter_mut().enumerate() {
             if work.intrinsics.origin == Origin::Normal {
@@ -447,6 +456,8 @@ impl<'r, 'c> Machine<'r, 'c> {
         for position in 0..batch.len() {
             if self.ahead.is_some() {
                 self.go_ahead(batch, position);
+            } else if let Some(later) = batch.get(position + HEADERS_AHEAD) {
+                fetch_headers(&later.packet);
             }
             let work = &mut batch[position];
             self.position = position;
