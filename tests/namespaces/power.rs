@@ -5,7 +5,7 @@
 use std::fs::File;
 use std::os::fd::AsRawFd as _;
 use std::path::Path;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use libtest_mimic::Failed;
 
@@ -70,7 +70,7 @@ impl Drop for Disk {
 
 /// Why this machine has no such filesystem.
 pub(crate) fn missing() -> Option<String> {
-    let error = Disk::new().err()?;
+    let error = Disk::new().and_then(|disk| disk.lose_power()).err()?;
     Some(format!("no filesystem can be made to lose power: {}", error.message().unwrap_or_default()))
 }
 
@@ -90,7 +90,7 @@ pub(crate) fn acknowledged_changes_survive() -> Result<(), Failed> {
     let state = Path::new(&disk.root()).join("state").to_string_lossy().into_owned();
     let switch = start(&state)?;
     let address = switch.served()?;
-    let acknowledged = AtomicU32::new(0);
+    let (acknowledged, ends) = (AtomicU32::new(0), AtomicBool::new(false));
     std::thread::scope(|scope| {
         let writer = scope.spawn(|| {
             loop {
@@ -100,13 +100,18 @@ pub(crate) fn acknowledged_changes_survive() -> Result<(), Failed> {
                     return refused;
                 }
                 acknowledged.fetch_add(1, Ordering::SeqCst);
+                if ends.load(Ordering::SeqCst) {
+                    return Failed::from("nothing was refused");
+                }
             }
         });
         while acknowledged.load(Ordering::SeqCst) < CHANGES && !writer.is_finished() {
             std::thread::yield_now();
         }
-        disk.lose_power()?;
+        let lost = disk.lose_power();
+        ends.store(lost.is_err(), Ordering::SeqCst);
         let refused = writer.join().map_err(|_| "the writer panicked")?;
+        lost?;
         let told = refused.message().is_some_and(|message| message.contains("would not survive a restart"));
         if told { Ok(()) } else { Err(refused) }
     })?;

@@ -301,8 +301,7 @@ impl<'a> Lowerer<'a> {
     /// How many ports a packet can be sent to: all that `egress_spec` holds, but for one that means "drop" at their end.
     fn port_numbers(&self) -> Option<u32> {
         let spec = self.layout.intrinsic("standard_metadata", "egress_spec")?;
-        let last = 1u32.checked_shl(self.ir.vars[spec].ty.width())? - 1;
-        Some(if last == self.options.drop_port { last } else { last + 1 })
+        heddle_ir::port_numbers(self.ir.vars[spec].ty.width(), self.options.drop_port.into())
     }
 
     /// Whether the packet is to be dropped.

@@ -127,8 +127,8 @@ pub struct LinkReport {
     pub utilisation: f64,
     /// Packets that the sending switch marked in the queues before it.
     pub marked: u64,
-    /// Packets that lost their payload there, and those that were dropped for want of room.
+    /// Packets that lost their payload there.
     pub trimmed: u64,
-    /// The latter.
+    /// Packets that found no room there.
     pub dropped: u64,
 }

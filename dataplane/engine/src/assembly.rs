@@ -84,12 +84,6 @@ impl Unnameable {
             _ => Ok(()),
         }
     }
-
-    /// Of all ports that are up. The controller's has a number for programs that speak to it.
-    fn check_all(program: &Program, ports: &PortMap) -> Result<(), Unnameable> {
-        let up = ports.ports().iter().filter(|port| port.is_up() && !port.is_controller());
-        up.filter_map(MappedPort::id).try_for_each(|id| Unnameable::check(program, id))
-    }
 }
 
 /// Why a port's scheduler cannot be changed as asked.
@@ -214,7 +208,10 @@ pub(crate) fn assemble(
         return Err(EngineError::Workers { workers, state_workers });
     }
     let map = map_ports(&config, &ports)?;
-    Unnameable::check_all(pipeline.executor.program(), &map)?;
+    // The controller's port has a number for programs that speak to it.
+    for port in &ports {
+        Unnameable::check(pipeline.executor.program(), port.description().id)?;
+    }
 
     let mut queues: Vec<Vec<(usize, Box<dyn Queue>)>> = (0..workers).map(|_| Vec::new()).collect();
     let mut routes: Vec<Vec<Route>> = (0..workers).map(|_| Vec::new()).collect();
@@ -382,10 +379,15 @@ impl Control {
         if state_workers < workers {
             return Err(ReplaceError::Workers { workers, state_workers });
         }
+        // Held to the end: what is attached meanwhile is held against the new program.
+        let attached = self.ports();
+        let mapped = self.shared.ports.ports().iter().zip(&*attached).filter(|(_, port)| port.is_some());
+        for id in mapped.filter_map(|(mapped, _)| mapped.id()) {
+            Unnameable::check(pipeline.executor.program(), id)?;
+        }
         if self.is_draining() {
             return Err(ReplaceError::Draining);
         }
-        Unnameable::check_all(pipeline.executor.program(), &self.shared.ports)?;
         for port in self.shared.ports.ports().iter().filter(|port| !port.is_up()) {
             if let Some(id) = port.id() {
                 pipeline.state.set_port_up(id.0, false);

@@ -64,6 +64,12 @@ pub struct Program {
     pub egress: Option<BodyId>,
 }
 
+/// [`Program::ports`] where a port's number has so many bits; the number of packets to drop, if it is the last, is no port's.
+pub fn port_numbers(width: u32, drop_port: u64) -> Option<u32> {
+    let numbers = 1u64.checked_shl(width)?;
+    u32::try_from(numbers - u64::from(drop_port == numbers - 1)).ok()
+}
+
 /// Codes of `core.p4`'s errors: fixed positions in [`Program::errors`].
 pub mod error_code {
     /// No error.

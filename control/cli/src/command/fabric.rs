@@ -41,7 +41,7 @@ pub(crate) struct Sim {
     /// The jobs, in TOML
     jobs: PathBuf,
     /// How packets choose among paths
-    #[arg(long, default_value = "pinned", conflicts_with = "compare")]
+    #[arg(long, default_value = Policy::default().name(), conflicts_with = "compare")]
     policy: String,
     /// Run every policy
     #[arg(long)]

@@ -287,7 +287,8 @@ impl Lowerer<'_> {
     /// How many ports a packet can be sent to: all that `egress_spec` holds but the one for packets to drop.
     fn port_numbers(&self) -> Option<u32> {
         let Some(Location::Scalar(place)) = self.standard("egress_spec") else { return None };
-        1u32.checked_shl(self.place_ty(&place).width()).map(|numbers| numbers - 1)
+        let width = self.place_ty(&place).width();
+        ir::port_numbers(width, Bits::ones(width).to_u64()?)
     }
 
     fn standard_read(&self, name: &str, width: u32) -> Expr {

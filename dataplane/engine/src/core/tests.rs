@@ -308,6 +308,10 @@ fn there_is_no_port_that_the_program_cannot_name() {
     let wider = of_so_many_ports(5);
     switch.replace(wider.clone(), state(&wider)).expect("it has a name for each");
     switch.attach_port(port(4)).expect("it has a name now");
+    // It is there for the next program, though no step has taken it up.
+    let without = of_so_many_ports(4);
+    let refused = switch.replace(without.clone(), state(&without));
+    assert_eq!(refused, Err(ReplaceError::Unnameable(beyond(4, 4))));
 }
 
 #[test]

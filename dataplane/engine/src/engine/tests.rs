@@ -312,6 +312,27 @@ fn a_sleeping_worker_wakes_for_a_paced_packet() {
 }
 
 #[test]
+fn workers_go_first_where_they_may_and_say_so_where_not() {
+    let executor = closures(
+        false,
+        |work, position, context| {
+            work.packet.bytes_mut()[2] = u8::from(crate::processor::goes_first());
+            to_first_byte(work, position, context);
+        },
+        |work, _, _| work.verdict = Verdict::Transmit,
+    );
+    for realtime in [false, true] {
+        let (ports, ends) = silent_ports(1);
+        let engine = start(Config { realtime, ..Config::default() }, Arc::clone(&executor), ports);
+        engine.inject(PortId(9), Bytes::copy_from_slice(&[1, 0, 0])).expect("none waits");
+        let goes_first = ends[0].recv_timeout(FAR_TOO_LONG).expect("sent in the end")[2] == 1;
+        let refused =
+            engine.events().try_iter().any(|event| matches!(event, Event::NotRealtime { worker: 0, .. }));
+        assert_eq!((goes_first || refused, goes_first && refused), (realtime, false));
+    }
+}
+
+#[test]
 fn a_worker_that_panics_goes_on() {
     let executor = closures(
         false,
