@@ -106,10 +106,6 @@ fn measure(line: &Line, turns: usize) -> Result<Vec<(&'static str, Series)>> {
     Ok(rigs.into_iter().map(|(name, _, taken)| (name, taken)).collect())
 }
 
-fn median(series: &Series) -> f64 {
-    series.median().map_or(f64::NAN, |of| of.median)
-}
-
 fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let turns = if arguments.iter().any(|given| given == "--quick") { 3 } else { 21 };
@@ -129,11 +125,11 @@ fn main() -> Result<()> {
         let _ = write!(table, "| {} | {bytes} |", line.name);
         for name in EXECUTORS {
             let _ = match of(name) {
-                Some(taken) => write!(table, " {:.1} |", median(taken)),
+                Some(taken) => write!(table, " {:.1} |", taken.middle()),
                 None => write!(table, " - |"),
             };
             if let Some(taken) = of(name).filter(|_| name != "interpreter") {
-                bars.push((format!("{name}: {}, {bytes} B", line.name), Some(median(taken))));
+                bars.push((format!("{name}: {}, {bytes} B", line.name), Some(taken.middle())));
             }
         }
         // The better of the two, turn by turn.

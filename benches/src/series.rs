@@ -37,6 +37,11 @@ impl Series {
         Some(Median { median, low: sorted[low], high: sorted[high] })
     }
 
+    /// The median alone; not a number of no turns.
+    pub fn middle(&self) -> f64 {
+        self.median().map_or(f64::NAN, |of| of.median)
+    }
+
     /// All of it.
     pub fn json(&self) -> Value {
         let median = self.median();

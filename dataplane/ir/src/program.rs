@@ -253,6 +253,13 @@ pub struct Table {
     pub idle_timeout: bool,
 }
 
+impl Table {
+    /// Whether a counter or a meter goes with every entry.
+    pub fn is_direct(&self) -> bool {
+        self.direct_counter.is_some() || self.direct_meter.is_some()
+    }
+}
+
 /// One key of a table.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Key {

@@ -62,8 +62,7 @@ pub(crate) fn is_simple(ty: &HeaderType) -> bool {
 
 /// The entries of a table that nobody can change and nothing is attached to, if they are few: code stands for it.
 pub(crate) fn fixed_entries(table: &Table) -> Option<Vec<DeclaredEntry>> {
-    let is_direct = table.direct_counter.is_some() || table.direct_meter.is_some();
-    if !table.const_default || is_direct {
+    if !table.const_default || table.is_direct() {
         return None;
     }
     if table.keys.is_empty() {

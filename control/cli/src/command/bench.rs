@@ -100,10 +100,6 @@ struct Subject {
 }
 
 impl Subject {
-    fn median_ns(&self) -> f64 {
-        self.ns.median().map_or(f64::NAN, |of| of.median)
-    }
-
     /// Runs bursts for some time, and notes the median; the first one warms up.
     fn take_turn(&mut self, time: Duration) {
         let frames = self.frames as f64;
@@ -115,7 +111,7 @@ impl Subject {
             ns.0.push(burst.took.as_nanos() as f64 / frames);
             self.out_share = burst.out as f64 / frames;
         }
-        self.ns.0.push(ns.median().map_or(f64::NAN, |of| of.median));
+        self.ns.0.push(ns.middle());
     }
 }
 
@@ -179,14 +175,14 @@ const BARE_STAGED: &str = "the same, prefetching";
 
 fn report(options: &Options, packets: &[(PortId, Vec<u8>)], subjects: &[Subject]) -> anyhow::Result<()> {
     let of = |name: &str| subjects.iter().find(|subject| subject.name == name);
-    let ns = |name: &str| of(name).map(|subject| subject.median_ns());
+    let ns = |name: &str| of(name).map(|subject| subject.ns.middle());
     let (Some(interp_ns), Some(jit), Some(engine_ns)) = (ns(INTERP), of(JIT), ns(ENGINE)) else {
         bail!("every executor takes its turn")
     };
-    let jit_ns = jit.median_ns();
+    let jit_ns = jit.ns.middle();
     // What the best code by hand takes is what counts.
     let by_hand = [STRAIGHT, STAGED].into_iter().filter_map(of);
-    let by_hand = by_hand.min_by(|a, b| a.median_ns().total_cmp(&b.median_ns()));
+    let by_hand = by_hand.min_by(|a, b| a.ns.middle().total_cmp(&b.ns.middle()));
     let ratio = by_hand.and_then(|by_hand| jit.ns.ratios(&by_hand.ns).median());
     let bytes = packets.iter().map(|(_, bytes)| bytes.len()).sum::<usize>() as f64 / packets.len() as f64;
     if options.json {
@@ -200,7 +196,7 @@ fn report(options: &Options, packets: &[(PortId, Vec<u8>)], subjects: &[Subject]
             "interp_mpps": 1e3 / interp_ns,
             "jit_ns_per_packet": jit_ns,
             "jit_mpps": 1e3 / jit_ns,
-            "baseline_ns_per_packet": by_hand.map(|subject| subject.median_ns()),
+            "baseline_ns_per_packet": by_hand.map(|subject| subject.ns.middle()),
             "baseline": by_hand.map(|subject| subject.name),
             "baseline_straight_ns_per_packet": ns(STRAIGHT),
             "baseline_prefetching_ns_per_packet": ns(STAGED),

@@ -132,8 +132,7 @@ impl Coder<'_, '_> {
     /// Forgets what was looked up last, if anything counts or meters in it: another pass begins.
     pub(super) fn forget_found(&mut self) {
         let program = self.program();
-        let is_direct = |table: &Table| table.direct_counter.is_some() || table.direct_meter.is_some();
-        if program.tables.values().any(is_direct) {
+        if program.tables.values().any(Table::is_direct) {
             let none = TableId::reserved_value().index() as i64;
             let none = self.builder.ins().iconst(types::I32, none);
             let at = field::FOUND + Match::TABLE_OFFSET as i32;
