@@ -19,7 +19,7 @@ use heddle_ports::Queue;
 use heddle_ports::spec::{OpenOptions, PortKind, PortSpec};
 use heddle_state::State;
 
-use crate::lane::{ADDRESSES, Ends, Lane, MACS, run};
+use crate::lane::{ADDRESSES, Ends, Lane, MACS, SINK, run};
 use crate::live;
 
 /// Time that a worker goes on asking its queues after the last packet, as the engine does by itself.
@@ -132,14 +132,29 @@ impl Forwarder {
         Self { _running: running, bridge: None, tasks: Vec::new(), children: Vec::new() }
     }
 
-    /// Time that its threads have had on a processor, if it has any.
-    pub(crate) fn cpu_time(&self) -> Option<Duration> {
+    /// Where the kernel says what it knows of its threads.
+    fn threads(&self) -> Vec<String> {
         let mut paths: Vec<String> = self.tasks.clone();
         for child in &self.children {
             if let Ok(entries) = fs::read_dir(format!("/proc/{}/task", child.id())) {
                 paths.extend(entries.flatten().map(|entry| entry.path().to_string_lossy().into_owned()));
             }
         }
+        paths
+    }
+
+    /// Has all its threads run on one processor, or on any.
+    pub(crate) fn place(&self, processor: Option<usize>) -> Result<()> {
+        for path in self.threads() {
+            let thread = path.rsplit('/').next().and_then(|number| number.parse().ok());
+            live::place(thread.context("a thread without a number")?, processor)?;
+        }
+        Ok(())
+    }
+
+    /// Time that its threads have had on a processor, if it has any.
+    pub(crate) fn cpu_time(&self) -> Option<Duration> {
+        let paths = self.threads();
         let of = |path: &String| -> Option<u64> {
             let text = fs::read_to_string(format!("{path}/schedstat")).ok()?;
             text.split_whitespace().next()?.parse().ok()
@@ -192,14 +207,29 @@ fn open(kind: PortKind, lane: &Lane, end: usize) -> Result<Box<dyn heddle_ports:
 const ROUTER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/programs/ipv4_router.p4");
 
 fn router_tables() -> String {
-    let route = |host: usize| {
+    let route = |Route { address, own, next, host }| {
         serde_json::json!({
-            "table": "route", "match": { "hdr.ipv4.dst": [ADDRESSES[host], 32] }, "action_name": "via",
-            "action_params": { "port": host + 1, "own": MACS[1 - host], "next": MACS[host] },
+            "table": "route", "match": { "hdr.ipv4.dst": [address, 32] }, "action_name": "via",
+            "action_params": { "port": host + 1, "own": own, "next": next },
         })
     };
-    serde_json::json!({ "table_entries": [route(0), route(1)] }).to_string()
+    serde_json::json!({ "table_entries": ROUTES.map(route) }).to_string()
 }
+
+/// Where a router sends what is for an address.
+#[derive(Clone, Copy)]
+struct Route {
+    address: &'static str,
+    own: &'static str,
+    next: &'static str,
+    host: usize,
+}
+
+const ROUTES: [Route; 3] = [
+    Route { address: ADDRESSES[0], own: MACS[1], next: MACS[0], host: 0 },
+    Route { address: ADDRESSES[1], own: MACS[0], next: MACS[1], host: 1 },
+    Route { address: SINK.0, own: MACS[0], next: SINK.1, host: 1 },
+];
 
 /// The switch with a router between the hosts, as its users run it, without sleep.
 fn polling(kind: PortKind, lane: &Lane) -> Result<Forwarder> {
@@ -351,13 +381,10 @@ fn open_vswitch(lane: &Lane) -> Result<Forwarder> {
             bail!("Open vSwitch cannot attach {outer} by AF_XDP: {}", error.trim());
         }
     }
-    for host in 0..2 {
+    for Route { address, own, next, host } in ROUTES {
         let port = run(&format!("{vsctl} get interface {} ofport", lane.outer[host]))?;
         let flow = format!(
-            "ip,nw_dst={},actions=mod_dl_src:{},mod_dl_dst:{},dec_ttl,output:{}",
-            ADDRESSES[host],
-            MACS[1 - host],
-            MACS[host],
+            "ip,nw_dst={address},actions=mod_dl_src:{own},mod_dl_dst:{next},dec_ttl,output:{}",
             port.trim()
         );
         let management = folder.join(format!("{bridge}.mgmt"));

@@ -10,6 +10,10 @@ pub(crate) const ADDRESSES: [&str; 2] = ["10.99.0.1", "10.99.0.2"];
 /// Their interfaces' hardware addresses.
 pub(crate) const MACS: [&str; 2] = ["02:00:00:00:0a:01", "02:00:00:00:0a:02"];
 
+/// Beyond the second host's interface, but not the host's: its kernel throws away what is for this hardware address
+/// before it has cost much, where answering it would take the forwarder's processor longer than forwarding does.
+pub(crate) const SINK: (&str, &str) = ("10.99.0.3", "02:00:00:00:0a:03");
+
 /// What the switch's ends of the links are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ends {

@@ -132,6 +132,23 @@ pub(crate) fn enter(namespace: &str) -> io::Result<()> {
     }
 }
 
+/// Has a thread, by its number (0: the calling one), run on one processor, or on any.
+pub(crate) fn place(thread: i32, processor: Option<usize>) -> io::Result<()> {
+    // SAFETY: a processor set is plain data for which all zeros is the empty set.
+    let mut set: libc::cpu_set_t = unsafe { std::mem::zeroed() };
+    for each in 0..libc::CPU_SETSIZE as usize {
+        if processor.is_none_or(|processor| processor == each) {
+            // SAFETY: the number is below the size of the set.
+            unsafe { libc::CPU_SET(each, &mut set) };
+        }
+    }
+    // SAFETY: the set is as large as is said and lives through the call.
+    match unsafe { libc::sched_setaffinity(thread, size_of::<libc::cpu_set_t>(), &raw const set) } {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
 /// Sleeps until a descriptor is readable or the time is over.
 pub(crate) fn sleep(descriptors: &[i32], time: Duration) {
     let mut polled: Vec<_> =

@@ -20,12 +20,15 @@ use anyhow::{Context, Result};
 use forwarder::{Forwarder, Kind};
 use heddle_packet::wire::{FrameBuilder, Mac};
 use heddle_ports::spec::PortKind;
-use lane::{ADDRESSES, Lane};
+use lane::{ADDRESSES, Lane, SINK};
 use live::Generator;
 use report::Results;
 
 /// How long packets are sent in one turn.
 const RATE_TIME: Duration = Duration::from_millis(400);
+/// Processors of the generator and of what forwards, while packets per second are measured.
+const GENERATOR_PROCESSOR: usize = 0;
+const FORWARDER_PROCESSOR: usize = 1;
 /// Echoes of one turn, and the time between two.
 const ECHOES: u32 = 100;
 const ECHO_INTERVAL: &str = "0.003";
@@ -84,27 +87,35 @@ impl Subject {
     }
 }
 
-/// A frame from the first host to the second.
+/// A frame from the first host to what is beyond the second one's interface.
 fn frame(bytes: usize) -> Vec<u8> {
     let ipv4 = |address: &str| address.parse().unwrap_or(std::net::Ipv4Addr::UNSPECIFIED);
-    let headers = FrameBuilder::ethernet(Mac([2, 0, 0, 0, 0x0a, 2]), Mac([2, 0, 0, 0, 0x0a, 1]))
-        .ipv4(ipv4(ADDRESSES[0]), ipv4(ADDRESSES[1]))
+    let headers = FrameBuilder::ethernet(Mac([2, 0, 0, 0, 0x0a, 3]), Mac([2, 0, 0, 0, 0x0a, 1]))
+        .ipv4(ipv4(ADDRESSES[0]), ipv4(SINK.0))
         .ttl(64)
         .udp(1_234, 9);
     headers.payload(&vec![0x5a; bytes - 42])
 }
 
-/// One turn of packets per second: offered, delivered, and processor time of the forwarder.
+/// One turn of packets per second: offered, delivered, and processor time of the forwarder. Two threads send, so that the
+/// kernel does not take their program out of use, and in again, between two calls: tens of milliseconds without a frame.
 fn rate(subject: &Subject, frame: &[u8], time: Duration) -> Result<(f64, f64, Option<f64>)> {
-    let (namespace, index) = (subject.lane.hosts[0].clone(), subject.lane.inner_index()?);
-    let frame = frame.to_vec();
+    let generator = Generator::new(subject.lane.inner_index()?)?;
     let (cpu_before, before, begun) =
         (subject.forwarder.cpu_time(), subject.lane.delivered()?, Instant::now());
-    let generator = std::thread::spawn(move || -> Result<u64> {
-        live::enter(&namespace)?;
-        Ok(Generator::new(index)?.send(&frame, time)?)
-    });
-    let offered = generator.join().ok().context("the generator panicked")??;
+    let namespace = &subject.lane.hosts[0];
+    let send = || -> Result<u64> {
+        live::place(0, Some(GENERATOR_PROCESSOR))?;
+        live::enter(namespace)?;
+        Ok(generator.send(frame, time)?)
+    };
+    let offered = std::thread::scope(|scope| -> Result<u64> {
+        let mut sum = 0;
+        for thread in [scope.spawn(send), scope.spawn(send)] {
+            sum += thread.join().ok().context("the generator panicked")??;
+        }
+        Ok(sum)
+    })?;
     let took = begun.elapsed().as_secs_f64();
     let delivered = (subject.lane.delivered()? - before) as f64;
     let cpu = cpu_before.zip(subject.forwarder.cpu_time());
@@ -194,8 +205,10 @@ fn main() -> Result<()> {
             let frame = frame(bytes);
             for turn in 0..=turns {
                 for subject in veths().filter(|subject| !matches!(subject.kind, Kind::HeddleCut(_))) {
+                    subject.forwarder.place(Some(FORWARDER_PROCESSOR))?;
                     let (offered, delivered, cpu_ns) =
                         subject.turn(|subject| rate(subject, &frame, RATE_TIME))?;
+                    subject.forwarder.place(None)?;
                     // The first turn warms up.
                     if turn > 0 {
                         results.rate(subject.kind, bytes, offered, delivered, cpu_ns);
