@@ -6,7 +6,8 @@
 //!
 //! * [`topology`], [`medium`] and [`jobs`] read what the user wrote; [`spec`] says where it is wrong.
 //! * [`collective`] turns jobs into messages, [`host`], [`dcqcn`] and [`frame`] turn these into packets.
-//! * [`ways`], [`tables`] and [`placement`] are the controller, [`simulation`] runs it all, [`ideal`] knows the bound.
+//! * [`ways`], [`lattice`], [`placement`] and [`tables`] are the controller, [`simulation`] runs it all, [`ideal`] knows the
+//!   bound.
 //!
 //! Invariant: everything follows from topology, jobs, program, policy and seed. There is no clock, no thread and no other
 //! source of randomness, so a run can be repeated to the byte.
@@ -18,6 +19,7 @@ mod frame;
 mod host;
 mod ideal;
 mod jobs;
+mod lattice;
 mod medium;
 mod outlet;
 mod page;

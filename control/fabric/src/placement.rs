@@ -1,19 +1,25 @@
-//! Paths that the controller pins: each flow of every job on the member that leaves the busiest link least busy.
+//! Paths that the controller pins: each flow of every job, at every switch on its way that has a choice, on the member that
+//! leaves the busiest link least busy.
 //!
 //! Every flow has a second member as well, for when the switch that its first one leads to dies: chosen beforehand among what is
-//! then left, so that a leaf goes there at once, and well, before the controller knows.
+//! then left, so that a switch goes there at once, and well, before the controller knows. Where that brings it to switches that
+//! it did not pass before, it is pinned there too.
 //!
-//! Invariant: only the first hop is pinned; where a fabric has more choices further on, they are left to the hash. Flows
-//! that can stay where they are do.
+//! Invariant: flows that can stay where they are do.
 
-use std::collections::BTreeSet;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
 
+use crate::lattice::{Edge, Junction, Lattice, Lattices};
 use crate::topology::{NodeIndex, Topology};
-use crate::ways::{Ways, group};
+use crate::ways::Ways;
 
-/// Orders in which heavy flows are tried, and times that each is moved.
+/// Orders in which heavy flows are tried, times that each is moved, and edges that are looked at for all of that.
 const ORDERS: usize = 64;
 const ROUNDS: usize = 6;
+const LOOKS_MAX: usize = 20_000_000;
+/// Flows that a switch's table has room for; the lightest of more are left to the hash.
+const PINNED_MAX: usize = 65_536;
 
 /// A flow to be pinned.
 #[derive(Clone, Copy, Debug)]
@@ -25,22 +31,15 @@ pub(crate) struct Flow {
 }
 
 /// Members of a group, by number.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Members {
     pub(crate) first: usize,
     /// When the switch that the first leads to is dead; the first again if there is no other.
     pub(crate) backup: usize,
 }
 
-/// A member of the group that a flow may take: its number, its cable, the switch there, and the cable from there down to the
-/// flow's leaf.
-#[derive(Clone, Copy, Debug)]
-struct Choice {
-    member: usize,
-    up: usize,
-    above: NodeIndex,
-    down: Option<usize>,
-}
+/// By switch and number of the flow.
+pub(crate) type Pins = BTreeMap<(NodeIndex, usize), Members>;
 
 /// The members for each flow, among those that are left while only some cables work; of flows that have been placed before,
 /// only those move that have to.
@@ -49,177 +48,368 @@ pub(crate) fn pin(
     flows: &[Flow],
     ways: &[Ways],
     works: &dyn Fn(usize) -> bool,
-    before: Option<&[Members]>,
-) -> Vec<Members> {
-    let choices: Vec<Vec<Choice>> =
-        flows.iter().map(|flow| choices_of(topology, flow, ways, works)).collect();
+    before: Option<&Pins>,
+) -> Pins {
+    let fabric = Fabric::new(topology, flows, Lattices::new(topology, ways, works));
     let loads = match before {
-        Some(before) => kept(topology, flows, &choices, before),
-        None => placed(topology, flows, &choices),
+        Some(before) => fabric.kept(before),
+        None => fabric.placed(),
     };
-    let at = |flow: usize| loads.choice[flow].map(|choice| choices[flow][choice]);
-    let member = |flow: usize| at(flow).map_or(0, |choice| choice.member);
-    let mut members: Vec<Members> =
-        (0..flows.len()).map(|flow| Members { first: member(flow), backup: member(flow) }).collect();
-    let above: BTreeSet<NodeIndex> = (0..flows.len()).filter_map(|flow| Some(at(flow)?.above)).collect();
-    for dead in above {
+    let mut pins = Pins::new();
+    let mut passed = BTreeSet::new();
+    for flow in 0..flows.len() {
+        for (_, junction, edge) in fabric.walk(&loads, flow) {
+            passed.insert(fabric.lattice(flow).junctions[edge.next].node);
+            if junction.has_group {
+                let members = Members { first: edge.member, backup: edge.member };
+                pins.insert((junction.node, flow), members);
+            }
+        }
+    }
+    for dead in passed {
         let mut left = loads.clone();
-        let moved: Vec<usize> =
-            (0..flows.len()).filter(|&flow| at(flow).is_some_and(|choice| choice.above == dead)).collect();
-        for &flow in &moved {
-            left.take_away(flow, flows[flow].bytes_per_s, &choices[flow]);
+        let moved = fabric.through(&loads, dead);
+        for &(flow, hop) in &moved {
+            fabric.take_away(&mut left, flow, hop);
         }
-        let left = in_several_orders(&left, flows, &choices, &moved, Some(dead));
-        for flow in moved {
-            if let Some(choice) = left.choice[flow] {
-                members[flow].backup = choices[flow][choice].member;
+        let left = fabric.in_several_orders(&left, &moved, Some(dead));
+        for (flow, hop) in moved {
+            for (at, junction, edge) in fabric.walk(&left, flow).skip(hop) {
+                let members = Members { first: edge.member, backup: edge.member };
+                if at == hop {
+                    pins.entry((junction.node, flow)).or_insert(members).backup = edge.member;
+                } else if junction.has_group {
+                    pins.entry((junction.node, flow)).or_insert(members);
+                }
             }
         }
     }
-    members
+    // What a switch was told once it goes on by, should the flow come there.
+    let told = |key: &(NodeIndex, usize)| before.is_some_and(|before| before.contains_key(key));
+    for (&key, &members) in before.into_iter().flatten() {
+        pins.entry(key).or_insert(members);
+    }
+    leave_out_lightest(&mut pins, flows, &told);
+    pins
 }
 
-/// Where a flow may go; nowhere if it stays within its leaf.
-fn choices_of(topology: &Topology, flow: &Flow, ways: &[Ways], works: &dyn Fn(usize) -> bool) -> Vec<Choice> {
-    let leaf_of = |host: usize| topology.leaves[topology.places[host].0];
-    let (from, to) = (leaf_of(flow.src), leaf_of(flow.dst));
-    if from == to {
-        return Vec::new();
+/// Where a switch has more flows than its table holds; not those that are in it already.
+fn leave_out_lightest(pins: &mut Pins, flows: &[Flow], told: &dyn Fn(&(NodeIndex, usize)) -> bool) {
+    let mut by_node: BTreeMap<NodeIndex, Vec<usize>> = BTreeMap::new();
+    for &(node, flow) in pins.keys() {
+        by_node.entry(node).or_default().push(flow);
     }
-    let group = group(topology, from, &ways[topology.places[flow.dst].0], works);
-    let living = group.ports.iter().enumerate().filter(|(member, _)| group.alive >> member & 1 == 1);
-    let links = living.map(|(member, &port)| {
-        let (up, _) = topology.ports[from][port];
-        let above = topology.peer(from, port).node;
-        let mut below = topology.ports[above].iter();
-        let down = below.find(|(c, end)| topology.cables[*c].ends[1 - end].node == to);
-        Choice { member, up, above, down: down.map(|(cable, _)| *cable) }
-    });
-    links.collect()
+    for (node, mut here) in by_node {
+        here.sort_by_key(|&flow| Reverse((told(&(node, flow)), flows[flow].bytes_per_s)));
+        for flow in here.into_iter().skip(PINNED_MAX) {
+            pins.remove(&(node, flow));
+        }
+    }
 }
 
-/// All flows, anew.
-fn placed(topology: &Topology, flows: &[Flow], choices: &[Vec<Choice>]) -> Loads {
-    // Heavy flows decide: they are tried in several orders, and the best way of placing them is kept.
-    let most = flows.iter().map(|flow| flow.bytes_per_s).max().unwrap_or(0);
-    let (heavy, light): (Vec<usize>, Vec<usize>) =
-        (0..flows.len()).partition(|&flow| 2 * flows[flow].bytes_per_s >= most);
-    let mut loads = in_several_orders(&Loads::new(topology, flows.len()), flows, choices, &heavy, None);
-    for _ in 0..ROUNDS {
-        for &flow in &light {
-            loads.place(flow, flows[flow].bytes_per_s, &choices[flow], None);
-        }
-    }
-    loads
+/// What flows are placed in.
+struct Fabric<'f> {
+    flows: &'f [Flow],
+    lattices: Vec<Lattice>,
+    /// By flow.
+    lattice_of: Vec<usize>,
+    /// Picoseconds of a byte, by link.
+    byte_ps: Vec<u64>,
+    /// Most hops of any flow.
+    hops_max: usize,
 }
 
-/// Places flows beside those that have their places, in several orders; gives the loads of the one whose busiest cable is least
-/// busy, and of those alike the one with the fewest cables as busy.
-fn in_several_orders(
-    before: &Loads,
-    flows: &[Flow],
-    choices: &[Vec<Choice>],
-    which: &[usize],
-    dead: Option<NodeIndex>,
-) -> Loads {
-    let mut random = fastrand::Rng::with_seed(0);
-    let mut best: Option<((u64, usize), Loads)> = None;
-    for _ in 0..ORDERS {
-        let mut order = which.to_vec();
-        random.shuffle(&mut order);
-        let mut loads = before.clone();
-        for _ in 0..ROUNDS {
-            for &flow in &order {
-                loads.place(flow, flows[flow].bytes_per_s, &choices[flow], dead);
-            }
-        }
-        let busy = || loads.up.iter().chain(&loads.down).copied();
-        let worst = busy().max().unwrap_or(0);
-        let alike = busy().filter(|&load| load == worst).count();
-        if best.as_ref().is_none_or(|(known, _)| (worst, alike) < *known) {
-            best = Some(((worst, alike), loads));
-        }
-    }
-    best.map_or_else(|| before.clone(), |(_, loads)| loads)
-}
-
-/// Flows where they were, those that cannot be there any more on their backups, and what has neither where there is room.
-fn kept(topology: &Topology, flows: &[Flow], choices: &[Vec<Choice>], before: &[Members]) -> Loads {
-    let mut loads = Loads::new(topology, flows.len());
-    let mut moved = Vec::new();
-    for (flow, members) in before.iter().enumerate() {
-        let at = |member: usize| choices[flow].iter().position(|choice| choice.member == member);
-        match at(members.first).or_else(|| at(members.backup)) {
-            Some(choice) => loads.put(flow, flows[flow].bytes_per_s, &choices[flow], choice),
-            None => moved.push(flow),
-        }
-    }
-    for _ in 0..ROUNDS {
-        for &flow in &moved {
-            loads.place(flow, flows[flow].bytes_per_s, &choices[flow], None);
-        }
-    }
-    loads
-}
-
-/// Loads by cable, up and down it, in the time that its rate takes for them, and the choice of each flow that has been
-/// placed.
+/// Loads by link, in the time that its rate takes for them, and the edges that flows have taken.
 #[derive(Clone)]
 struct Loads {
-    up: Vec<u64>,
-    down: Vec<u64>,
-    /// Picoseconds of a byte, by cable.
-    byte_ps: Vec<u64>,
-    choice: Vec<Option<usize>>,
+    link: Vec<u64>,
+    /// By flow and hop.
+    edges: Vec<u8>,
+    /// By flow, hops for which it has edges.
+    hops: Vec<usize>,
+    /// By junction of the lattice last looked at: the cost of the best way from there, and its edge.
+    costs: Vec<(u64, u8)>,
 }
 
-impl Loads {
-    fn new(topology: &Topology, flows: usize) -> Self {
-        let cables = topology.cables.len();
+impl<'f> Fabric<'f> {
+    fn new(topology: &Topology, flows: &'f [Flow], mut lattices: Lattices<'_>) -> Self {
+        let leaf = |host: usize| topology.places[host].0;
+        let lattice_of = flows.iter().map(|flow| lattices.between(leaf(flow.src), leaf(flow.dst))).collect();
+        let lattices = lattices.all;
         let byte_ps = topology.cables.iter().map(|cable| 8_000_000_000_000 / cable.rate_bps.max(1));
-        Self {
-            up: vec![0; cables],
-            down: vec![0; cables],
-            byte_ps: byte_ps.collect(),
-            choice: vec![None; flows],
+        let hops_max = lattices.iter().filter_map(|lattice| lattice.hops).max().unwrap_or(0);
+        Self { flows, lattices, lattice_of, byte_ps: byte_ps.flat_map(|ps| [ps, ps]).collect(), hops_max }
+    }
+
+    fn lattice(&self, flow: usize) -> &Lattice {
+        &self.lattices[self.lattice_of[flow]]
+    }
+
+    fn empty(&self) -> Loads {
+        Loads {
+            link: vec![0; self.byte_ps.len()],
+            edges: vec![0; self.flows.len() * self.hops_max],
+            hops: vec![0; self.flows.len()],
+            costs: Vec::new(),
         }
     }
 
-    /// Moves a flow to where it adds least to the sum of the squares of all loads, but not past a dead switch.
-    fn place(&mut self, flow: usize, bytes: u64, links: &[Choice], dead: Option<NodeIndex>) {
-        if links.is_empty() {
-            return;
-        }
-        self.take_away(flow, bytes, links);
-        // With the flow there, so that a slow cable is not taken for an empty one.
-        let byte_ps = &self.byte_ps;
-        let with = |load: u64, cable: usize| load.saturating_add(bytes.saturating_mul(byte_ps[cable]));
-        let cost = |&Choice { up, down, .. }: &Choice| {
-            let down = down.map_or(0, |down| with(self.down[down], down));
-            with(self.up[up], up).saturating_add(down)
-        };
-        let turned = |i: usize| (i + flow) % links.len();
-        let living = (0..links.len()).filter(|&i| dead.is_none_or(|dead| links[turned(i)].above != dead));
-        if let Some(best) = living.min_by_key(|&i| cost(&links[turned(i)])) {
-            self.put(flow, bytes, links, turned(best));
-        }
+    /// The hops of a flow that has been placed: their numbers, the switch that each begins at, and its edge.
+    fn walk<'w>(
+        &'w self,
+        loads: &'w Loads,
+        flow: usize,
+    ) -> impl Iterator<Item = (usize, &'w Junction, Edge)> + use<'w> {
+        let junctions = &self.lattice(flow).junctions;
+        let mut at = 0;
+        (0..loads.hops[flow]).map(move |hop| {
+            let junction = &junctions[at];
+            let edge = junction.edges[usize::from(loads.edges[flow * self.hops_max + hop])];
+            at = edge.next;
+            (hop, junction, edge)
+        })
     }
 
-    fn put(&mut self, flow: usize, bytes: u64, links: &[Choice], choice: usize) {
-        let Choice { up, down, .. } = links[choice];
-        self.up[up] = self.up[up].saturating_add(bytes.saturating_mul(self.byte_ps[up]));
-        if let Some(down) = down {
-            self.down[down] = self.down[down].saturating_add(bytes.saturating_mul(self.byte_ps[down]));
-        }
-        self.choice[flow] = Some(choice);
-    }
-
-    fn take_away(&mut self, flow: usize, bytes: u64, links: &[Choice]) {
-        if let Some(Choice { up, down, .. }) = self.choice[flow].take().map(|choice| links[choice]) {
-            self.up[up] = self.up[up].saturating_sub(bytes.saturating_mul(self.byte_ps[up]));
-            if let Some(down) = down {
-                self.down[down] = self.down[down].saturating_sub(bytes.saturating_mul(self.byte_ps[down]));
+    /// Flows that pass a switch and have another way from the one before it, with the hop that leads there.
+    fn through(&self, loads: &Loads, node: NodeIndex) -> Vec<(usize, usize)> {
+        let mut through = Vec::new();
+        for flow in 0..self.flows.len() {
+            let leads_there = |edge: &Edge| self.lattice(flow).junctions[edge.next].node == node;
+            let hop = self.walk(loads, flow).find(|(_, _, edge)| leads_there(edge));
+            if let Some((hop, junction, _)) = hop
+                && !junction.edges.iter().all(leads_there)
+            {
+                through.push((flow, hop));
             }
         }
+        through
+    }
+
+    /// All flows, anew.
+    fn placed(&self) -> Loads {
+        // Heavy flows decide: they are tried in several orders, and the best way of placing them is kept.
+        let most = self.flows.iter().map(|flow| flow.bytes_per_s).max().unwrap_or(0);
+        let all = (0..self.flows.len()).map(|flow| (flow, 0));
+        let (heavy, light): (Vec<_>, Vec<_>) =
+            all.partition(|&(flow, _)| 2 * self.flows[flow].bytes_per_s >= most);
+        let mut loads = self.in_several_orders(&self.empty(), &heavy, None);
+        self.place_all(&mut loads, &light, None);
+        loads
+    }
+
+    /// Places flows, each from a hop on, beside those that have their places, in several orders; gives the loads of the one whose
+    /// busiest link is least busy, and of those alike the one with the fewest links as busy.
+    fn in_several_orders(&self, before: &Loads, which: &[(usize, usize)], dead: Option<NodeIndex>) -> Loads {
+        let edges = |flow: usize| self.lattice(flow).junctions.iter().map(|at| at.edges.len()).sum::<usize>();
+        let looks: usize = which.iter().map(|&(flow, _)| ROUNDS * edges(flow)).sum();
+        let mut random = fastrand::Rng::with_seed(0);
+        let mut best: Option<((u64, usize), Loads)> = None;
+        for _ in 0..(LOOKS_MAX / looks.max(1)).clamp(1, ORDERS) {
+            let mut order = which.to_vec();
+            random.shuffle(&mut order);
+            let mut loads = before.clone();
+            self.place_all(&mut loads, &order, dead);
+            let worst = loads.link.iter().copied().max().unwrap_or(0);
+            let alike = loads.link.iter().filter(|&&load| load == worst).count();
+            if best.as_ref().is_none_or(|(known, _)| (worst, alike) < *known) {
+                best = Some(((worst, alike), loads));
+            }
+        }
+        best.map_or_else(|| before.clone(), |(_, loads)| loads)
+    }
+
+    fn place_all(&self, loads: &mut Loads, which: &[(usize, usize)], dead: Option<NodeIndex>) {
+        for _ in 0..ROUNDS {
+            for &(flow, hop) in which {
+                self.place(loads, flow, hop, dead);
+            }
+        }
+    }
+
+    /// Flows where they were, those that cannot be there any more on their backups, and what has neither where there is room.
+    fn kept(&self, before: &Pins) -> Loads {
+        let mut loads = self.empty();
+        let mut moved = Vec::new();
+        for flow in 0..self.flows.len() {
+            match self.old_way(before, flow) {
+                Some(edges) => edges.into_iter().for_each(|edge| self.put(&mut loads, flow, edge)),
+                None => moved.push((flow, 0)),
+            }
+        }
+        self.place_all(&mut loads, &moved, None);
+        loads
+    }
+
+    /// The edges by which a flow goes as switches were told before; none if that leads nowhere any more, or to where they were
+    /// told nothing of it.
+    fn old_way(&self, before: &Pins, flow: usize) -> Option<Vec<(usize, usize)>> {
+        let lattice = self.lattice(flow);
+        let mut at = 0;
+        let mut way = Vec::new();
+        for hop in 0..lattice.hops? {
+            let junction = &lattice.junctions[at];
+            let edge = match junction.has_group {
+                true => {
+                    let members = before.get(&(junction.node, flow))?;
+                    let of = |member| junction.edges.iter().position(|edge| edge.member == member);
+                    of(members.first).or_else(|| of(members.backup))?
+                }
+                false => 0,
+            };
+            way.push((hop, edge));
+            at = junction.edges.get(edge)?.next;
+        }
+        Some(way)
+    }
+
+    /// Moves a flow, from a hop on, to where it adds least to the sum of the squares of all loads, but not past a dead switch.
+    fn place(&self, loads: &mut Loads, flow: usize, from_hop: usize, dead: Option<NodeIndex>) {
+        let Lattice { junctions, hops: Some(hops) } = self.lattice(flow) else { return };
+        self.take_away(loads, flow, from_hop);
+        let start = self.walk(loads, flow).last().map_or(0, |(_, _, edge)| edge.next);
+        let target = junctions.len() - 1;
+        let bytes = self.flows[flow].bytes_per_s;
+        let mut costs = std::mem::take(&mut loads.costs);
+        costs.clear();
+        costs.resize(junctions.len(), (u64::MAX, 0));
+        costs[target].0 = 0;
+        for at in (start..target).rev() {
+            let edges = &junctions[at].edges;
+            for turned in 0..edges.len() {
+                let index = (turned + flow) % edges.len();
+                let Edge { link, next, .. } = edges[index];
+                if costs[next].0 == u64::MAX || dead == Some(junctions[next].node) {
+                    continue;
+                }
+                // With the flow there, so that a slow link is not taken for an empty one.
+                let with = loads.link[link].saturating_add(bytes.saturating_mul(self.byte_ps[link]));
+                let cost = with.saturating_add(costs[next].0).min(u64::MAX - 1);
+                if cost < costs[at].0 {
+                    costs[at] = (cost, index as u8);
+                }
+            }
+        }
+        if costs[start].0 < u64::MAX {
+            let mut at = start;
+            for hop in from_hop..*hops {
+                let edge = usize::from(costs[at].1);
+                self.put(loads, flow, (hop, edge));
+                at = junctions[at].edges[edge].next;
+            }
+        }
+        loads.costs = costs;
+    }
+
+    /// Gives a flow that has edges up to a hop the one of that hop.
+    fn put(&self, loads: &mut Loads, flow: usize, (hop, edge): (usize, usize)) {
+        loads.edges[flow * self.hops_max + hop] = edge as u8;
+        loads.hops[flow] = hop + 1;
+        if let Some((_, _, Edge { link, .. })) = self.walk(loads, flow).last() {
+            let ps = self.flows[flow].bytes_per_s.saturating_mul(self.byte_ps[link]);
+            loads.link[link] = loads.link[link].saturating_add(ps);
+        }
+    }
+
+    /// Takes a flow's edges away, from a hop on.
+    fn take_away(&self, loads: &mut Loads, flow: usize, from_hop: usize) {
+        let links: Vec<usize> = self.walk(loads, flow).skip(from_hop).map(|(_, _, edge)| edge.link).collect();
+        for link in links {
+            let ps = self.flows[flow].bytes_per_s.saturating_mul(self.byte_ps[link]);
+            loads.link[link] = loads.link[link].saturating_sub(ps);
+        }
+        loads.hops[flow] = loads.hops[flow].min(from_hop);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Write as _;
+
+    use super::*;
+
+    /// Two pods of two leaves and two aggregation switches, each leaf with two hosts; two cores for each aggregation switch of a
+    /// pod. As many links up from everywhere as come from below.
+    fn pods() -> Topology {
+        let mut text = String::from(
+            "switches = [\"l0\", \"l1\", \"l2\", \"l3\", \"a0\", \"a1\", \"a2\", \"a3\", \"c0\", \"c1\", \"c2\", \"c3\"]\n\
+             hosts = [\"h0\", \"h1\", \"h2\", \"h3\", \"h4\", \"h5\", \"h6\", \"h7\"]\ncables = [\n",
+        );
+        for leaf in 0..4 {
+            for of in 0..2 {
+                let (host, aggregation) = (2 * leaf + of, 2 * (leaf / 2) + of);
+                let _ = writeln!(text, "{{ ends = [\"h{host}\", \"l{leaf}\"], link = \"l\" }},");
+                let _ = writeln!(text, "{{ ends = [\"l{leaf}\", \"a{aggregation}\"], link = \"l\" }},");
+                let (aggregation, core) = (leaf, 2 * (leaf % 2) + of);
+                let _ = writeln!(text, "{{ ends = [\"a{aggregation}\", \"c{core}\"], link = \"l\" }},");
+            }
+        }
+        text.push_str("]\n[links.l]\nrate_gbps = 100\nlength_m = 1\nmedium = \"copper\"\n");
+        Topology::parse("t", &text).unwrap()
+    }
+
+    /// Flows of all hosts of the first pod to those of the second, each of a link's rate.
+    fn flows() -> Vec<Flow> {
+        (0..4).map(|host| Flow { src: host, dst: 4 + host, bytes_per_s: 12_500_000_000 }).collect()
+    }
+
+    /// Links that a flow goes by, where switches that are told nothing of it have but one.
+    fn links(topology: &Topology, pins: &Pins, flow: usize, dead: Option<NodeIndex>) -> Vec<usize> {
+        let ways = Ways::all(topology, &|_| true);
+        let Flow { src, dst, .. } = flows()[flow];
+        let mut lattices = Lattices::new(topology, &ways, &|_| true);
+        let lattice = lattices.between(topology.places[src].0, topology.places[dst].0);
+        let Lattice { junctions, hops } = &lattices.all[lattice];
+        let (mut at, mut links) = (0, Vec::new());
+        for _ in 0..hops.unwrap() {
+            let edges = &junctions[at].edges;
+            let edge = |member: usize| edges.iter().find(|edge| edge.member == member).unwrap();
+            let taken = match pins.get(&(junctions[at].node, flow)) {
+                Some(members) => match edge(members.first) {
+                    first if dead == Some(junctions[first.next].node) => edge(members.backup),
+                    first => first,
+                },
+                None => {
+                    assert_eq!(edges.len(), 1, "a choice is left to the hash");
+                    &edges[0]
+                }
+            };
+            assert_ne!(dead, Some(junctions[taken.next].node));
+            links.push(taken.link);
+            at = taken.next;
+        }
+        links
+    }
+
+    #[test]
+    fn no_two_flows_share_a_link_of_any_tier() {
+        let topology = pods();
+        let pins = pin(&topology, &flows(), &Ways::all(&topology, &|_| true), &|_| true, None);
+        let all: Vec<usize> = (0..4).flat_map(|flow| links(&topology, &pins, flow, None)).collect();
+        let different: BTreeSet<usize> = all.iter().copied().collect();
+        assert_eq!((all.len(), different.len()), (16, 16));
+    }
+
+    #[test]
+    fn a_second_choice_goes_on_where_the_first_one_does_not_pass() {
+        let topology = pods();
+        let pins = pin(&topology, &flows(), &Ways::all(&topology, &|_| true), &|_| true, None);
+        let node = |name: &str| (0..).find(|&node| topology.node_name(node) == name).unwrap();
+        for dead in ["a0", "a1", "c0", "c3"] {
+            (0..4).for_each(|flow| assert_eq!(links(&topology, &pins, flow, Some(node(dead))).len(), 4));
+        }
+    }
+
+    #[test]
+    fn who_has_to_move_is_all_that_moves() {
+        let topology = pods();
+        let ways = Ways::all(&topology, &|_| true);
+        let before = pin(&topology, &flows(), &ways, &|_| true, None);
+        let cable = links(&topology, &before, 0, None)[1] / 2;
+        let works = |of: usize| of != cable;
+        let after = pin(&topology, &flows(), &Ways::all(&topology, &works), &works, Some(&before));
+        let now = |flow: usize| links(&topology, &after, flow, None);
+        assert!((1..4).all(|flow| now(flow) == links(&topology, &before, flow, None)));
+        assert!(now(0).iter().all(|link| link / 2 != cable));
+        assert!(before.keys().all(|key| after.contains_key(key)));
     }
 }

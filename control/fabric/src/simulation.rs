@@ -3,14 +3,14 @@
 //! Every switch is a [`heddle_engine::Switch`] running the same program through the same executor. Invariant: events
 //! happen in order of time and, at one time, in the order in which they were scheduled; nothing else decides.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 
 use heddle_engine::{Config, EngineError, PortConfig, QueueConfig, Rate, Switch, Weights};
 use heddle_exec::Executor;
 use heddle_packet::{Packet, PortId};
 use heddle_runtime::file::FileError;
-use heddle_state::{State, StateError, Update, WriteError};
+use heddle_state::{State, StateError, WriteError};
 
 use crate::agenda::Agenda;
 use crate::collective::Op;
@@ -18,11 +18,11 @@ use crate::frame;
 use crate::host::{Host, HostConfig, Next, Opening, Target};
 use crate::jobs::{Jobs, Striping};
 use crate::outlet::Outlet;
-use crate::placement::{Flow, Members, pin};
+use crate::placement::{Flow, Pins, pin};
 use crate::policy::{Policy, Transport};
 use crate::report::{LinkReport, Report};
 use crate::samples::Samples;
-use crate::tables::{Pin, Plan, number, pause_ns};
+use crate::tables::{FlowKey, Plan, number, pause_ns};
 use crate::topology::{End, NodeIndex, Topology};
 use crate::ways::Ways;
 
@@ -177,7 +177,8 @@ struct Simulation<'r> {
     run: &'r Run<'r>,
     placed: Vec<Vec<usize>>,
     flows: Vec<Flow>,
-    pins: Vec<Pin>,
+    keys: Vec<FlowKey>,
+    pins: Pins,
     ways: Vec<Ways>,
     now_ns: u64,
     agenda: Agenda<Event>,
@@ -246,7 +247,8 @@ impl<'r> Simulation<'r> {
             run,
             placed,
             flows: Vec::new(),
-            pins: Vec::new(),
+            keys: Vec::new(),
+            pins: Pins::new(),
             ways: Ways::all(topology, &|_| true),
             now_ns: 0,
             agenda: Agenda::new(),
@@ -299,6 +301,7 @@ impl<'r> Simulation<'r> {
             placed: &self.placed,
             policy: self.run.policy,
             seed: self.run.seed,
+            keys: &self.keys,
             pins: &self.pins,
             ways: &self.ways,
         }
@@ -317,7 +320,7 @@ impl<'r> Simulation<'r> {
                 Transport::Uet => number & 0xffff,
             }
         };
-        let (mut flows, mut pins) = (Vec::new(), Vec::new());
+        let (mut flows, mut keys) = (Vec::new(), Vec::new());
         for (index, job) in self.run.jobs.jobs.iter().enumerate() {
             let transport = job.transport.unwrap_or(self.run.policy.transport());
             let program = job.program(self.run.seed);
@@ -366,7 +369,7 @@ impl<'r> Simulation<'r> {
                     let of_lane = u128::from(bytes) / job.queue_pairs as u128;
                     let bytes_per_s = (of_lane * 1_000_000_000 / busy_ns) as u64;
                     flows.push(Flow { src, dst, bytes_per_s });
-                    pins.push(Pin { src, dst, dest_qp: remote, members: Members::default() });
+                    keys.push(FlowKey { src, dst, dest_qp: remote });
                 }
                 self.connections.insert((index, from, to), Lanes { lanes, messages: 0 });
             }
@@ -386,20 +389,8 @@ impl<'r> Simulation<'r> {
             });
         }
         if self.run.policy == Policy::Pinned {
-            self.pins = pins;
-            self.flows = flows;
-            self.pin(false);
-        }
-    }
-
-    /// Puts every flow on a path among those that are left; again, when there are less than before.
-    fn pin(&mut self, again: bool) {
-        let works = |cable: usize| self.cable_works[cable];
-        let before: Vec<Members> = self.pins.iter().map(|pin| pin.members).collect();
-        let before = again.then_some(&before[..]);
-        let members = pin(self.run.topology, &self.flows, &self.ways, &works, before);
-        for (pin, members) in self.pins.iter_mut().zip(members) {
-            pin.members = members;
+            (self.keys, self.flows) = (keys, flows);
+            self.pins = pin(topology, &self.flows, &self.ways, &|_| true, None);
         }
     }
 
@@ -568,16 +559,12 @@ impl<'r> Simulation<'r> {
     fn reroute(&mut self) -> Result<(), RunError> {
         let topology = self.run.topology;
         self.ways = Ways::all(topology, &|cable| self.cable_works[cable]);
-        self.pin(true);
         let works = |cable: usize| self.cable_works[cable];
+        let told: BTreeSet<_> = self.pins.keys().copied().collect();
+        self.pins = pin(topology, &self.flows, &self.ways, &works, Some(&self.pins));
         for node in topology.hosts()..topology.ports.len() {
             let state = self.nodes[node - topology.hosts()].switch.state();
-            let updates = self.plan().rerouted(node, &works, self.run.executor.program())?;
-            let modify = |update| match update {
-                Update::InsertEntry(entry) => Update::ModifyEntry(entry),
-                other => other,
-            };
-            state.write(&updates.into_iter().map(modify).collect::<Vec<_>>())?;
+            state.write(&self.plan().rerouted(node, &works, &told, self.run.executor.program())?)?;
         }
         Ok(())
     }

@@ -3,7 +3,7 @@
 //! Written through the ordinary write path, as a runtime file. Invariant: a switch is told of its own hosts and of the
 //! other leaves, not of other leaves' hosts.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::net::Ipv4Addr;
 
 use heddle_ir::Program;
@@ -13,18 +13,17 @@ use serde_json::{Value, json};
 
 use crate::frame::mac_text;
 use crate::jobs::Jobs;
-use crate::placement::Members;
+use crate::placement::Pins;
 use crate::policy::Policy;
 use crate::topology::{NodeIndex, Topology};
 use crate::ways::{Group, Ways, group};
 
-/// A flow that the controller has pinned: its ends and queue pair, and the members of the group.
+/// How switches know a flow: its ends and queue pair.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Pin {
+pub(crate) struct FlowKey {
     pub(crate) src: usize,
     pub(crate) dst: usize,
     pub(crate) dest_qp: u32,
-    pub(crate) members: Members,
 }
 
 /// What is told.
@@ -35,7 +34,9 @@ pub(crate) struct Plan<'p> {
     pub(crate) placed: &'p [Vec<usize>],
     pub(crate) policy: Policy,
     pub(crate) seed: u64,
-    pub(crate) pins: &'p [Pin],
+    /// By flow.
+    pub(crate) keys: &'p [FlowKey],
+    pub(crate) pins: &'p Pins,
     /// By leaf.
     pub(crate) ways: &'p [Ways],
 }
@@ -86,11 +87,6 @@ impl Plan<'_> {
             registers.push(json!({ "register": register, "index": index, "value": value }));
         }
         self.marks(&mut registers);
-        // Switches that begin at the same member send in step to the same place.
-        for remote in 0..self.topology.leaves.len() {
-            let value = (node * 7 + remote * 3) % 8;
-            registers.push(json!({ "register": "turn", "index": remote, "value": value }));
-        }
         let mut sessions = Vec::new();
         if switch.pause_buffer_kb > 0 {
             self.pauses(node, &mut registers, &mut sessions);
@@ -181,21 +177,29 @@ impl Plan<'_> {
         }
     }
 
-    /// What changes when cables stop working: the routes by groups and the pinned flows, as they then are.
+    /// What changes when cables stop working: the routes by groups and the pinned flows, as they then are. `told`: where entries of
+    /// flows are already.
     pub(crate) fn rerouted(
         &self,
         node: NodeIndex,
         works: &dyn Fn(usize) -> bool,
+        told: &BTreeSet<(NodeIndex, usize)>,
         program: &Program,
     ) -> Result<Vec<Update>, FileError> {
-        let mut entries = Vec::new();
-        self.routes(node, works, &mut entries, None);
-        entries.retain(|entry| entry["action_name"] == "to_group");
-        let ports = 0..self.topology.ports[node].len();
-        let others: Vec<NodeIndex> = ports.map(|port| self.topology.peer(node, port).node).collect();
-        self.pinned(&others, &mut entries);
-        let file = json!({ "table_entries": entries });
-        file::parse(&file.to_string(), program)
+        let (mut changed, mut new) = (Vec::new(), Vec::new());
+        self.routes(node, works, &mut changed, None);
+        changed.retain(|entry| entry["action_name"] == "to_group");
+        for (flow, entry) in self.pinned(node) {
+            let entries = if told.contains(&(node, flow)) { &mut changed } else { &mut new };
+            entries.push(entry);
+        }
+        let updates =
+            |entries: Vec<Value>| file::parse(&json!({ "table_entries": entries }).to_string(), program);
+        let changed = updates(changed)?.into_iter().map(|update| match update {
+            Update::InsertEntry(entry) => Update::ModifyEntry(entry),
+            other => other,
+        });
+        Ok(changed.chain(updates(new)?).collect())
     }
 
     fn routes(
@@ -238,6 +242,12 @@ impl Plan<'_> {
                         }
                         base
                     });
+                    if let Some(registers) = registers.as_deref_mut() {
+                        // Leaves that begin at different members fill the links down to another evenly, each with the part of
+                        // its own that does not divide; so do the links up from one leaf to all.
+                        let value = (node + topology.leaves.len() - ordinal) % ports.len();
+                        registers.push(json!({ "register": "turn", "index": ordinal, "value": value }));
+                    }
                     json!({ "action_name": "to_group", "action_params": {
                         "base": base, "count": ports.len(), "alive": alive, "remote": ordinal,
                     } })
@@ -325,23 +335,23 @@ impl Plan<'_> {
                 }));
             }
         }
-        self.pinned(&here, entries);
+        entries.extend(self.pinned(node).map(|(_, entry)| entry));
     }
 
-    fn pinned(&self, here: &[NodeIndex], entries: &mut Vec<Value>) {
-        if self.policy == Policy::Pinned {
-            for pin in self.pins.iter().filter(|pin| here.contains(&pin.src)) {
-                let topology = self.topology;
-                entries.push(json!({
-                    "table": "pinned", "priority": 1, "action_name": "set_path",
-                    "action_params": { "path": pin.members.first, "backup": pin.members.backup },
-                    "match": {
-                        "src": topology.address(pin.src), "dst": topology.address(pin.dst),
-                        "dest_qp": [pin.dest_qp, 0xff_ffff],
-                    },
-                }));
-            }
-        }
+    /// Flows that are pinned at a switch, and what it is told of each.
+    fn pinned(&self, node: NodeIndex) -> impl Iterator<Item = (usize, Value)> {
+        self.pins.range((node, 0)..(node + 1, 0)).map(|(&(_, flow), members)| {
+            let FlowKey { src, dst, dest_qp } = self.keys[flow];
+            let entry = json!({
+                "table": "pinned", "priority": 1, "action_name": "set_path",
+                "action_params": { "path": members.first, "backup": members.backup },
+                "match": {
+                    "src": self.topology.address(src), "dst": self.topology.address(dst),
+                    "dest_qp": [dest_qp, 0xff_ffff],
+                },
+            });
+            (flow, entry)
+        })
     }
 }
 
