@@ -50,6 +50,7 @@ control FabricIngress(inout headers_t hdr, inout metadata_t meta, inout standard
     Paths() paths;
     Queues() queues;
     Pauses() pauses;
+    Watchdog() watching;
     PauseSender() pause_sender;
     Telemetry() telemetry;
     Refusal() refusal;
@@ -101,7 +102,7 @@ control FabricIngress(inout headers_t hdr, inout metadata_t meta, inout standard
             refusal.apply(meta, std_meta, NO_PATH);
         }
         queues.apply(hdr, meta, std_meta);
-        pauses.apply(hdr, meta, std_meta);
+        watching.apply(meta, std_meta);
         bool overflows;
         pause_sender.apply(hdr, meta, std_meta, overflows);
         if (overflows) {

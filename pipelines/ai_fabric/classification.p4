@@ -62,18 +62,22 @@ control Classification(inout headers_t hdr, inout metadata_t meta) {
 
     apply {
         bool found = false;
+        bool may_be_learned = false;
         if (hdr.bth.isValid()) {
             found = job_by_qp.apply().hit;
             if (!found) {
                 if (hdr.cm_request.isValid()) {
                     found = job_by_service.apply().hit;
                 } else {
-                    learned_before.apply(hdr, meta, found);
+                    may_be_learned = true;
                 }
             }
         } else if (hdr.ses.isValid()) {
             found = job_by_uet.apply().hit;
         } else if (hdr.pds.isValid()) {
+            may_be_learned = true;
+        }
+        if (may_be_learned) {
             learned_before.apply(hdr, meta, found);
         }
         if (!found && hdr.vxlan.isValid()) {

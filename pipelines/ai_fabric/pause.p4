@@ -33,25 +33,26 @@ register<bit<48>>(PORT_QUEUES) paused_at;
 // After how many microseconds it is told again, before a pause of the longest kind runs out.
 register<bit<48>>(1) pause_again;
 
+// In microseconds by port and queue: until when it is held, and since when without a break.
+register<bit<48>>(PORT_QUEUES) held_until;
+register<bit<48>>(PORT_QUEUES) held_since;
+// Whose packet was the last to wait there.
+register<bit<16>>(PORT_QUEUES) waiting_job;
+// When the watchdog let it go on; 0: it did not have to, or the neighbour has been quiet since.
+register<bit<48>>(PORT_QUEUES) freed_at;
+// Microseconds, cell 0: how long a queue may be held without a break (0: as long as it takes), cell 1: for how long a
+// neighbour has to be quiet then.
+register<bit<48>>(2) watchdog;
+counter(65536, CounterType.packets) freed_by_job;
+
+// Obeys a neighbour's pause.
 control Pauses(inout headers_t hdr, inout metadata_t meta, inout standard_metadata_t std_meta) {
     // By port, the time of one quantum (512 bits) in 1024ths of a nanosecond; 0: pauses are not obeyed.
     register<bit<32>>(512) pause_quantum;
-    // In microseconds by port and queue: until when it is held, and since when without a break.
-    register<bit<48>>(PORT_QUEUES) held_until;
-    register<bit<48>>(PORT_QUEUES) held_since;
-    // Whose packet was the last to wait there.
-    register<bit<16>>(PORT_QUEUES) waiting_job;
-    // When the watchdog let it go on; 0: it did not have to, or the neighbour has been quiet since.
-    register<bit<48>>(PORT_QUEUES) freed_at;
-    // Microseconds, cell 0: how long a queue may be held without a break (0: as long as it takes), cell 1: for how long a
-    // neighbour has to be quiet then.
-    register<bit<48>>(2) watchdog;
     // When a pause was passed on last.
     register<bit<48>>(1) passed_on_at;
     counter(512, CounterType.packets) pauses_by_port;
     counter(512, CounterType.packets) pauses_ignored;
-    counter(65536, CounterType.packets) waited_by_job;
-    counter(65536, CounterType.packets) freed_by_job;
 
     bit<48> now = std_meta.ingress_global_timestamp;
     bit<8> held_classes = 0;
@@ -100,6 +101,36 @@ control Pauses(inout headers_t hdr, inout metadata_t meta, inout standard_metada
         }
     }
 
+    apply {
+        pauses_by_port.count((bit<32>) std_meta.ingress_port);
+        if (hdr.pause.classes[0:0] == 1) { obey(0, hdr.pause.time0); }
+        if (hdr.pause.classes[1:1] == 1) { obey(1, hdr.pause.time1); }
+        if (hdr.pause.classes[2:2] == 1) { obey(2, hdr.pause.time2); }
+        if (hdr.pause.classes[3:3] == 1) { obey(3, hdr.pause.time3); }
+        if (hdr.pause.classes[4:4] == 1) { obey(4, hdr.pause.time4); }
+        if (hdr.pause.classes[5:5] == 1) { obey(5, hdr.pause.time5); }
+        if (hdr.pause.classes[6:6] == 1) { obey(6, hdr.pause.time6); }
+        if (hdr.pause.classes[7:7] == 1) { obey(7, hdr.pause.time7); }
+        bit<48> last;
+        bit<48> again;
+        passed_on_at.read(last, 0);
+        pause_again.read(again, 0);
+        if (held_classes != 0 && again != 0 && (last == 0 || now - last >= (again >> 1))) {
+            passed_on_at.write(0, now | 1);
+            meta.pause_classes = held_classes;
+            meta.pause_time = PAUSE_LONGEST;
+            meta.is_passed_on = true;
+            clone_preserving_field_list(CloneType.I2E, PAUSE_ALL_SESSION, FIELDS_PAUSE);
+        }
+    }
+}
+
+// Says who waits in a queue that is held, and lets it go on when it has been held too long.
+control Watchdog(in metadata_t meta, inout standard_metadata_t std_meta) {
+    counter(65536, CounterType.packets) waited_by_job;
+
+    bit<48> now = std_meta.ingress_global_timestamp;
+
     // A packet is about to wait in a held queue.
     action watch(bit<32> cell) {
         waited_by_job.count((bit<32>) meta.job);
@@ -117,34 +148,11 @@ control Pauses(inout headers_t hdr, inout metadata_t meta, inout standard_metada
     }
 
     apply {
-        if (hdr.pause.isValid()) {
-            pauses_by_port.count((bit<32>) std_meta.ingress_port);
-            if (hdr.pause.classes[0:0] == 1) { obey(0, hdr.pause.time0); }
-            if (hdr.pause.classes[1:1] == 1) { obey(1, hdr.pause.time1); }
-            if (hdr.pause.classes[2:2] == 1) { obey(2, hdr.pause.time2); }
-            if (hdr.pause.classes[3:3] == 1) { obey(3, hdr.pause.time3); }
-            if (hdr.pause.classes[4:4] == 1) { obey(4, hdr.pause.time4); }
-            if (hdr.pause.classes[5:5] == 1) { obey(5, hdr.pause.time5); }
-            if (hdr.pause.classes[6:6] == 1) { obey(6, hdr.pause.time6); }
-            if (hdr.pause.classes[7:7] == 1) { obey(7, hdr.pause.time7); }
-            bit<48> last;
-            bit<48> again;
-            passed_on_at.read(last, 0);
-            pause_again.read(again, 0);
-            if (held_classes != 0 && again != 0 && (last == 0 || now - last >= (again >> 1))) {
-                passed_on_at.write(0, now | 1);
-                meta.pause_classes = held_classes;
-                meta.pause_time = PAUSE_LONGEST;
-                meta.is_passed_on = true;
-                clone_preserving_field_list(CloneType.I2E, PAUSE_ALL_SESSION, FIELDS_PAUSE);
-            }
-        } else {
-            bit<32> cell = 20w0 ++ std_meta.egress_spec ++ std_meta.priority;
-            bit<48> until;
-            held_until.read(until, cell);
-            if (until > now) {
-                watch(cell);
-            }
+        bit<32> cell = 20w0 ++ std_meta.egress_spec ++ std_meta.priority;
+        bit<48> until;
+        held_until.read(until, cell);
+        if (until > now) {
+            watch(cell);
         }
     }
 }
