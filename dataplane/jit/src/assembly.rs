@@ -41,6 +41,8 @@ pub(crate) struct Options {
     pub(crate) shows_all: bool,
     /// Makes lookups ahead of packets whatever the size of the table.
     pub(crate) ahead_always: bool,
+    /// Tells no packets apart by their headers, however small the program is.
+    pub(crate) stays: bool,
     /// Compiles an operator as another, to show that the tests would see it.
     pub(crate) miscompiles: Option<(BinaryOp, BinaryOp)>,
 }

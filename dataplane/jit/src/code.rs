@@ -2,8 +2,9 @@
 //!
 //! One file per noun: [`limb`] words and conditions, [`value`] expressions, [`arithmetic`] operators, [`place`] where
 //! scalars lie, [`wire`] bits of packets, [`header`] headers, [`statement`] statements, [`call`] calls and what leaves
-//! them, [`parser`] parsers, [`table`] tables, [`through`] both passes in one function, [`scout`] the way to a lookup,
-//! [`cell`] registers and counters, [`checksum`] sums of what lies in packets, [`sweep`] loads that nobody needs.
+//! them, [`parser`] parsers, [`table`] tables, [`through`] both passes in one function, [`stay`] headers that stay in
+//! the packet there, [`scout`] the way to a lookup, [`cell`] registers and counters, [`checksum`] sums of what lies in packets,
+//! [`sweep`] loads that nobody needs.
 //!
 //! Invariants: a block is started only after every jump to it has been written, but for the heads of loops; what
 //! is known at its start is what all of those jumps agree on. The frame holds every slot that is not promoted as
@@ -19,6 +20,7 @@ mod parser;
 mod place;
 mod scout;
 mod statement;
+mod stay;
 mod sweep;
 mod table;
 mod through;
@@ -39,8 +41,10 @@ use heddle_ir::{Program, TableId, Ty, VarId};
 use crate::assembly::Assembly;
 use crate::host::Host;
 use crate::machine::{field, flow};
-use crate::plan::{Start, Unit};
+use crate::plan::Start;
+use crate::survey::Unit;
 pub(crate) use limb::{Cond, Limb};
+pub(crate) use parser::{order as parser_order, targets};
 pub(crate) use value::{Val, limb_count};
 
 /// Limbs of the widest value that is computed in registers.
@@ -167,10 +171,14 @@ pub(crate) struct Coder<'a, 'f> {
     arena_used: usize,
     /// Of a function of both passes.
     through: Option<through::State>,
+    /// The plan of such a function, or of one that goes the same way to find a key.
+    both_passes: Option<Rc<crate::plan::Through>>,
     /// The table that is all that this is about, of a function that finds a key.
     scouted: Option<TableId>,
     /// Whether the pass is over behind the statement being written.
     at_end: bool,
+    /// Headers that stay in the packet.
+    staying: stay::Staying,
     /// Headers emitted that nobody has put into the packet's new front yet.
     emitted: Vec<through::Emitted>,
     /// Where in the packet values were loaded from.
@@ -226,8 +234,10 @@ impl<'a, 'f> Coder<'a, 'f> {
             in_atomic: false,
             arena_used: 0,
             through: None,
+            both_passes: None,
             scouted: None,
             at_end: false,
+            staying: stay::Staying::default(),
             emitted: Vec::new(),
             sources: HashMap::new(),
             sums: Vec::new(),
@@ -235,7 +245,7 @@ impl<'a, 'f> Coder<'a, 'f> {
         match purpose {
             Purpose::Entry(entry, body) => coder.entry(entry, body),
             Purpose::Through(plan) => coder.through(plan),
-            Purpose::Scout(plan, table) => coder.scout(&plan, table),
+            Purpose::Scout(plan, table) => coder.scout(plan, table),
             Purpose::Unit(variant) => coder.unit(variant),
         }
         let config = coder.assembly.frontend_config();
@@ -457,12 +467,15 @@ impl<'a, 'f> Coder<'a, 'f> {
         if let Some(limb) = self.known.get(word) {
             return limb;
         }
-        let value = match self.variables.get(&word) {
-            Some(variable) => self.builder.use_var(*variable),
-            None => self.load_frame(word),
+        let limb = match self.variables.get(&word) {
+            Some(variable) => Limb::Var(self.builder.use_var(*variable)),
+            None => match self.read_in_packet(word) {
+                Some(limb) => limb,
+                None => Limb::Var(self.load_frame(word)),
+            },
         };
-        self.known.set(word, Limb::Var(value));
-        Limb::Var(value)
+        self.known.set(word, limb);
+        limb
     }
 
     fn write_word(&mut self, word: u32, limb: Limb) {
@@ -472,7 +485,10 @@ impl<'a, 'f> Coder<'a, 'f> {
                 self.builder.def_var(variable, value);
                 self.written.insert(word);
             }
-            None => self.store_frame(word, limb),
+            None => {
+                self.store_frame(word, limb);
+                self.leave_packet(word);
+            }
         }
         self.known.set(word, limb);
     }
@@ -484,9 +500,12 @@ impl<'a, 'f> Coder<'a, 'f> {
 
     /// Forgets all that a function called may have written.
     fn forget_frame(&mut self) {
-        let variables = &self.variables;
-        self.known
-            .forget(|word| !variables.contains_key(&word) && !(checksum::SUMS..FRONT_LEN).contains(&word));
+        let (variables, staying) = (&self.variables, &self.staying);
+        self.known.forget(|word| {
+            !variables.contains_key(&word)
+                && !(checksum::SUMS..FRONT_LEN).contains(&word)
+                && !staying.has_word(word)
+        });
     }
 
     fn new_block(&mut self) -> Block {

@@ -4,7 +4,8 @@
 //! traced or work on the state of another program, which see the same frames since both lay them out alike
 //! ([`heddle_exec::layout`]).
 //!
-//! * [`plan`] decides what is compiled into its caller and which slots live in registers.
+//! * [`survey`] decides what is compiled into its caller, by what [`facts`] are known, and [`plan`] which slots live in
+//!   registers; [`exposure`] finds what has to be clear.
 //! * [`code`] writes Cranelift's IR, [`assembly`] makes machine code of it.
 //! * [`machine`] is what the code works on, [`host`] what it calls, [`ahead`] what was looked up before it asks.
 //!
@@ -15,11 +16,14 @@ mod ahead;
 mod assembly;
 mod code;
 mod error;
+mod exposure;
+mod facts;
 mod host;
 mod jit;
 mod machine;
 mod plan;
 mod program;
+mod survey;
 #[cfg(test)]
 mod tests;
 mod visit;

@@ -20,7 +20,16 @@ pub(crate) enum Part<'p> {
 
 /// Shows every part of a block.
 pub(crate) fn block<'p>(block: &'p [Stmt], seen: &mut dyn FnMut(Part<'p>)) {
-    block.iter().for_each(|stmt| self::stmt(stmt, seen));
+    block_where(block, &|_| None, seen);
+}
+
+/// Shows every part of a block but for what a condition keeps from being run of which it is known whether it holds.
+pub(crate) fn block_where<'p>(
+    block: &'p [Stmt],
+    holds: &dyn Fn(&Expr) -> Option<bool>,
+    seen: &mut dyn FnMut(Part<'p>),
+) {
+    block.iter().for_each(|stmt| self::stmt(stmt, holds, seen));
 }
 
 /// Shows an expression and its parts.
@@ -58,8 +67,9 @@ fn header<'p>(header: &'p HeaderRef, seen: &mut dyn FnMut(Part<'p>)) {
     }
 }
 
-fn stmt<'p>(stmt: &'p Stmt, seen: &mut dyn FnMut(Part<'p>)) {
+fn stmt<'p>(stmt: &'p Stmt, holds: &dyn Fn(&Expr) -> Option<bool>, seen: &mut dyn FnMut(Part<'p>)) {
     seen(Part::Stmt(stmt));
+    let block = |inner, seen: &mut dyn FnMut(Part<'p>)| block_where(inner, holds, seen);
     match stmt {
         Stmt::Assign(dst, value) | Stmt::AssignSlice { dst, value, .. } => {
             place(dst, seen);
@@ -78,8 +88,13 @@ fn stmt<'p>(stmt: &'p Stmt, seen: &mut dyn FnMut(Part<'p>)) {
         | Stmt::Exit => {}
         Stmt::If { cond, then, els } => {
             expr(cond, seen);
-            block(then, seen);
-            block(els, seen);
+            let held = holds(cond);
+            if held != Some(false) {
+                block(then, seen);
+            }
+            if held != Some(true) {
+                block(els, seen);
+            }
         }
         Stmt::Switch { on, cases, default } => {
             expr(on, seen);
@@ -164,5 +179,49 @@ pub(crate) fn transition<'p>(transition: &'p Transition, seen: &mut dyn FnMut(Pa
                 }
             }
         }
+    }
+}
+
+/// The slot that a statement gives a value, if it gives one any; by its own, not by what is within it or called.
+pub(crate) fn written(stmt: &Stmt) -> [Option<VarId>; 2] {
+    match stmt {
+        Stmt::Assign(Place::Var(var), _) | Stmt::AssignSlice { dst: Place::Var(var), .. } => {
+            [Some(*var), None]
+        }
+        Stmt::Apply { hit, action_run, .. } => [*hit, *action_run],
+        Stmt::Lookahead(var)
+        | Stmt::Meter { color: var, .. }
+        | Stmt::RegisterRead { dst: var, .. }
+        | Stmt::Hash { dst: var, .. }
+        | Stmt::Random { dst: var, .. } => [Some(*var), None],
+        Stmt::Assign(Place::Field(..), _)
+        | Stmt::AssignSlice { dst: Place::Field(..), .. }
+        | Stmt::SetValid(_)
+        | Stmt::SetInvalid(_)
+        | Stmt::CopyHeader { .. }
+        | Stmt::PushFront(..)
+        | Stmt::PopFront(..)
+        | Stmt::If { .. }
+        | Stmt::Switch { .. }
+        | Stmt::Loop { .. }
+        | Stmt::Break
+        | Stmt::Continue
+        | Stmt::Return
+        | Stmt::Exit
+        | Stmt::Catch(_)
+        | Stmt::Call { .. }
+        | Stmt::Extract { .. }
+        | Stmt::Advance(_)
+        | Stmt::Verify { .. }
+        | Stmt::Emit(_)
+        | Stmt::Count { .. }
+        | Stmt::RegisterWrite { .. }
+        | Stmt::Atomic(_)
+        | Stmt::Digest { .. }
+        | Stmt::Log { .. }
+        | Stmt::Assert { .. }
+        | Stmt::Truncate(_)
+        | Stmt::Mirror { .. }
+        | Stmt::Decide(_) => [None, None],
     }
 }

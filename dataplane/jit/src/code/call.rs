@@ -6,7 +6,7 @@ use heddle_ir::Stmt;
 
 use super::{Coder, Cond, Limb, Variant, Way, Ways};
 use crate::machine::flow;
-use crate::plan::Unit;
+use crate::survey::Unit;
 
 impl Coder<'_, '_> {
     /// Calls a unit, then copies out, even if the unit exits or rejects.
@@ -23,10 +23,18 @@ impl Coder<'_, '_> {
 
     /// Runs a unit, in place or as a function.
     pub(super) fn enter(&mut self, unit: Unit) {
-        if self.assembly.plan.is_outlined(unit) {
+        if self.is_outlined(unit) {
             return self.call_function(unit);
         }
         self.inline(unit);
+    }
+
+    /// Whether a unit is a function of its own.
+    pub(super) fn is_outlined(&self, unit: Unit) -> bool {
+        match &self.both_passes {
+            Some(plan) => plan.is_outlined(unit),
+            None => self.assembly.plan.is_outlined(unit),
+        }
     }
 
     /// Runs a unit in place. Nothing of its caller can be left from within but by exiting, rejecting and stopping.

@@ -62,35 +62,35 @@ impl Coder<'_, '_> {
     }
 
     fn set_valid_here(&mut self, header: HeaderId) {
-        let words = self.words_of_header(header);
         match self.is_valid(header) {
             Cond::Const(true) => {}
-            Cond::Const(false) => self.fresh(words),
+            Cond::Const(false) => self.fresh(header),
             Cond::Var(valid) => {
                 let (invalid, after) = (self.new_block(), self.new_block());
                 self.branch(valid, after, invalid);
                 if self.start(invalid) {
-                    self.fresh(words.clone());
+                    self.fresh(header);
                     self.jump(after, None);
                 }
                 self.start(after);
                 // Known both ways.
-                self.known.set(words.start, Limb::Const(1));
+                self.known.set(self.layout.headers[header].word as u32, Limb::Const(1));
             }
         }
         self.invalidate_siblings(header);
     }
 
-    fn fresh(&mut self, words: std::ops::Range<u32>) {
-        for word in words.clone() {
-            self.write_word(word, Limb::Const(u64::from(word == words.start)));
+    fn fresh(&mut self, header: HeaderId) {
+        for word in self.words_of_header(header).skip(1) {
+            self.write_word(word, Limb::Const(0));
         }
+        self.set_validity(header, true);
     }
 
     fn invalidate(&mut self, header: HeaderId) {
         let word = self.layout.headers[header].word as u32;
         if self.known.get(word) != Some(Limb::Const(0)) {
-            self.write_word(word, Limb::Const(0));
+            self.set_validity(header, false);
         }
     }
 
@@ -133,11 +133,11 @@ impl Coder<'_, '_> {
         let move_words = |coder: &mut Self| {
             let (to_words, from_words) = (coder.words_of_header(to), coder.words_of_header(from));
             // The first word says that it is valid.
-            for (to, from) in to_words.clone().zip(from_words).skip(1) {
+            for (to, from) in to_words.zip(from_words).skip(1) {
                 let limb = coder.read_word(from);
                 coder.write_word(to, limb);
             }
-            coder.write_word(to_words.start, Limb::Const(1));
+            coder.set_validity(to, true);
             coder.invalidate_siblings(to);
         };
         match self.is_valid(from) {
@@ -247,18 +247,23 @@ impl Coder<'_, '_> {
 
     fn fill_here(&mut self, header: HeaderId, at_bytes: Limb, len_bytes: u32) {
         let range = self.range(at_bytes, len_bytes);
-        let valid = self.layout.headers[header].word as u32;
-        self.write_word(valid, Limb::Const(1));
+        self.set_validity(header, true);
+        self.settle(header, at_bytes, range);
         let mut at = 0;
-        for slot in self.fields(header) {
+        for (number, slot) in self.fields(header).into_iter().enumerate() {
             let width = slot.ty.width();
-            let value = self.load_value(range, at, width);
-            let limbs = value.in_registers().unwrap_or(&[]).to_vec();
-            for (i, limb) in limbs.into_iter().enumerate() {
-                self.write_word((slot.word + i) as u32, limb);
+            if self.is_read_in_packet(header, number) {
+                self.forget(slot.word..slot.word + slot.limb_count());
+            } else {
+                let value = self.load_value(range, at, width);
+                let limbs = value.in_registers().unwrap_or(&[]).to_vec();
+                for (i, limb) in limbs.into_iter().enumerate() {
+                    self.write_word((slot.word + i) as u32, limb);
+                }
             }
             at += width;
         }
+        self.lie_in_packet(header);
         self.invalidate_siblings(header);
     }
 
@@ -266,20 +271,8 @@ impl Coder<'_, '_> {
     pub(super) fn emit(&mut self, header: &HeaderRef) {
         match self.header(header) {
             HeaderAt::Absent => {}
-            HeaderAt::One(header) => match self.is_valid(header) {
-                Cond::Const(false) => {}
-                Cond::Const(true) if self.emit_later(header) => {}
-                Cond::Const(true) => self.emit_valid(header),
-                Cond::Var(valid) => {
-                    let (then, after) = (self.new_block(), self.new_block());
-                    self.branch(valid, then, after);
-                    if self.start(then) {
-                        self.emit_valid(header);
-                        self.jump(after, None);
-                    }
-                    self.start(after);
-                }
-            },
+            HeaderAt::One(header) if self.stays(header) && self.emit_later(header) => {}
+            HeaderAt::One(header) => self.emit_if_valid(header),
             HeaderAt::Element(stack, index) => {
                 self.flush_emitted();
                 let front_len = self.read_word(FRONT_LEN);
@@ -287,6 +280,24 @@ impl Coder<'_, '_> {
                 let (number, index) = (self.constant(u64::from(stack.as_u32())), self.word_value(index));
                 let len = self.host(Host::EmitElement, &[number, index, front_len]);
                 self.write_word(FRONT_LEN, Limb::Var(len));
+            }
+        }
+    }
+
+    pub(super) fn emit_if_valid(&mut self, header: HeaderId) {
+        match self.is_valid(header) {
+            Cond::Const(false) => {}
+            Cond::Const(true) if !self.stays(header) && self.emit_later(header) => {}
+            Cond::Const(true) => self.emit_valid(header),
+            Cond::Var(valid) => {
+                let (then, after) = (self.new_block(), self.new_block());
+                self.branch(valid, then, after);
+                if self.start(then) {
+                    self.known.set(self.layout.headers[header].word as u32, Limb::Const(1));
+                    self.emit_valid(header);
+                    self.jump(after, None);
+                }
+                self.start(after);
             }
         }
     }

@@ -63,7 +63,7 @@ fn block_for(
 }
 
 /// The targets of a state's transition.
-fn targets(transition: &Transition) -> Vec<Target> {
+pub(crate) fn targets(transition: &Transition) -> Vec<Target> {
     match transition {
         Transition::Goto(target) => vec![*target],
         Transition::Select { on: _, cases } => cases.iter().map(|case| case.target).collect(),
@@ -72,7 +72,7 @@ fn targets(transition: &Transition) -> Vec<Target> {
 
 /// The states that can be reached, each before those it leads to as far as there are no circles; and the longest
 /// way through them, if there are none.
-fn order(parser: &Parser) -> (Vec<StateId>, Option<usize>) {
+pub(crate) fn order(parser: &Parser) -> (Vec<StateId>, Option<usize>) {
     let successors = |state: StateId| {
         let targets = targets(&parser.states[state].transition).into_iter();
         let states = targets.filter_map(|target| match target {
@@ -115,12 +115,14 @@ impl Coder<'_, '_> {
     pub(super) fn parse(&mut self, id: ParserId) {
         let (ways, accept) = self.parse_to(id, 0);
         debug_assert!(ways.is_empty(), "none was asked for");
-        self.start(accept);
+        if self.start(accept) && !self.in_parser {
+            self.end_parsing(id);
+        }
     }
 
     /// Runs a parser, and what follows it to the end of the pass once for each way out of it.
     pub(super) fn parse_apart(&mut self, id: ParserId, rest: &[heddle_ir::Stmt]) {
-        let splits = self.through.as_ref().map_or(0, |through| through.plan.splits);
+        let splits = self.both_passes.as_ref().map_or(0, |plan| plan.splits);
         let (ways, accept) = self.parse_to(id, splits);
         for block in ways.into_iter().chain([accept]) {
             if self.start(block) {

@@ -73,7 +73,10 @@ impl Coder<'_, '_> {
 
     pub(super) fn is_valid(&mut self, header: HeaderId) -> Cond {
         let word = self.layout.headers[header].word as u32;
-        let limb = self.read_word(word);
+        let limb = match self.validity_bit(header) {
+            Some(bit) => bit,
+            None => self.read_word(word),
+        };
         self.nonzero(limb)
     }
 

@@ -17,9 +17,9 @@ use crate::plan::Through;
 use crate::visit::{self, Part};
 
 impl Coder<'_, '_> {
-    pub(super) fn scout(&mut self, plan: &Rc<Through>, table: TableId) {
+    pub(super) fn scout(&mut self, plan: Rc<Through>, table: TableId) {
         let program = self.program();
-        self.begin_in_registers(plan);
+        self.begin_in_registers(&plan);
         self.scouted = Some(table);
         let (done, stopped) = (self.builder.create_block(), self.builder.create_block());
         self.builder.append_block_param(stopped, cranelift_codegen::ir::types::I64);
@@ -63,7 +63,7 @@ impl Coder<'_, '_> {
                 }
                 leading.len() == 1
             }
-            Stmt::Call { callee, .. } => self.assembly.plan.is_outlined((*callee).into()),
+            Stmt::Call { callee, .. } => self.is_outlined((*callee).into()),
             Stmt::Assign(..)
             | Stmt::AssignSlice { .. }
             | Stmt::SetValid(_)

@@ -13,7 +13,7 @@ use super::wire::Packing;
 use super::{CURSOR, Coder, Cond, INLINE_LIMBS_MAX, Limb, Val, Way};
 use crate::host::{self, Host};
 use crate::machine::{Decided, field, reason_number};
-use crate::plan::Unit;
+use crate::survey::Unit;
 
 /// Labels that a word is compared with one after the other, where more are looked up.
 const COMPARED_MAX: usize = 3;
@@ -53,6 +53,9 @@ impl Coder<'_, '_> {
             && self.scout_stmt(table, stmt)
         {
             return;
+        }
+        if !matches!(stmt, Stmt::Emit(_) | Stmt::Call { .. } | Stmt::Decide(_)) {
+            self.flush_staying();
         }
         match stmt {
             Stmt::Assign(place, value) => self.assign(place, value),

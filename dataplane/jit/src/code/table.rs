@@ -11,7 +11,8 @@ use super::value::{limb_count, limb_mask};
 use super::{Coder, Cond, Limb, Val, Way};
 use crate::host::Host;
 use crate::machine::field;
-use crate::plan::{Unit, fixed_entries};
+use crate::plan::fixed_entries;
+use crate::survey::Unit;
 
 /// Where an action's data comes from.
 #[derive(Clone, Copy)]

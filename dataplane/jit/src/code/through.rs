@@ -19,14 +19,14 @@ use super::wire::{Packing, Source};
 use super::{CURSOR, Coder, Cond, FRONT_LEN, Limb, Way};
 use crate::host::Host;
 use crate::machine::{Decided, field, flow, reason_number};
-use crate::plan::{Through, Unit};
+use crate::plan::Through;
+use crate::survey::Unit;
 
 /// Words of the frame in a row that are cleared without a call.
 const CLEARED_IN_PLACE_MAX: usize = 24;
 
 /// Where a function of both passes is.
 pub(super) struct State {
-    pub(super) plan: Rc<Through>,
     /// The end of ingress, the end of both, and where egress ends by a drop reason.
     held_up: Block,
     passed: Block,
@@ -35,44 +35,60 @@ pub(super) struct State {
     gate: Option<(Value, Value)>,
 }
 
-/// A header that was emitted: its fields then.
-pub(super) struct Emitted {
-    pieces: Vec<(u32, Vec<Limb>)>,
+/// A header that was emitted.
+pub(super) enum Emitted {
+    /// Its fields then.
+    Fields(Vec<(u32, Vec<Limb>)>),
+    /// One that stays in the packet, if it is valid.
+    Staying(HeaderId),
 }
 
 /// A part of a header that is to lie in the packet.
-struct Piece {
-    /// First bit, counted from the packet's start.
-    bit: i64,
-    width: u32,
-    limb: Limb,
+pub(super) struct Piece {
+    /// First bit, counted from where they are to lie.
+    pub(super) bit: i64,
+    pub(super) width: u32,
+    pub(super) limb: Limb,
     /// Whether it has to be stored.
-    is_new: bool,
+    pub(super) is_new: bool,
 }
 
 impl Piece {
     fn end(&self) -> i64 {
         self.bit + i64::from(self.width)
     }
+
+    /// Has those stored that share a byte with one that is.
+    pub(super) fn widen(pieces: &mut [Piece]) {
+        for i in (1..pieces.len()).rev() {
+            pieces[i - 1].is_new |= pieces[i].is_new && pieces[i].bit % 8 != 0;
+        }
+        for i in 1..pieces.len() {
+            pieces[i].is_new |= pieces[i - 1].is_new && pieces[i - 1].end() % 8 != 0;
+        }
+    }
 }
 
 impl Coder<'_, '_> {
     /// Begins with a packet that has just arrived: all that may be is in registers.
-    pub(super) fn begin_in_registers(&mut self, plan: &Through) {
+    pub(super) fn begin_in_registers(&mut self, plan: &Rc<Through>) {
         let program = self.program();
+        self.both_passes = Some(Rc::clone(plan));
         for pseudo in [CURSOR, FRONT_LEN] {
             let variable = self.builder.declare_var(types::I64);
             self.variables.insert(pseudo, variable);
             self.write_word(pseudo, Limb::Const(0));
         }
         let vars = plan.vars.keys().flat_map(|var| self.words_of(*var));
-        let headers = plan.headers.keys().flat_map(|header| self.words_of_header(*header));
+        let kept = plan.headers.keys().filter(|_| plan.staying.is_none());
+        let headers = kept.flat_map(|header| self.words_of_header(*header));
         let words: Vec<u32> = vars.chain(headers).collect();
         for word in words {
             let variable = self.builder.declare_var(types::I64);
             self.variables.insert(word, variable);
             self.write_word(word, Limb::Const(0));
         }
+        self.begin_staying(plan);
         self.clear_frame(plan);
         // Nothing was preserved.
         for (header, _) in program.headers.iter().take(super::KNOWN_MAX / 4) {
@@ -89,7 +105,7 @@ impl Coder<'_, '_> {
         let (stopped, lost) = (self.builder.create_block(), self.builder.create_block());
         let reasons = [stopped, lost].map(|block| self.builder.append_block_param(block, types::I64));
         let (ingress, mirrors) = (plan.ingress, plan.mirrors);
-        self.through = Some(State { plan, held_up, passed, lost, gate: None });
+        self.through = Some(State { held_up, passed, lost, gate: None });
         self.ways[Way::Return as usize] = Some(held_up);
         self.ways[Way::Exit as usize] = Some(held_up);
         self.ways[Way::Stop as usize] = Some(stopped);
@@ -107,7 +123,7 @@ impl Coder<'_, '_> {
         for (block, kind, reason) in [(stopped, flow::STOP, reasons[0]), (lost, flow::LOST, reasons[1])] {
             if self.start(block) {
                 if kind == flow::STOP && mirrors {
-                    self.fill_frame();
+                    self.if_mirrored(Self::fill_frame);
                 }
                 if kind == flow::LOST {
                     self.make_clones();
@@ -152,15 +168,16 @@ impl Coder<'_, '_> {
 
     /// Whether what follows a parser is written once for each way out of it.
     pub(super) fn splits_behind(&self, parser: ParserId) -> bool {
-        self.through.as_ref().is_some_and(|state| state.gate.is_none() && state.plan.splits > 1)
+        self.may_be_held_up()
+            && self.both_passes.as_ref().is_some_and(|plan| plan.splits > 1)
             && !self.in_parser
-            && !self.assembly.plan.is_outlined(Unit::Parser(parser))
+            && !self.is_outlined(Unit::Parser(parser))
     }
 
     /// What is known of which headers there are and where the payload begins.
     pub(super) fn signature(&self) -> Vec<(u32, u64)> {
-        let Some(state) = &self.through else { return Vec::new() };
-        let words = state.plan.headers.keys().map(|header| self.layout.headers[*header].word as u32);
+        let Some(plan) = &self.both_passes else { return Vec::new() };
+        let words = plan.headers.keys().map(|header| self.layout.headers[*header].word as u32);
         let known = words.chain([CURSOR]).filter_map(|word| match self.known.get(word)? {
             Limb::Const(value) => Some((word, value)),
             Limb::Var(_) => None,
@@ -192,7 +209,7 @@ impl Coder<'_, '_> {
     /// A decision at the end of a pass. False if it is to be noted as any other.
     pub(super) fn decide_through(&mut self, decision: &Decision) -> bool {
         let Some(state) = &self.through else { return false };
-        let (in_egress, mirrors, lost) = (state.gate.is_some(), state.plan.mirrors, state.lost);
+        let (in_egress, lost) = (state.gate.is_some(), state.lost);
         match decision {
             Decision::Enqueue { port, queue } if !in_egress => {
                 let [port, queue] = [port, queue].map(|expr| {
@@ -203,7 +220,7 @@ impl Coder<'_, '_> {
                 self.pass_gate(port, queue);
                 true
             }
-            Decision::Drop(reason) if in_egress || !mirrors => {
+            Decision::Drop(reason) => {
                 // What was emitted goes nowhere.
                 self.emitted.clear();
                 let reason = self.constant(reason_number(*reason));
@@ -219,7 +236,6 @@ impl Coder<'_, '_> {
                 true
             }
             Decision::Enqueue { .. }
-            | Decision::Drop(_)
             | Decision::Transmit
             | Decision::Replicate { .. }
             | Decision::Resubmit(_)
@@ -229,7 +245,7 @@ impl Coder<'_, '_> {
 
     /// On to egress if the gate of a port is open, else out.
     fn pass_gate(&mut self, port: Value, queue: Value) {
-        let mirrors = self.through.as_ref().is_some_and(|state| state.plan.mirrors);
+        let mirrors = self.both_passes.as_ref().is_some_and(|plan| plan.mirrors);
         let (shut, within, open) = (self.cold_block(), self.new_block(), self.new_block());
         let count = self.fetch(field::GATE_COUNT);
         let is_there = self.builder.ins().icmp(IntCC::UnsignedLessThan, port, count);
@@ -283,9 +299,9 @@ impl Coder<'_, '_> {
 
     /// Egress of a packet that has passed a gate.
     fn egress_behind(&mut self, port: Value, queue: Value) {
-        let Some(state) = &mut self.through else { return };
+        let (Some(state), Some(plan)) = (&mut self.through, self.both_passes.clone()) else { return };
         state.gate = Some((port, queue));
-        let (plan, passed, lost) = (Rc::clone(&state.plan), state.passed, state.lost);
+        let (passed, lost) = (state.passed, state.lost);
         let outside = std::mem::take(&mut self.ways);
         self.ways[Way::Return as usize] = Some(passed);
         self.ways[Way::Exit as usize] = Some(passed);
@@ -333,10 +349,23 @@ impl Coder<'_, '_> {
     }
 
     /// Has the clones made that egress decided on, while the packet is as it arrived.
-    fn make_clones(&mut self) {
-        if !self.through.as_ref().is_some_and(|state| state.plan.egress_mirrors) {
+    pub(super) fn make_clones(&mut self) {
+        if !self.both_passes.as_ref().is_some_and(|plan| plan.egress_mirrors) {
             return;
         }
+        self.if_mirrored(|coder| {
+            let positions = coder.positions();
+            coder.fill_frame();
+            coder.hand_over();
+            coder.host(Host::MakeClones, &[]);
+            for (word, position) in positions {
+                coder.store_frame(word, Limb::Var(position));
+            }
+        });
+    }
+
+    /// Does something if clones were decided on, which is rare.
+    fn if_mirrored(&mut self, act: impl FnOnce(&mut Self)) {
         let mirrored = self.fetch(field::MIRRORED);
         let any = self.compare(IntCC::NotEqual, Limb::Var(mirrored), Limb::Const(0));
         let (some, after) = (self.cold_block(), self.new_block());
@@ -344,9 +373,7 @@ impl Coder<'_, '_> {
             self.branch(any, some, after);
         }
         if self.start(some) {
-            self.fill_frame();
-            self.hand_over();
-            self.host(Host::MakeClones, &[]);
+            act(self);
             self.jump(after, None);
         }
         self.start(after);
@@ -354,18 +381,22 @@ impl Coder<'_, '_> {
 
     /// Puts what lives in registers and outlives ingress into the frame.
     fn fill_frame(&mut self) {
-        let Some(plan) = self.through.as_ref().map(|state| Rc::clone(&state.plan)) else { return };
+        let Some(plan) = self.both_passes.clone() else { return };
         for header in plan.headers.iter().filter(|(_, outlives)| **outlives).map(|(header, _)| *header) {
             let valid = self.layout.headers[header].word as u32;
             match self.is_valid(header) {
                 Cond::Const(false) => self.store_frame(valid, Limb::Const(0)),
                 Cond::Const(true) => self.fill_header(header),
                 Cond::Var(is_valid) => {
-                    self.store_frame(valid, Limb::Const(0));
-                    let (then, after) = (self.new_block(), self.new_block());
-                    self.branch(is_valid, then, after);
+                    let (then, els, after) = (self.new_block(), self.new_block(), self.new_block());
+                    self.branch(is_valid, then, els);
                     if self.start(then) {
+                        self.known.set(valid, Limb::Const(1));
                         self.fill_header(header);
+                        self.jump(after, None);
+                    }
+                    if self.start(els) {
+                        self.store_frame(valid, Limb::Const(0));
                         self.jump(after, None);
                     }
                     self.start(after);
@@ -382,10 +413,13 @@ impl Coder<'_, '_> {
 
     /// Puts a valid header into the frame: as it lies in the packet, and then what differs.
     fn fill_header(&mut self, header: HeaderId) {
+        if self.stays(header) {
+            return self.put_in_frame(header);
+        }
         let pieces = self.pieces_of(header);
         let slots = self.fields(header);
         let len_bits: u32 = pieces.iter().map(|(width, _)| *width).sum();
-        let laid_out = self.lay_out(&[Emitted { pieces }], 0);
+        let laid_out = self.lay_out(&[pieces]);
         let first = laid_out.iter().find_map(|piece| Some(self.source_of(piece.limb)?.bit - piece.bit));
         let there = first.filter(|first| match self.known.get(CURSOR) {
             Some(Limb::Const(cursor)) => {
@@ -437,51 +471,94 @@ impl Coder<'_, '_> {
         if !in_egress || !self.is_simple(header) || self.read_word(FRONT_LEN) != Limb::Const(0) {
             return false;
         }
-        let pieces = self.pieces_of(header);
-        if !pieces.iter().map(|(width, _)| *width).sum::<u32>().is_multiple_of(8) {
+        let ty = self.layout.headers[header].ty;
+        if !self.layout.types[ty].fixed_bits.is_multiple_of(8) {
             return false;
         }
-        self.emitted.push(Emitted { pieces });
+        let emitted = match self.stays(header) {
+            true => Emitted::Staying(header),
+            false => Emitted::Fields(self.pieces_of(header)),
+        };
+        self.emitted.push(emitted);
         true
     }
 
     /// Puts what was emitted into the packet's new front.
     pub(super) fn flush_emitted(&mut self) {
-        for Emitted { pieces } in std::mem::take(&mut self.emitted) {
-            self.append(&pieces);
+        for emitted in std::mem::take(&mut self.emitted) {
+            match emitted {
+                Emitted::Fields(pieces) => self.append(&pieces),
+                Emitted::Staying(header) => self.emit_if_valid(header),
+            }
+        }
+    }
+
+    /// Puts headers that stay in the packet into its new front before anything else is done to them.
+    pub(super) fn flush_staying(&mut self) {
+        if self.emitted.iter().any(|emitted| matches!(emitted, Emitted::Staying(_))) {
+            self.flush_emitted();
         }
     }
 
     /// Transmits the packet: with what changed of its headers in place, if they take as much as was parsed.
     fn transmit(&mut self) {
-        let len_bits: u64 =
-            self.emitted.iter().flat_map(|header| &header.pieces).map(|(width, _)| u64::from(*width)).sum();
-        let in_place = self.read_word(FRONT_LEN) == Limb::Const(0)
-            && self.read_word(CURSOR) == Limb::Const(len_bits / 8);
-        if !in_place {
-            self.flush_emitted();
-            let what = self.constant(Decided::Transmit as u64);
-            self.put(field::DECIDED, what);
-            return self.end_pass();
-        }
         let emitted = std::mem::take(&mut self.emitted);
-        self.make_clones();
-        let pieces = self.lay_out(&emitted, 0);
+        let staying = emitted.iter().map(|emitted| match emitted {
+            Emitted::Fields(_) => None,
+            Emitted::Staying(header) => Some(*header),
+        });
+        let fields = emitted.iter().map(|emitted| match emitted {
+            Emitted::Fields(pieces) => Some(pieces.clone()),
+            Emitted::Staying(_) => None,
+        });
+        if let Some(headers) = fields.collect::<Option<Vec<_>>>() {
+            let bits: u64 = headers.iter().flatten().map(|(width, _)| u64::from(*width)).sum();
+            if self.read_word(FRONT_LEN) == Limb::Const(0) && self.read_word(CURSOR) == Limb::Const(bits / 8)
+            {
+                self.make_clones();
+                let pieces = self.lay_out(&headers);
+                self.store_new(&pieces, self.bytes, 0);
+                return self.give(flow::SENT);
+            }
+        } else if let Some(headers) = staying.collect::<Option<Vec<_>>>()
+            && self.lie_in_order(&headers)
+        {
+            match self.are_as_parsed() {
+                Cond::Const(true) => return self.send_as_it_lies(&headers),
+                Cond::Const(false) => {}
+                Cond::Var(as_parsed) => {
+                    let (then, els) = (self.new_block(), self.cold_block());
+                    self.branch(as_parsed, then, els);
+                    if self.start(then) {
+                        self.send_as_it_lies(&headers);
+                    }
+                    self.start(els);
+                }
+            }
+        }
+        self.emitted = emitted;
+        self.flush_emitted();
+        let what = self.constant(Decided::Transmit as u64);
+        self.put(field::DECIDED, what);
+        self.end_pass();
+    }
+
+    /// Stores what is new of what is to follow each other from an address on.
+    pub(super) fn store_new(&mut self, pieces: &[Piece], base: Value, offset: i32) {
         for run in pieces.chunk_by(|one, next| one.is_new == next.is_new).filter(|run| run[0].is_new) {
             let mut packing = Packing::default();
             for piece in run {
                 self.pack(&mut packing, piece.width, &[piece.limb]);
             }
-            self.store_exactly(&packing, run[0].bit / 8);
+            self.store_exactly(&packing, base, offset + (run[0].bit / 8) as i32);
         }
-        self.give(flow::SENT);
     }
 
-    /// The parts of headers that are to follow each other from a bit of the packet on, and which of them have to be
+    /// The parts of headers that are to follow each other from the packet's start on, and which of them have to be
     /// stored, in whole bytes.
-    fn lay_out(&self, headers: &[Emitted], mut bit: i64) -> Vec<Piece> {
-        let mut pieces = Vec::new();
-        for (width, limbs) in headers.iter().flat_map(|header| &header.pieces) {
+    fn lay_out(&self, headers: &[Vec<(u32, Vec<Limb>)>]) -> Vec<Piece> {
+        let (mut pieces, mut bit) = (Vec::new(), 0);
+        for (width, limbs) in headers.iter().flatten() {
             for i in (0..width.div_ceil(64)).rev() {
                 let width = (width - 64 * i).min(64);
                 let limb = limbs[i as usize];
@@ -489,19 +566,13 @@ impl Coder<'_, '_> {
                 bit += i64::from(width);
             }
         }
-        for i in (1..pieces.len()).rev() {
-            pieces[i - 1].is_new |= pieces[i].is_new && pieces[i].bit % 8 != 0;
-        }
-        for i in 1..pieces.len() {
-            pieces[i].is_new |= pieces[i - 1].is_new && pieces[i - 1].end() % 8 != 0;
-        }
+        Piece::widen(&mut pieces);
         pieces
     }
 
-    /// Stores whole bytes, and no more, at a byte of the packet.
-    fn store_exactly(&mut self, packing: &Packing, at_bytes: i64) {
+    /// Stores whole bytes of the packet, and no more.
+    fn store_exactly(&mut self, packing: &Packing, base: Value, mut at: i32) {
         let flags = self.packet_flags();
-        let mut at = at_bytes as i32;
         for chunk in &packing.chunks {
             let mut left = chunk.bits / 8;
             for size in [8, 4, 2, 1] {
@@ -512,7 +583,7 @@ impl Coder<'_, '_> {
                     let ty = Self::int_type(size as usize);
                     let part = if size == 8 { part } else { self.builder.ins().ireduce(ty, part) };
                     let part = if size == 1 { part } else { self.builder.ins().bswap(part) };
-                    self.builder.ins().store(flags, part, self.bytes, at);
+                    self.builder.ins().store(flags, part, base, at);
                     at += size as i32;
                     left -= size;
                 }

@@ -71,7 +71,7 @@ impl Coder<'_, '_> {
     }
 
     /// At most 64 bits from bit position `at` of a range, and a note of where they were.
-    fn load_word(&mut self, range: Range, at: u32, width: u32) -> Limb {
+    pub(super) fn load_word(&mut self, range: Range, at: u32, width: u32) -> Limb {
         let loaded = self.load_word_unnoted(range, at, width);
         if let Limb::Var(value) = loaded {
             let bit = 8 * i64::from(range.offset) + i64::from(at);

@@ -310,6 +310,9 @@ fn difference_through(
                 sides.iter_mut().zip([left, right].into_iter().zip(clones)).collect::<Vec<_>>()
             {
                 work.intrinsics.egress_port = 3;
+                if let Verdict::Replicate { .. } = work.verdict {
+                    work.intrinsics.origin = Origin::Replicated;
+                }
                 let mut works = vec![work];
                 works.extend(clones.into_iter().map(|clone| clone.work));
                 side.run(Entry::Egress, &mut works);
@@ -395,7 +398,11 @@ fn of_seed(seed: u64, options: Options) -> Option<String> {
 
 /// The same for packets that go through both passes at once, through some of the ports.
 fn through_of_seed(seed: u64, options: Options) -> (Option<String>, usize) {
-    let (mut generator, program) = made(seed, Generator::passing(seed));
+    through_of(seed, Generator::passing(seed), options)
+}
+
+fn through_of(seed: u64, generator: Generator, options: Options) -> (Option<String>, usize) {
+    let (mut generator, program) = made(seed, generator);
     let updates = generator.updates();
     let packets: Vec<Vec<u8>> = (0..12).map(|_| generator.packet()).collect();
     let interpreter = Interpreter::new(program.clone());
@@ -433,6 +440,13 @@ proptest! {
     }
 
     #[test]
+    fn headers_that_stay_are_the_same(seed: u64) {
+        let options = Options { stays: true, ..Options::default() };
+        prop_assert_eq!(through_of_seed(seed, options).0, None);
+        prop_assert_eq!(through_of(seed, Generator::plain(seed), options).0, None);
+    }
+
+    #[test]
     fn lookups_ahead_are_the_same(seed: u64) {
         let options = Options { ahead_always: true, ..Options::default() };
         prop_assert_eq!(of_seed(seed, options), None);
@@ -453,10 +467,14 @@ fn seeds() {
     let first: u64 =
         std::env::var("HEDDLE_SEED_FIRST").ok().and_then(|first| first.parse().ok()).unwrap_or(0);
     for seed in 0..count {
-        let options = Options { shows_all: seed % 2 == 0, ahead_always: seed % 4 == 1, ..Options::default() };
-        let difference = of_seed(first + seed, options);
-        if let Some(difference) = difference.or_else(|| through_of_seed(first + seed, options).0) {
-            panic!("seed {}: {difference}", first + seed);
+        let (shows_all, ahead_always, stays) = (seed % 2 == 0, seed % 4 == 1, seed % 8 >= 4);
+        let (seed, options) =
+            (first + seed, Options { shows_all, ahead_always, stays, ..Options::default() });
+        let difference = of_seed(seed, options)
+            .or_else(|| through_of_seed(seed, options).0)
+            .or_else(|| through_of(seed, Generator::plain(seed), options).0);
+        if let Some(difference) = difference {
+            panic!("seed {seed}: {difference}");
         }
     }
 }

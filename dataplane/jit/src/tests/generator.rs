@@ -9,7 +9,7 @@ use heddle_ir::{
     Action, ActionCall, ActionId, ActionParam, BinaryOp, Bits, Block, Body, BodyId, Callee, ControlName,
     Counter, CounterId, CounterUnit, Decision, Digest, DropReason, Expr, HashAlgorithm, Header, HeaderField,
     HeaderId, HeaderRef, HeaderType, HeaderTypeId, Intrinsic, Key, KeyMatch, Keyset, MatchKind, Meter,
-    MeterId, MirrorSource, Parser, ParserId, Place, Preserve, PreserveId, Profile, Program, Register,
+    MeterId, MirrorSource, Origin, Parser, ParserId, Place, Preserve, PreserveId, Profile, Program, Register,
     SelectCase, SelectMatch, Selector, Stack, StackId, State, StateId, Stmt, Table, TableAction, TableEntry,
     TableId, Target, Transition, Ty, UnaryOp, Union, ValueSet, ValueSetId, Var, VarId,
 };
@@ -63,6 +63,8 @@ pub(super) struct Generator {
     indices: u32,
     /// Whether packets are to go through both passes at once, and mostly by the headers that they came with.
     passes: bool,
+    /// Whether parsers only extract, and headers are emitted as they were extracted.
+    plain: bool,
 }
 
 fn control(name: &str) -> ControlName {
@@ -85,12 +87,18 @@ impl Generator {
             budget: 0,
             indices: 0,
             passes: false,
+            plain: false,
         }
     }
 
     /// Makes programs whose packets may go through both passes at once.
     pub(super) fn passing(seed: u64) -> Generator {
         Generator { passes: true, ..Generator::new(seed) }
+    }
+
+    /// Such ones whose parsers do nothing but extract headers in the order in which they are emitted.
+    pub(super) fn plain(seed: u64) -> Generator {
+        Generator { plain: true, ..Generator::passing(seed) }
     }
 
     pub(super) fn below(&mut self, bound: usize) -> usize {
@@ -172,9 +180,18 @@ impl Generator {
             enqueue
         });
         let mut egress = self.some_block(Spot::Egress, 4);
+        if self.chance(50) {
+            // Only of copies.
+            let origin = Expr::Const(Bits::new(32, Origin::Replicated as u128));
+            let of_copies =
+                Expr::Binary(BinaryOp::Eq, Box::new(Expr::Intrinsic(Intrinsic::Origin)), Box::new(origin));
+            let then = self.some_block(Spot::Egress, 4);
+            egress.push(Stmt::If { cond: of_copies, then, els: vec![] });
+        }
         egress.extend(self.checksum(sum));
-        for header in self.headers.clone() {
-            if self.chance(95) {
+        let emitted = if self.plain { self.plain_headers() } else { self.headers.clone() };
+        for header in emitted {
+            if self.plain || self.chance(95) {
                 egress.push(Stmt::Emit(HeaderRef::One(header)));
             }
         }
@@ -400,7 +417,40 @@ impl Generator {
         params.iter().map(|param| self.bits(self.program.vars[param.var].ty.width())).collect()
     }
 
+    /// Headers of which every bit has its place, and that make no others invalid.
+    fn plain_headers(&self) -> Vec<HeaderId> {
+        let is_plain = |header: &HeaderId| {
+            let header = &self.program.headers[*header];
+            header.union.is_none() && header.ty.as_u32() != 0
+        };
+        self.headers.iter().copied().filter(is_plain).collect()
+    }
+
+    fn plain_parser(&mut self) {
+        let headers = self.plain_headers();
+        let mut states = PrimaryMap::new();
+        for (i, header) in headers.iter().enumerate() {
+            let block = vec![Stmt::Extract { header: HeaderRef::One(*header), varbit_bits: None }];
+            let transition = self.transition(i, headers.len(), false);
+            states.push(State { name: "s".to_string(), block, transition });
+        }
+        self.end_parser(states);
+    }
+
+    fn end_parser(&mut self, states: PrimaryMap<StateId, State>) {
+        let error = self.program.vars.push(Var { name: "error".to_string(), ty: Ty::Bits(32) });
+        self.vars.push(error);
+        let step_bound = 1 + self.below(8) as u32;
+        let start = StateId::from_u32(0);
+        let parser = Parser { name: "p".to_string(), states, start, error, step_bound };
+        let parser = self.program.parsers.push(parser);
+        self.parsers.push(parser);
+    }
+
     fn parser(&mut self) {
+        if self.plain {
+            return self.plain_parser();
+        }
         if self.chance(50) {
             let block = self.some_block(Spot::ParserState, 4);
             let body = self.program.bodies.push(Body { name: "of parser".to_string(), block });
@@ -428,13 +478,7 @@ impl Generator {
             let transition = self.transition(i, count, circles);
             states.push(State { name: "s".to_string(), block, transition });
         }
-        let error = self.program.vars.push(Var { name: "error".to_string(), ty: Ty::Bits(32) });
-        self.vars.push(error);
-        let step_bound = 1 + self.below(8) as u32;
-        let start = StateId::from_u32(0);
-        let parser = Parser { name: "p".to_string(), states, start, error, step_bound };
-        let parser = self.program.parsers.push(parser);
-        self.parsers.push(parser);
+        self.end_parser(states);
     }
 
     fn target(&mut self, from: usize, count: usize, circles: bool) -> Target {
