@@ -24,7 +24,7 @@ extern bit<32> link_recent_bytes(in bit<9> port);
 extern bit<1> port_is_up(in bit<9> port);
 
 // In ingress: lets nothing begin to leave a queue for so many nanoseconds from now; 0 lets it go on. Of several calls for
-// queues of one number a packet's last one counts. Does nothing to ports that another worker sends for.
+// queues of one number a packet's last one counts.
 extern void hold_queue(in bit<9> port, in bit<3> queue, in bit<32> ns);
 
 #endif

@@ -16,7 +16,7 @@ use heddle_ports::{Port, PortDescription, Queue};
 use heddle_state::{Kept, State, StateError, Succession};
 
 use crate::config::{Config, PortConfig, QUEUES_MAX};
-use crate::core::{Core, Parts, Route, Shared};
+use crate::core::{Core, Parts, Pauses, Route, Shared};
 use crate::event::{Command, DigestMessage, Event, Injection, PacketIn};
 use crate::pipeline::{Pipeline, Published, is_drained};
 use crate::port_map::{MappedPort, PORTS_MAX, PortMap};
@@ -264,8 +264,9 @@ pub(crate) fn assemble(
     shared.find_whole(&shared.published.load().current);
     let mut commands = Vec::new();
     let mut cores = Vec::new();
-    let parts = queues.into_iter().zip(routes).zip(rings_out).zip(rings_in).enumerate();
-    for (worker, (((queues, routes), rings_out), rings_in)) in parts {
+    let rings = rings_out.into_iter().zip(rings_in).zip(Pauses::between(workers));
+    let parts = queues.into_iter().zip(routes).zip(rings).enumerate();
+    for (worker, ((queues, routes), ((rings_out, rings_in), pauses))) in parts {
         let (sender, receiver) = bounded(COMMANDS);
         commands.push(sender);
         cores.push(Core::new(Parts {
@@ -275,6 +276,7 @@ pub(crate) fn assemble(
             routes,
             rings_out,
             rings_in,
+            pauses,
             commands: receiver,
             injections: (worker == 0).then(|| injections_out.clone()),
         }));

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use heddle_exec::{Clone as PacketClone, Context, Entry, Executor, Passage, Verdict, Work};
-use heddle_ir::{Decision, DropReason, Origin, ProgramBuilder, Stmt, Verified};
+use heddle_ir::{Decision, DropReason, Origin, Probe, ProgramBuilder, Stmt, Verified};
 
 pub(crate) type Pass = dyn Fn(&mut Work, usize, &mut Context<'_>) + Send + Sync;
 
@@ -80,12 +80,22 @@ impl Executor for Closures {
 
 /// A program that says of itself whether its packets come back.
 pub(crate) fn program(comes_back: bool) -> Verified {
+    program_with(comes_back, &[])
+}
+
+/// A program with registers for probes.
+pub(crate) fn program_that_asks(probes: &[Probe]) -> Verified {
+    program_with(false, probes)
+}
+
+fn program_with(comes_back: bool, probes: &[Probe]) -> Verified {
     let mut program = ProgramBuilder::new("closures");
     let preserve = program.preserve(&[], &[]);
     let decision =
         if comes_back { Decision::Resubmit(preserve) } else { Decision::Drop(DropReason::IngressDrop) };
     program.ingress(vec![Stmt::Decide(decision)]);
     program.egress(vec![Stmt::Decide(Decision::Transmit)]);
+    program.program_mut().registers.extend(probes.iter().map(|probe| probe.register()));
     program.digest("learned", &[("a", 9), ("b", 80)]);
     heddle_ir::verify(program.finish()).expect("it is a program")
 }

@@ -21,6 +21,7 @@
 mod egress;
 mod ingress;
 mod passage;
+mod pauses;
 mod recovery;
 mod replication;
 mod reports;
@@ -52,6 +53,7 @@ use crate::ring::{RingIn, RingOut};
 use crate::stats::{PortCells, WorkerCells};
 
 use self::egress::Egress;
+pub(crate) use self::pauses::Pauses;
 
 /// Packets that leave queues, and passes that are made again, in one step at most. What is left waits for the
 /// next step: only a program that multiplies packets without end meets this.
@@ -122,6 +124,7 @@ pub(crate) struct Parts {
     /// By worker; none to itself.
     pub(crate) rings_out: Vec<Option<RingOut>>,
     pub(crate) rings_in: Vec<RingIn>,
+    pub(crate) pauses: Pauses,
     pub(crate) commands: Receiver<Command>,
     /// Of one worker only.
     pub(crate) injections: Option<Receiver<Injection>>,
@@ -186,6 +189,7 @@ pub(crate) struct Core {
     unsent: Vec<usize>,
     /// What waits, by where it came from; kept while a program asks for it.
     waiting: Held,
+    pauses: Pauses,
     /// Which ports let packets through without stopping, by number; right but for those in `stale`.
     gates: Vec<Gate>,
     /// Whether any gate could be open: where every port has a rate, packets are not taken to them in vain.
@@ -248,10 +252,13 @@ impl<'a> Run<'a, '_> {
 
 impl Core {
     pub(crate) fn new(parts: Parts) -> Self {
-        let Parts { worker, shared, queues, routes, rings_out, rings_in, commands, injections } = parts;
+        let Parts { worker, shared, queues, routes, rings_out, rings_in, pauses, commands, injections } =
+            parts;
         let published = shared.published.load();
         let words = published.current.executor.frame_words();
         let generation = published.generation;
+        let mut waiting = Held::default();
+        waiting.adopt(published.current.probes.held_in(&published.current.state));
         drop(published);
         let config = &shared.config;
         let batch = config.batch_packets.max(1);
@@ -312,7 +319,8 @@ impl Core {
             revisit: VecDeque::new(),
             backlog: Vec::with_capacity(ports),
             unsent: Vec::with_capacity(ports),
-            waiting: Held::default(),
+            waiting,
+            pauses,
             gates: Vec::new(),
             has_gates,
             stale: (0..ports).collect(),
@@ -371,6 +379,7 @@ impl Core {
         self.moved = 0;
 
         self.take_commands();
+        self.take_pauses(&run);
         self.refresh_links(&run);
         self.exchange_spares();
         self.retry_transmit(&run);
@@ -395,6 +404,8 @@ impl Core {
         let frames = FramePool::new(published.current.executor.frame_words(), 0);
         self.retiring_frames = std::mem::replace(&mut self.frames, frames);
         self.generation = published.generation;
+        let current = &published.current;
+        self.waiting.adopt(current.probes.held_in(&current.state));
     }
 
     /// Takes up which frames the program may be given whole. What waits to be begun is cut if it is none of them.
@@ -702,7 +713,7 @@ impl Core {
         // What waits for room before a port is due when the port is asked again.
         let blocked = (!self.unsent.is_empty()).then_some(retry_ns);
         let waiting = !self.loops.is_empty() || !self.incoming.is_empty() || self.budget == 0;
-        let at_once = waiting.then_some(now_ns);
+        let at_once = (waiting || self.pauses.is_waiting()).then_some(now_ns);
         arrivals.chain(scheduled).chain(blocked).chain(at_once).map(|due_ns| due_ns.max(now_ns)).min()
     }
 }

@@ -3,6 +3,9 @@
 //! Invariant: at the beginning of a packet's pass the registers say what its own step's earlier packets left, and
 //! what was sent is not older than [`REFRESH_NS`].
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use heddle_ir::{PROBE_PORTS, PROBE_QUEUES, Probe, Program, RegisterId};
 use heddle_state::State;
 
@@ -44,28 +47,31 @@ impl Probes {
         [self.depth, self.queue, self.held, self.recent, self.hold].iter().any(Option::is_some)
     }
 
-    /// Whether it asks for what came by which port.
-    pub(crate) fn held(&self) -> bool {
-        self.held.is_some()
-    }
-
     /// Whether it has queues held, which is done between a packet's passes.
     pub(crate) fn holds(&self) -> bool {
         self.hold.is_some()
     }
 
-    /// What the program has asked to be held since it was looked at last.
-    pub(crate) fn take_holds(&self, state: &State) -> impl Iterator<Item = Hold> + use<> {
+    /// What a worker's packets have asked to be held since it was looked at last.
+    pub(crate) fn take_holds(&self, state: &State, worker: usize) -> impl Iterator<Item = Hold> + use<> {
         let mut holds = [None; PROBE_QUEUES as usize];
-        if let Some(register) = self.hold
-            && state.register(register, PROBE_QUEUES) != 0
-        {
-            state.set_register(register, PROBE_QUEUES, 0);
-            for (queue, hold) in (0..).zip(&mut holds) {
-                let cell = state.register(register, u64::from(queue));
-                if cell != 0 {
-                    state.set_register(register, u64::from(queue), 0);
-                    *hold = Some(Hold { port: (cell >> 32 & 0x1ff) as u32, queue, ns: cell as u32 });
+        if let Some(register) = self.hold {
+            let take = |index: u64| {
+                let cell = state.cell_of(worker, register, index);
+                let asked = state.register(register, cell);
+                if asked != 0 {
+                    state.set_register(register, cell, 0);
+                }
+                asked
+            };
+            if take(PROBE_QUEUES) != 0 {
+                for (queue, hold) in (0..).zip(&mut holds) {
+                    let asked = take(u64::from(queue));
+                    *hold = (asked != 0).then_some(Hold {
+                        port: (asked >> 32 & 0x1ff) as u32,
+                        queue,
+                        ns: asked as u32,
+                    });
                 }
             }
         }
@@ -92,9 +98,9 @@ impl Probes {
         set_of_queue(state, self.queue, port, queue, bytes);
     }
 
-    /// Tells how much of what came by a port waits in queues of a number.
-    pub(crate) fn set_held(&self, state: &State, port: u32, queue: usize, bytes: u64) {
-        set_of_queue(state, self.held, port, queue, bytes);
+    /// Where a program that asks is told what came by which port and waits.
+    pub(crate) fn held_in(&self, state: &Arc<State>) -> Option<HeldIn> {
+        self.held.map(|register| HeldIn { state: Arc::clone(state), register })
     }
 
     /// Tells what a port has sent lately.
@@ -121,33 +127,78 @@ fn set_of_queue(state: &State, register: Option<RegisterId>, port: u32, queue: u
     }
 }
 
-/// Bytes that wait, by the port that they came by and the number of their queue; of the ports that probes know.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Held(Vec<u64>);
+/// The register of [`Probe::HeldBytes`] of a program, to which every worker adds what waits at its ports.
+#[derive(Clone, Debug)]
+pub(crate) struct HeldIn {
+    state: Arc<State>,
+    register: RegisterId,
+}
+
+impl HeldIn {
+    fn cell(&self, cell: usize) -> Option<&AtomicU64> {
+        self.state.register_word(self.register, cell as u64)
+    }
+
+    /// Whether another program has the same one: it is kept when a program is replaced.
+    fn is(&self, other: &HeldIn) -> bool {
+        self.cell(0).zip(other.cell(0)).is_some_and(|(own, other)| std::ptr::eq(own, other))
+    }
+}
+
+/// What one worker has waiting, in bytes by the port that it came by and the number of its queue; of the ports that probes
+/// know, while a program asks.
+///
+/// Invariant: it is what this worker has added to the register.
+#[derive(Debug, Default)]
+pub(crate) struct Held {
+    bytes: Vec<u64>,
+    told: Option<HeldIn>,
+}
 
 impl Held {
-    /// Adds what begins to wait; what there is then. Not `None` only for what probes know of.
-    pub(crate) fn add(&mut self, port: u32, queue: usize, bytes: u64) -> Option<u64> {
-        let cell = self.cell(port, queue)?;
-        *cell = cell.saturating_add(bytes);
-        Some(*cell)
+    /// Counts what begins to wait.
+    #[inline]
+    pub(crate) fn add(&mut self, port: u32, queue: usize, bytes: u64) {
+        self.change(port, queue, |held| held.saturating_add(bytes));
     }
 
-    /// Takes away what waits no more; what there is then.
-    pub(crate) fn remove(&mut self, port: u32, queue: usize, bytes: u64) -> Option<u64> {
-        let cell = self.cell(port, queue)?;
-        *cell = cell.saturating_sub(bytes);
-        Some(*cell)
+    /// Counts what waits no more. It may have begun to wait before anybody asked.
+    #[inline]
+    pub(crate) fn remove(&mut self, port: u32, queue: usize, bytes: u64) {
+        self.change(port, queue, |held| held.saturating_sub(bytes));
     }
 
-    fn cell(&mut self, port: u32, queue: usize) -> Option<&mut u64> {
-        if u64::from(port) >= PROBE_PORTS || queue as u64 >= PROBE_QUEUES {
-            return None;
+    #[inline]
+    fn change(&mut self, port: u32, queue: usize, after: impl FnOnce(u64) -> u64) {
+        let Some(told) = &self.told else { return };
+        let cell = port as usize * PROBE_QUEUES as usize + queue;
+        if queue as u64 >= PROBE_QUEUES || cell >= self.bytes.len() {
+            return;
         }
-        if self.0.is_empty() {
-            self.0 = vec![0; (PROBE_PORTS * PROBE_QUEUES) as usize];
+        let before = self.bytes[cell];
+        self.bytes[cell] = after(before);
+        if let Some(word) = told.cell(cell) {
+            // Without a carry: what is taken away was added before.
+            word.fetch_add(self.bytes[cell].wrapping_sub(before), Ordering::Relaxed);
         }
-        self.0.get_mut(port as usize * PROBE_QUEUES as usize + queue)
+    }
+
+    /// Takes up a program, which may ask elsewhere, or not at all.
+    pub(crate) fn adopt(&mut self, told: Option<HeldIn>) {
+        let is_known = self.told.as_ref().zip(told.as_ref()).is_some_and(|(old, new)| old.is(new));
+        self.told = told;
+        match &self.told {
+            None => self.bytes.clear(),
+            Some(_) if is_known => {}
+            Some(told) => {
+                self.bytes.resize((PROBE_PORTS * PROBE_QUEUES) as usize, 0);
+                for (cell, bytes) in self.bytes.iter().enumerate().filter(|(_, bytes)| **bytes > 0) {
+                    if let Some(word) = told.cell(cell) {
+                        word.fetch_add(*bytes, Ordering::Relaxed);
+                    }
+                }
+            }
+        }
     }
 }
 
@@ -179,6 +230,53 @@ impl Recent {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::closures::program_that_asks;
+
+    /// A state of a program that asks some probes, after another one's; and where it is told what is held.
+    fn asking(old: Option<&Arc<State>>, probes: &[Probe]) -> (Arc<State>, Option<HeldIn>) {
+        let program = program_that_asks(probes);
+        let state = match old {
+            None => State::new(&program, 1).expect("a state"),
+            Some(old) => old.succeed(&program).expect("a state").0,
+        };
+        let state = Arc::new(state);
+        let told = Probes::of(&program).held_in(&state);
+        (state, told)
+    }
+
+    #[test]
+    fn what_waits_is_told_to_the_program_that_asks_now() {
+        let read = |told: &Option<HeldIn>| {
+            told.as_ref().and_then(|told| told.cell(8 * 3 + 1)).expect("it asks").load(Ordering::Relaxed)
+        };
+        let (first, told_first) = asking(None, &[Probe::HeldBytes]);
+        let (mut one, mut other) = (Held::default(), Held::default());
+        one.add(3, 1, 7);
+        one.adopt(told_first.clone());
+        other.adopt(told_first.clone());
+        one.remove(3, 1, 7);
+        assert_eq!(read(&told_first), 0, "what began to wait before is not known");
+        one.add(3, 1, 100);
+        other.add(3, 1, 20);
+        other.add(600, 1, 5);
+        other.add(3, 8, 5);
+        one.remove(3, 1, 40);
+        assert_eq!(read(&told_first), 80);
+
+        let (kept, told_kept) = asking(Some(&first), &[Probe::HeldBytes]);
+        one.adopt(told_kept.clone());
+        other.remove(3, 1, 20);
+        assert_eq!(read(&told_kept), 60, "the register is the same");
+        let (_, told_new) = asking(None, &[Probe::HeldBytes]);
+        one.adopt(told_new.clone());
+        assert_eq!(read(&told_new), 60);
+        let (silent, none) = asking(Some(&kept), &[]);
+        one.adopt(none);
+        let (_, told_again) = asking(Some(&silent), &[Probe::HeldBytes]);
+        one.adopt(told_again.clone());
+        one.remove(3, 1, 60);
+        assert_eq!(read(&told_again), 0);
+    }
 
     #[test]
     fn what_was_sent_is_forgotten_by_half() {

@@ -17,14 +17,16 @@ pub enum Probe {
     QueueDepthBytes,
     /// Bytes that wait in one queue of the port; the cell's number has the queue in its low three bits.
     QueueBytes,
-    /// Bytes that came by the port and wait in a queue of that number at any port; cells as of [`Probe::QueueBytes`].
+    /// Bytes that came by the port and wait in a queue of that number at any port; cells as of [`Probe::QueueBytes`]. A sum of
+    /// what several workers add and take away: 64 bits, so that nothing is carried out of the word.
     HeldBytes,
     /// Bytes sent lately, each weighted by a half for every [`Probe::HALF_LIFE_NS`] that has passed since.
     LinkRecentBytes,
     /// 1 while the port works.
     PortIsUp,
     /// What a program asks: that a queue be held. The cell of the queue's number has a one bit, nine bits of port and 32 of
-    /// nanoseconds; that of [`PROBE_QUEUES`] is not 0 while any is asked for. The engine clears both.
+    /// nanoseconds; that of [`PROBE_QUEUES`] is not 0 while any is asked for. The engine clears both. Every worker has cells of
+    /// its own, of which these are the numbers.
     Hold,
 }
 
@@ -47,7 +49,8 @@ impl Probe {
     /// Width of a cell in bits.
     pub fn width(self) -> u32 {
         match self {
-            Probe::QueueDepthBytes | Probe::QueueBytes | Probe::HeldBytes | Probe::LinkRecentBytes => 32,
+            Probe::QueueDepthBytes | Probe::QueueBytes | Probe::LinkRecentBytes => 32,
+            Probe::HeldBytes => 64,
             Probe::PortIsUp => 1,
             Probe::Hold => 42,
         }

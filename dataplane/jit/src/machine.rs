@@ -11,9 +11,9 @@ use cranelift_entity::packed_option::ReservedValue;
 use heddle_exec::bitstring::BitString;
 use heddle_exec::layout::Layout;
 use heddle_exec::{Clone, Context, Entry, Frame, Gate, Intrinsics, Passage, Verdict, Work};
-use heddle_ir::{DropReason, MirrorSource, Origin, PROBE_QUEUES, PreserveId, TableId};
-use heddle_packet::Packet;
-use heddle_state::{AtomicSection, Cells, Lens, Match, prefetch};
+use heddle_ir::{DropReason, MirrorSource, Origin, PROBE_QUEUES, PreserveId, RegisterId, TableId};
+use heddle_packet::{Packet, prefetch};
+use heddle_state::{AtomicSection, Cells, Lens, Match};
 
 use crate::ahead::{self, Ahead};
 use crate::program::{Compiled, Function};
@@ -274,10 +274,7 @@ pub(crate) fn run_through(
 /// Asks for the headers of a packet, which soon will be read.
 #[inline]
 fn fetch_headers(packet: &Packet) {
-    // They begin anywhere in a line.
-    let bytes = packet.bytes().as_ptr();
-    prefetch(bytes);
-    prefetch(bytes.wrapping_add(HEADERS_BYTES));
+    prefetch(packet.bytes().as_ptr(), HEADERS_BYTES);
 }
 
 impl<'r, 'c> Machine<'r, 'c> {
@@ -318,7 +315,7 @@ impl<'r, 'c> Machine<'r, 'c> {
             passed_queue: 0,
             mirrored: 0,
             key_ahead: std::ptr::null_mut(),
-            registers: context.state.register_cells().as_ptr(),
+            registers: context.state.register_cells(context.worker).as_ptr(),
             counters: context.state.counter_cells(context.worker).as_ptr(),
             zero: 0,
             sink: [0; 2],
@@ -506,11 +503,17 @@ impl<'r, 'c> Machine<'r, 'c> {
                 return position + 1;
             }
             std::mem::swap(&mut work.frame, &mut self.scratch.frame);
-            if program.hold.is_some_and(|hold| self.context.state.register(hold, PROBE_QUEUES) != 0) {
+            if program.hold.is_some_and(|hold| self.asks_to_hold(hold)) {
                 return position + 1;
             }
         }
         batch.len()
+    }
+
+    /// Whether a packet has asked for a queue to be held.
+    fn asks_to_hold(&self, hold: RegisterId) -> bool {
+        let state = self.context.state;
+        state.register(hold, state.cell_of(self.context.worker, hold, PROBE_QUEUES)) != 0
     }
 
     /// Begins both passes of a packet that has just arrived.

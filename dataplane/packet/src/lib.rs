@@ -2,8 +2,10 @@
 //! need. Knows nothing of programs, ports or queues.
 
 mod buffer;
+mod prefetch;
 mod segmentation;
 pub mod wire;
 
 pub use buffer::*;
+pub use prefetch::prefetch;
 pub use segmentation::Segmentation;

@@ -6,6 +6,13 @@ pub(crate) const ETHERNET_BYTES: usize = 14;
 /// Bytes of one VLAN tag.
 pub(crate) const VLAN_TAG_BYTES: usize = 4;
 
+/// How many frames before its turn a received frame is asked for, so that the misses of several overlap: the processor that
+/// the device or the sender ran on has written it. Two gained half as much.
+pub(crate) const FRAMES_AHEAD: usize = 8;
+
+/// How much of it: a short frame, or the headers of a long one.
+pub(crate) const FRONT_BYTES: usize = 64;
+
 /// How often the MTU of an interface is looked up again; it may be changed while a port is attached.
 pub(crate) const MTU_INTERVAL_NS: u64 = 100_000_000;
 

@@ -9,6 +9,9 @@ use std::mem::size_of;
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use heddle_packet::prefetch;
+
+use crate::frame::{FRAMES_AHEAD, FRONT_BYTES};
 use crate::offload::{Offloaded, VNET_HEADER_BYTES, VnetHeader};
 use crate::socket::{PacketSocket, tag};
 
@@ -105,15 +108,15 @@ impl Ring {
         Ok(Self { base, mapped_bytes, block_bytes, slot_bytes, slots_per_block, slots, next: 0 })
     }
 
-    fn slot_offset(&self) -> usize {
-        let block = self.next / self.slots_per_block;
-        block * self.block_bytes + self.next % self.slots_per_block * self.slot_bytes
+    fn slot_offset(&self, slot: usize) -> usize {
+        let block = slot / self.slots_per_block;
+        block * self.block_bytes + slot % self.slots_per_block * self.slot_bytes
     }
 
     fn status(&self) -> &AtomicU32 {
         // SAFETY: the slot lies within the mapping, which lives as long as self, and starts with its status
         // word, aligned to 64 bytes; the kernel too accesses it as one word.
-        unsafe { AtomicU32::from_ptr(self.base.as_ptr().add(self.slot_offset()).cast()) }
+        unsafe { AtomicU32::from_ptr(self.base.as_ptr().add(self.slot_offset(self.next)).cast()) }
     }
 
     /// The frame at the head, which stays there until [`Ring::release`].
@@ -126,12 +129,19 @@ impl Ring {
         if status & libc::TP_STATUS_COPY != 0 {
             return Slot::Beside;
         }
+        self.prefetch((self.next + FRAMES_AHEAD) % self.slots);
         // SAFETY: the slot lies within the mapping, is ours until released, and `next` moves only through
         // &mut self, so that nobody writes to it while the slice lives.
         let slot = unsafe {
-            std::slice::from_raw_parts(self.base.as_ptr().add(self.slot_offset()), self.slot_bytes)
+            std::slice::from_raw_parts(self.base.as_ptr().add(self.slot_offset(self.next)), self.slot_bytes)
         };
         Slot::Frame(read_slot(slot, status))
+    }
+
+    /// Asks for the beginning of a slot: another processor wrote it, if anything is in it.
+    fn prefetch(&self, slot: usize) {
+        let start = self.base.as_ptr().wrapping_add(self.slot_offset(slot));
+        prefetch(start, SLOT_OVERHEAD_BYTES + FRONT_BYTES);
     }
 
     /// Gives the slot at the head back to the kernel.

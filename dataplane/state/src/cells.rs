@@ -8,6 +8,8 @@ use std::ptr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
+use heddle_ir::RegisterId;
+
 use crate::counter::Counter;
 use crate::register::Register;
 
@@ -43,7 +45,8 @@ impl Cells {
 /// The cells of a whole state.
 #[derive(Debug, Default)]
 pub(crate) struct CellMap {
-    registers: Box<[Cells]>,
+    /// By worker, then by register.
+    registers: Box<[Box<[Cells]>]>,
     /// By worker, then by counter.
     counters: Box<[Box<[Cells]>]>,
     /// By counter, for workers beyond the last.
@@ -53,9 +56,17 @@ pub(crate) struct CellMap {
 impl CellMap {
     pub(crate) fn new(
         registers: &[Arc<Register>],
+        own: Option<RegisterId>,
         counters: &[Option<Arc<Counter>>],
         workers: usize,
     ) -> CellMap {
+        let registers_of = |worker: usize| {
+            let cells = registers.iter().zip(0..).map(|(register, id)| match own {
+                Some(own) if own.as_u32() == id => register.cells_of(worker),
+                _ => register.cells(),
+            });
+            cells.collect()
+        };
         let of_worker = |worker: usize| {
             let cells = |counter: &Option<Arc<Counter>>| {
                 counter.as_ref().map_or(Cells::NONE, |counter| counter.cells(worker))
@@ -63,14 +74,15 @@ impl CellMap {
             counters.iter().map(cells).collect()
         };
         CellMap {
-            registers: registers.iter().map(|register| register.cells()).collect(),
+            registers: (0..workers).map(registers_of).collect(),
             counters: (0..workers).map(of_worker).collect(),
             no_counters: counters.iter().map(|_| Cells::NONE).collect(),
         }
     }
 
-    pub(crate) fn registers(&self) -> &[Cells] {
-        &self.registers
+    /// Of a worker beyond the last: those of the first.
+    pub(crate) fn registers(&self, worker: usize) -> &[Cells] {
+        self.registers.get(worker).or(self.registers.first()).map_or(&[], |registers| registers)
     }
 
     pub(crate) fn counters(&self, worker: usize) -> &[Cells] {

@@ -48,7 +48,6 @@ pub use error::{StateError, UpdateError, WriteError};
 pub use found::{EntryHandle, Found};
 pub use lookup::{Lens, Match, Structure, TableReader};
 pub use meter::{Color, MeterConfig};
-pub use prefetch::prefetch;
 pub use register::{AtomicSection, AtomicSet};
 pub use snapshot::Snapshot;
 pub use state::State;

@@ -5,7 +5,7 @@
 
 /// Fetches the line of an address into all levels of the cache.
 #[inline(always)]
-pub fn prefetch<T>(address: *const T) {
+pub(crate) fn prefetch<T>(address: *const T) {
     #[cfg(all(target_arch = "x86_64", not(miri), not(loom)))]
     // SAFETY: the instruction never faults, whatever the address, and x86-64 always has it.
     unsafe {

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
 
 use crossbeam::utils::CachePadded;
-use heddle_ir::{Bits, RegisterId};
+use heddle_ir::{Bits, Probe, RegisterId};
 
 use crate::cells::Cells;
 use crate::key::word_count;
@@ -34,6 +34,12 @@ pub(crate) struct Register {
 pub(crate) fn cell_words(width: u32) -> usize {
     let limbs = word_count(width);
     if limbs == 1 { 1 } else { limbs + 1 }
+}
+
+/// Cells of a declared register: of [`Probe::Hold`] every worker has its own.
+pub(crate) fn cell_count(declared: &heddle_ir::Register, workers: usize) -> u64 {
+    let is_own = declared.control.name == Probe::Hold.name();
+    declared.size.saturating_mul(if is_own { workers as u64 } else { 1 })
 }
 
 impl Register {
@@ -72,6 +78,13 @@ impl Register {
     /// Its cells for compiled code; none if they are wider than a word.
     pub(crate) fn cells(&self) -> Cells {
         if self.stride == 1 { Cells::new(&self.words, self.size) } else { Cells::NONE }
+    }
+
+    /// A worker's own cells of [`Probe::Hold`], as [`Register::cells`].
+    pub(crate) fn cells_of(&self, worker: usize) -> Cells {
+        let count = Probe::Hold.cells();
+        let from = worker * count as usize;
+        self.words.get(from..from + count as usize).map_or(Cells::NONE, |words| Cells::new(words, count))
     }
 
     /// Cells.

@@ -50,6 +50,9 @@ pub struct State {
     /// `None`: a direct one, which its table has.
     pub(crate) meters: Box<[Option<Meter>]>,
     pub(crate) registers: Box<[Arc<Register>]>,
+    /// That by which a program asks something of the engine: every worker has cells of its own, and deals with what its own
+    /// packets ask for.
+    own_register: Option<RegisterId>,
     cells: CellMap,
     pub(crate) value_sets: Box<[Space]>,
     pub(crate) multicast_groups: Numbers<MulticastGroup>,
@@ -193,11 +196,13 @@ impl State {
             new.transpose().map_err(no_memory("meter", &meter.control.name, meter.size * 8))
         });
         let meters = meters.collect::<Result<_, _>>()?;
+        let own_register = Probe::Hold.of(program);
         let registers = program.registers.values().map(|register| {
-            let bytes = register.size * register::cell_words(register.width) as u64 * 8;
-            let new = match heritage.register(register) {
+            let size = register::cell_count(register, workers);
+            let bytes = size * register::cell_words(register.width) as u64 * 8;
+            let new = match heritage.register(register, workers) {
                 Some(shared) => Ok(shared),
-                None => Register::new(register.width, register.size, &register.initial).map(Arc::new),
+                None => Register::new(register.width, size, &register.initial).map(Arc::new),
             };
             new.map_err(no_memory("register", &register.control.name, bytes))
         });
@@ -212,10 +217,11 @@ impl State {
             workers,
             generation: CachePadded::new(AtomicU64::new(0)),
             tables: tables.into(),
-            cells: CellMap::new(&registers, &counters, workers),
+            cells: CellMap::new(&registers, own_register, &counters, workers),
             counters,
             meters,
             registers,
+            own_register,
             value_sets,
             multicast_groups: Numbers::new(),
             clone_sessions: Numbers::new(),
@@ -381,10 +387,20 @@ impl State {
         }
     }
 
-    /// Where the cells of registers are, by register. None of those wider than 64 bits.
+    /// Where a worker's cells of registers are, by register. None of those wider than 64 bits.
     #[inline]
-    pub fn register_cells(&self) -> &[Cells] {
-        self.cells.registers()
+    pub fn register_cells(&self, worker: usize) -> &[Cells] {
+        self.cells.registers(worker)
+    }
+
+    /// What a program's index means to a worker: the cell itself, but its own one of [`Probe::Hold`].
+    #[inline]
+    pub fn cell_of(&self, worker: usize, register: RegisterId, index: u64) -> u64 {
+        match Probe::Hold.cells() {
+            _ if self.own_register != Some(register) => index,
+            cells if index < cells => worker as u64 * cells + index,
+            _ => u64::MAX,
+        }
     }
 
     /// Where a worker's cells of indirect counters are, by counter. None of direct ones, nor of a worker beyond the last.

@@ -16,7 +16,7 @@ use heddle_ir::{ActionId, Program, TableId, Verified};
 use crate::counter::Counter;
 use crate::error::StateError;
 use crate::meter::Meter;
-use crate::register::Register;
+use crate::register::{Register, cell_count};
 use crate::state::State;
 use crate::update::{
     ActionSpec, CounterValue, DirectOf, EntryAction, EntryKey, EntrySpec, GroupSpec, MemberSpec,
@@ -92,13 +92,16 @@ impl<'a> Heritage<'a> {
     }
 
     /// The old register of the same shape.
-    pub(crate) fn register(&self, wanted: &heddle_ir::Register) -> Option<Arc<Register>> {
+    pub(crate) fn register(&self, wanted: &heddle_ir::Register, workers: usize) -> Option<Arc<Register>> {
         let old = self.old?;
         let (id, _) = old.program.registers.iter().find(|(_, declared)| {
             (&declared.control.name, declared.width, declared.size)
                 == (&wanted.control.name, wanted.width, wanted.size)
         })?;
-        old.registers.get(id.as_u32() as usize).cloned()
+        old.registers
+            .get(id.as_u32() as usize)
+            .filter(|old| old.size() == cell_count(wanted, workers))
+            .cloned()
     }
 
     /// Copies the cells of the old meter of the same shape into one that nobody uses yet.
@@ -236,7 +239,7 @@ impl<'a> Heir<'a> {
         for register in new.registers.values() {
             let name = &register.control.name;
             let known = old.registers.values().any(|r| r.control.name == *name);
-            if known && (Heritage { old: Some(self.old) }).register(register).is_none() {
+            if known && (Heritage { old: Some(self.old) }).register(register, self.old.workers()).is_none() {
                 left.push(("register", name, "has another shape, and begins at its initial value"));
             }
         }

@@ -101,7 +101,8 @@ fn probe(l: &mut Lowerer<'_>, call: &ExternCall<'_>) -> Lower<Value> {
     let register = probe_register(l, probe);
     let dst = l.temp(probe.width());
     l.emit(Stmt::RegisterRead { register, index, dst });
-    Ok(Value::Scalar(Expr::Read(Place::Var(dst))))
+    let told = Expr::Read(Place::Var(dst));
+    Ok(Value::Scalar(fold::resize(told, probe.width(), probe.width().min(32), false)))
 }
 
 /// What a program asks of the engine goes the other way, by a register that the engine clears.

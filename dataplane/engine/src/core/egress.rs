@@ -16,7 +16,7 @@ use super::{Core, Route, Run};
 use crate::config::PortConfig;
 use crate::job::{Facts, Job, Spare, Transfer};
 use crate::port_map::MappedPort;
-use crate::probe::{Held, Hold, REFRESH_NS, Recent};
+use crate::probe::{Held, REFRESH_NS, Recent};
 use crate::reason::Reason;
 use crate::scheduler::{Next, Scheduler, waiting_bytes};
 
@@ -228,7 +228,8 @@ impl Egress {
         self.held_until_ns = 0;
         let mut lost = self.waiting();
         for (queue, job) in self.scheduler.drain() {
-            waiting.remove(job.work.packet.ingress_port.0, queue, waiting_bytes(&job.work));
+            let (from, bytes) = (job.work.packet.ingress_port.0, waiting_bytes(&job.work));
+            waiting.remove(from, queue, bytes);
             lost += job.work.packet.segments();
         }
         self.fifo.clear();
@@ -241,11 +242,12 @@ impl Egress {
         self.discard(waiting)
     }
 
-    /// Holds a queue for so long, or lets it go on.
-    fn hold(&mut self, now_ns: u64, queue: u32, ns: u32) {
+    /// Holds a queue until a time, or lets it go on. Whether something that waits may leave at once.
+    pub(super) fn hold(&mut self, now_ns: u64, queue: u32, until_ns: u64) -> bool {
         let queue = self.scheduler.queue(queue);
-        self.scheduler.hold(now_ns, queue, now_ns.saturating_add(u64::from(ns)));
+        self.scheduler.hold(now_ns, queue, until_ns);
         self.held_until_ns = 0;
+        until_ns <= now_ns && !self.scheduler.is_empty()
     }
 
     /// Packets on the wire that wait before the kernel.
@@ -387,15 +389,12 @@ impl Core {
             egress.scheduler.pass(run.now_ns, queue, &mut job.work);
             self.take_out(run, position, job);
         } else {
-            if run.current.pipeline.probes.held() {
-                let (from, bytes) = (job.work.packet.ingress_port.0, waiting_bytes(&job.work));
-                if let Some(bytes) = self.waiting.add(from, queue, bytes) {
-                    run.current.pipeline.probes.set_held(&run.current.pipeline.state, from, queue, bytes);
-                }
-            }
+            let pipeline = run.current.pipeline;
+            let (from, bytes) = (job.work.packet.ingress_port.0, waiting_bytes(&job.work));
+            self.waiting.add(from, queue, bytes);
             egress.scheduler.enqueue(run.now_ns, queue, job);
             let (packets, bytes) = egress.scheduler.depth(queue);
-            run.current.pipeline.tell_depth(egress.number, &egress.scheduler, queue);
+            pipeline.tell_depth(egress.number, &egress.scheduler, queue);
             cells.depth_packets.set(packets as u64);
             cells.depth_bytes.set(bytes);
             cells.high_water_packets.raise(packets as u64);
@@ -434,21 +433,6 @@ impl Core {
         let cells = &self.shared.cells[self.worker].ports[position].queues[queue];
         cells.high_water_packets.raise(work.packet.segments() as u64);
         Passed::Yes
-    }
-
-    /// Does what the program asked for: holds queues of this worker's ports, and lets those go on that are held no more.
-    pub(super) fn hold_queues(&mut self, run: &Run<'_, '_>) {
-        let pipeline = run.current.pipeline;
-        for Hold { port, queue, ns } in pipeline.probes.take_holds(&pipeline.state) {
-            let Some(position) = self.shared.ports.position(port) else { continue };
-            let Some(egress) = self.egress[position].as_mut() else { continue };
-            egress.hold(run.now_ns, queue, ns);
-            let goes_on = ns == 0 && !egress.scheduler.is_empty();
-            self.grow_stale(position);
-            if goes_on {
-                self.serve(run, position);
-            }
-        }
     }
 
     /// Tells a program that asks what links have sent lately, ports that send nothing included.
@@ -491,7 +475,7 @@ impl Core {
     }
 
     /// Takes out of a port's queues whatever can be taken out now.
-    fn serve(&mut self, run: &Run<'_, '_>, position: usize) {
+    pub(super) fn serve(&mut self, run: &Run<'_, '_>, position: usize) {
         while self.pump(run, position) == Pumped::Unsettled {
             if self.flushing {
                 // Egress is being dealt with: the port's turn comes once that is done.
@@ -543,19 +527,11 @@ impl Core {
                         return Pumped::Unsettled;
                     }
                     let Some(job) = egress.scheduler.dequeue(queue, start_ns) else { return Pumped::Empty };
-                    if run.current.pipeline.probes.held() {
-                        let (from, bytes) = (job.work.packet.ingress_port.0, waiting_bytes(&job.work));
-                        if let Some(bytes) = self.waiting.remove(from, queue, bytes) {
-                            run.current.pipeline.probes.set_held(
-                                &run.current.pipeline.state,
-                                from,
-                                queue,
-                                bytes,
-                            );
-                        }
-                    }
+                    let pipeline = run.current.pipeline;
+                    let (from, bytes) = (job.work.packet.ingress_port.0, waiting_bytes(&job.work));
+                    self.waiting.remove(from, queue, bytes);
                     let (packets, bytes) = egress.scheduler.depth(queue);
-                    run.current.pipeline.tell_depth(egress.number, &egress.scheduler, queue);
+                    pipeline.tell_depth(egress.number, &egress.scheduler, queue);
                     let cells = &self.shared.cells[self.worker].ports[position].queues[queue];
                     cells.depth_packets.set(packets as u64);
                     cells.depth_bytes.set(bytes);

@@ -247,7 +247,7 @@ impl Pass<'_, '_> {
 
     fn register_read(&mut self, register: RegisterId, index: &Expr, dst: VarId) {
         let slot = self.layout().vars[dst];
-        let cell = self.index(index);
+        let cell = self.cell(register, index);
         let words = &mut self.frame.words[slot.limbs()..slot.limbs() + slot.limb_count()];
         self.context.state.read_register(register, cell, words);
         if self.context.trace.is_some() {
@@ -256,8 +256,13 @@ impl Pass<'_, '_> {
         }
     }
 
+    fn cell(&self, register: RegisterId, index: &Expr) -> u64 {
+        let index = self.index(index);
+        self.context.state.cell_of(self.context.worker, register, index)
+    }
+
     fn register_write(&mut self, register: RegisterId, index: &Expr, value: &Expr) {
-        let cell = self.index(index);
+        let cell = self.cell(register, index);
         let value = self.value(value);
         let words = &mut self.scratch.words;
         words.clear();

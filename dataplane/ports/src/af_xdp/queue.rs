@@ -14,7 +14,7 @@ use heddle_packet::{Packet, Pool, PortId};
 use super::Attachment;
 use super::socket::{FRAMES_EACH_WAY, XdpSocket};
 use crate::device::{is_up, mtu_bytes};
-use crate::frame::{ETHERNET_BYTES, MTU_INTERVAL_NS, fits_mtu};
+use crate::frame::{ETHERNET_BYTES, FRAMES_AHEAD, MTU_INTERVAL_NS, fits_mtu};
 use crate::partial::complete_partial;
 use crate::port::{Queue, QueueError, QueueStats};
 
@@ -116,6 +116,9 @@ impl XdpQueue {
             if descriptor.options & libc::XDP_PKT_CONTD == 0 {
                 break;
             }
+        }
+        if let Some(descriptor) = self.socket.receive.known(FRAMES_AHEAD as u32) {
+            self.socket.umem.prefetch(descriptor.addr);
         }
         let mut packet = pool.take(len);
         let mut filled = 0;

@@ -188,12 +188,15 @@ impl<T: Entry> Consumer<T> {
         if self.published.wrapping_sub(self.next) <= behind {
             // Acquire: what the kernel wrote before it published is seen after this.
             self.published = self.ring.word(self.ring.producer).load(Ordering::Acquire);
-            if self.published.wrapping_sub(self.next) <= behind {
-                return None;
-            }
         }
+        self.known(behind)
+    }
+
+    /// The entry so many behind the head, if it was there when the kernel's index was last read.
+    pub(super) fn known(&self, behind: u32) -> Option<T> {
         // SAFETY: the kernel's index has passed the entry, and it will not write to it before it is released.
-        Some(unsafe { self.ring.entry(self.next.wrapping_add(behind)).read() })
+        (self.published.wrapping_sub(self.next) > behind)
+            .then(|| unsafe { self.ring.entry(self.next.wrapping_add(behind)).read() })
     }
 
     /// Takes entries from the head; the kernel sees that by [`Consumer::publish`].

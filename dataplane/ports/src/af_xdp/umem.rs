@@ -7,6 +7,10 @@
 use std::io;
 use std::ptr::NonNull;
 
+use heddle_packet::prefetch;
+
+use crate::frame::FRONT_BYTES;
+
 /// Bytes of a frame's address that say where it begins in unaligned memory; those above say how far into it its
 /// bytes begin (`XSK_UNALIGNED_BUF_OFFSET_SHIFT`).
 const OFFSET_SHIFT: u32 = 48;
@@ -90,14 +94,19 @@ impl Umem {
         }
     }
 
+    /// Where a descriptor of the receive ring points to.
+    fn start_of(&self, address: u64) -> u64 {
+        if self.layout.is_unaligned { self.frame_of(address) + (address >> OFFSET_SHIFT) } else { address }
+    }
+
+    /// Asks for the beginning of what a descriptor of the receive ring points to: another processor wrote it.
+    pub(super) fn prefetch(&self, address: u64) {
+        prefetch(self.base.as_ptr().wrapping_add(self.start_of(address) as usize), FRONT_BYTES);
+    }
+
     /// Bytes that a descriptor of the receive ring points to. None if they lie outside of the memory.
     pub(super) fn received(&self, address: u64, len: u32) -> Option<&[u8]> {
-        let start = if self.layout.is_unaligned {
-            self.frame_of(address).checked_add(address >> OFFSET_SHIFT)?
-        } else {
-            address
-        };
-        let (start, len) = (usize::try_from(start).ok()?, len as usize);
+        let (start, len) = (usize::try_from(self.start_of(address)).ok()?, len as usize);
         if start.checked_add(len)? > self.mapped_bytes {
             return None;
         }
