@@ -4,11 +4,17 @@
 // A flow (the two ends and the UDP source port, which is the same in both directions of a queue pair) has a slot in
 // which a leaf remembers the path it is on, the last packet sent on it and the last one acknowledged. When these
 // two are the same nothing is under way, and the flow may take another path without any chance of overtaking
-// itself. A flow takes a slot only from one that has nothing under way, and then begins on its hash, by which it went
-// before; one that finds none stays on it. To change a job's policy while it sends may reorder once.
+// itself. There are two slots that it may have, so that hardly any two flows want the same. A flow takes one only from another
+// that has nothing under way, and then begins on its hash, by which it went before; one that finds none stays on it. To
+// change a job's policy while it sends may reorder once.
 //
 // A sender that goes back sends numbers again, and the first acknowledgement of them may be that of the originals. Such a
 // flow has nothing under way only when besides it has been silent for as long as a packet can stay in the fabric.
+//
+// Links down to a leaf are filled by leaves that do not see each other. So a leaf counts the bytes that messages announce by
+// the port that they come by, and tells in the acknowledgements that go back how much more or less than other ports the one has
+// brought by which their flow comes: six reserved bits of the BTH, in a byte that the invariant CRC leaves out (InfiniBand
+// Architecture Specification, annex A17). The leaf where the flow begins knows which member it is on, and clears the bits.
 
 #ifndef AI_FABRIC_PATHS_P4
 #define AI_FABRIC_PATHS_P4
@@ -16,12 +22,19 @@
 #define FLOW_SLOTS 16384
 #define GROUP_MEMBERS 4096
 #define REMOTE_MEMBERS 262144    // 4096 leaves of 64 members
+#define LAG_BYTES 40w0x400_0000  // and some messages: farther behind others a member has been dead
 
 struct flow_t {
     bit<16> owner;
     bit<8>  path;
     bit<24> sent;
     bit<16> seen_us;
+}
+
+// What a member of a group has brought to a leaf. Counts of bytes may wrap: only how far they are apart matters.
+struct remote_t {
+    bit<40> bytes;      // of messages put on it here
+    bit<24> excess;     // above what others have brought there, as last heard, and what was put since: signed, 256 bytes
 }
 
 control Routing(inout headers_t hdr, inout metadata_t meta, inout standard_metadata_t std_meta, out bool routed) {
@@ -70,18 +83,28 @@ control Paths(inout headers_t hdr, inout metadata_t meta, inout standard_metadat
     // Ports of all groups, a weight of n standing there n times.
     register<port_t>(GROUP_MEMBERS) group_port;
     // Cell 0: the hash's seed, which tiers must not share; in microseconds, cell 1: the pause that ends a flowlet, cell 2:
-    // the longest that a packet can be on its way through all queues.
-    register<bit<32>>(3) path_config;
+    // the longest that a packet can be on its way through all queues. Cell 3: how far an excess is shifted right to be told.
+    register<bit<32>>(4) path_config;
     register<flow_t>(FLOW_SLOTS) flow;
     register<bit<24>>(FLOW_SLOTS) flow_acknowledged;
     // The slot's queue pair; bit 24: another one has been seen with the same ends and source port, whose
     // acknowledgements could not be told apart, so neither moves; bit 25: it has gone back.
     register<bit<32>>(FLOW_SLOTS) flow_queue_pair;
     // Bytes of messages put on a group's member so far.
-    register<bit<48>>(GROUP_MEMBERS) assigned_bytes;
-    // Likewise by the leaf that they go to and the member of the group: a link down to a leaf carries what all leaves
-    // send there, so each spreads its own part evenly.
-    register<bit<48>>(REMOTE_MEMBERS) assigned_to_bytes;
+    register<bit<40>>(GROUP_MEMBERS) assigned_bytes;
+    // Likewise by the leaf that they go to and the member of the group. Each leaf spreads evenly what it sends to another, and
+    // begins with a member of its own (`turn`).
+    register<remote_t>(REMOTE_MEMBERS) assigned_to;
+    // The slot's cell there.
+    register<bit<32>>(FLOW_SLOTS) flow_cell;
+    // Where flows to this leaf's hosts come by, with their owner's mark.
+    register<bit<32>>(FLOW_SLOTS) came_by;
+    // Bytes announced by messages to this leaf's hosts, by the port that they came by, each times what `came_scale` has for the
+    // port in 256ths, so that ports which bring what they should are alike (0: nothing is told of what comes by it); and about
+    // where all ports are.
+    register<bit<40>>(512) came_bytes;
+    register<bit<16>>(512) came_scale;
+    register<bit<40>>(1) came_mean;
     // Whose turn it is, by the leaf that packets go to.
     register<bit<8>>(4096) turn;
     counter(8, CounterType.packets) chosen_by_policy;
@@ -130,9 +153,11 @@ control Paths(inout headers_t hdr, inout metadata_t meta, inout standard_metadat
     // queued and lately sent, or just the first that lives.
     bit<8> best = 0;
     port_t best_port = 0;
+    bit<40> lag = 0;    // of the best behind the worst
 
     action search(bool by_load, bool by_assigned) {
-        bit<48> least = 0xffff_ffff_ffff;
+        bit<40> least = 0;
+        bit<40> most = 0;
         bit<8> member = meta.first_choice;
         found = false;
         for (bit<8> i in 8w0 .. 63) {
@@ -142,16 +167,20 @@ control Paths(inout headers_t hdr, inout metadata_t meta, inout standard_metadat
             port_t port;
             group_port.read(port, (bit<32>) (meta.group_base + (bit<16>) member));
             if (((meta.group_alive >> member) & 1) == 1 && port_is_up(port) == 1) {
-                bit<48> cost = 0;
+                bit<40> cost = 0;
                 if (by_load) {
-                    cost = (bit<48>) (queue_depth_bytes(port) ++ 4w0) + (bit<48>) link_recent_bytes(port);
+                    cost = (bit<40>) (queue_depth_bytes(port) ++ 4w0) + (bit<40>) link_recent_bytes(port);
                 } else if (by_assigned) {
-                    bit<48> there;
+                    remote_t there;
                     assigned_bytes.read(cost, (bit<32>) (meta.group_base + (bit<16>) member));
-                    assigned_to_bytes.read(there, 14w0 ++ meta.remote ++ member[5:0]);
-                    cost = cost + (there << 4);
+                    assigned_to.read(there, 14w0 ++ meta.remote ++ member[5:0]);
+                    // Heard of by all at once, an excess counts less than what is known here, or all would leave together.
+                    cost = (cost << 1) + (there.bytes << 3) + ((bit<40>) (int<40>) (int<24>) there.excess << 8);
                 }
-                if (!found || cost < least) {
+                if (!found || (most - cost)[39:39] == 1) {
+                    most = cost;
+                }
+                if (!found || (cost - least)[39:39] == 1) {
                     found = true;
                     least = cost;
                     best = member;
@@ -166,6 +195,7 @@ control Paths(inout headers_t hdr, inout metadata_t meta, inout standard_metadat
                 member = 0;
             }
         }
+        lag = most - least;
     }
 
     // Leaves a choice that cannot be made for another one drawn by the flow, so that not all go to the next.
@@ -203,22 +233,36 @@ control Paths(inout headers_t hdr, inout metadata_t meta, inout standard_metadat
         dst = meta.dst[127:96] ^ meta.dst[95:64] ^ meta.dst[63:32] ^ meta.dst[31:0];
     }
 
-    // The first of the two hashes of a flow decides its slot and its owner's mark.
+    // The first of the two hashes of a flow decides its slots and its owner's mark.
     bit<32> slot = 0;
     bit<16> owner = 0;
+    bit<32> slot_hash = 0;
+    flow_t state;
 
-    action find_slot(bit<32> here, bit<32> there) {
-        bit<32> slot_hash;
+    action hash_flow(bit<32> here, bit<32> there) {
         hash(slot_hash, HashAlgorithm.crc32, 32w0, { 8w0x5a, here, there, meta.src_port }, 33w0x1_0000_0000);
         slot = slot_hash & (FLOW_SLOTS - 1);
         owner = slot_hash[31:16] | 1;
     }
 
+    // The slot that is the flow's, or else a free one, or else the first, and what is in it.
+    action find_slot(bit<32> here, bit<32> there) {
+        hash_flow(here, there);
+        flow.read(state, slot);
+        if (state.owner != owner && state.owner != 0) {
+            flow_t other;
+            bit<32> other_slot = slot ^ (slot_hash >> 18);
+            flow.read(other, other_slot);
+            if (other.owner == owner || other.owner == 0) {
+                slot = other_slot;
+                state = other;
+            }
+        }
+    }
+
     // An acknowledgement on its way back to a host of this leaf tells what is no longer under way.
     action note_acknowledgement() {
         find_slot(dst, src);
-        flow_t state;
-        flow.read(state, slot);
         if (state.owner == owner) {
             bit<24> acknowledged;
             flow_acknowledged.read(acknowledged, slot);
@@ -229,15 +273,70 @@ control Paths(inout headers_t hdr, inout metadata_t meta, inout standard_metadat
             if (psn - acknowledged < 24w0x80_0000) {
                 flow_acknowledged.write(slot, psn);
             }
+            if (hdr.bth.reserved1 != 0) {
+                bit<32> cell;
+                bit<32> shift;
+                remote_t there;
+                flow_cell.read(cell, slot);
+                path_config.read(shift, 3);
+                assigned_to.read(there, cell);
+                there.excess = ((18w0 ++ hdr.bth.reserved1) - 32) << (bit<8>) shift;
+                assigned_to.write(cell, there);
+            }
+        }
+        hdr.bth.reserved1 = 0;
+    }
+
+    // A message begins that has come to a host of this leaf.
+    action note_arrival() {
+        bit<16> scale;
+        bit<32> port = (bit<32>) std_meta.ingress_port;
+        came_scale.read(scale, port);
+        if (scale != 0) {
+            hash_flow(src, dst);
+            came_by.write(slot, owner ++ port[15:0]);
+            bit<40> bytes;
+            bit<40> mean;
+            came_bytes.read(bytes, port);
+            came_mean.read(mean, 0);
+            bytes = bytes + (bit<40>) (((bit<48>) hdr.reth.dma_length * (bit<48>) scale) >> 8);
+            // One that was dead for long has not to bring all that it has missed.
+            bit<40> lag_max = LAG_BYTES + ((bit<40>) hdr.reth.dma_length << 3);
+            if ((bytes + lag_max - mean)[39:39] == 1) {
+                bytes = mean - lag_max;
+            }
+            came_bytes.write(port, bytes);
+            came_mean.write(0, mean + (bit<40>) ((int<40>) (bytes - mean) >> 4));
+        }
+    }
+
+    // An acknowledgement leaves this leaf. What it tells, 1 to 63, is the excess and 32; 0 says nothing.
+    action tell_excess() {
+        hash_flow(dst, src);
+        bit<32> mark_and_port;
+        came_by.read(mark_and_port, slot);
+        hdr.bth.reserved1 = 0;
+        if (mark_and_port[31:16] == owner) {
+            bit<40> bytes;
+            bit<40> mean;
+            bit<32> shift;
+            came_bytes.read(bytes, mark_and_port & 0x1ff);
+            came_mean.read(mean, 0);
+            path_config.read(shift, 3);
+            int<40> excess = ((int<40>) (bytes - mean) >> (bit<8>) (shift + 8)) + 32;
+            if (excess < 1) {
+                excess = 1;
+            } else if (excess > 63) {
+                excess = 63;
+            }
+            hdr.bth.reserved1 = ((bit<40>) excess)[5:0];
         }
     }
 
     action place_flow() {
         find_slot(src, dst);
-        flow_t state;
         bit<24> acknowledged;
         bit<32> pair;
-        flow.read(state, slot);
         flow_acknowledged.read(acknowledged, slot);
         flow_queue_pair.read(pair, slot);
         bit<16> now_us = std_meta.ingress_global_timestamp[15:0];
@@ -293,7 +392,11 @@ control Paths(inout headers_t hdr, inout metadata_t meta, inout standard_metadat
             }
             if (may_move) {
                 // What is queued at the moment draws all who look at the same moment; what has been put where does not.
-                take_turn();
+                if (meta.policy == PATH_FLOWLET) {
+                    take_turn();
+                } else {
+                    turn.read(meta.first_choice, (bit<32>) meta.remote);
+                }
                 search(meta.policy == PATH_FLOWLET, meta.policy != PATH_FLOWLET);
                 if (found && !is_fresh && best != state.path) {
                     reroutes.count(0);
@@ -309,23 +412,34 @@ control Paths(inout headers_t hdr, inout metadata_t meta, inout standard_metadat
             state.path = best;
             state.seen_us = now_us;
             flow.write(slot, state);
+            flow_cell.write(slot, 14w0 ++ meta.remote ++ best[5:0]);
         } else {
             search_by_hash();
         }
-        bit<48> put = 0;
+        bit<32> put = 0;
         if (meta.policy == PATH_IN_ORDER) {
-            put = (bit<48>) std_meta.packet_length;
+            put = std_meta.packet_length;
         } else if (meta.starts_message && hdr.reth.isValid()) {
-            put = (bit<48>) hdr.reth.dma_length;
+            put = hdr.reth.dma_length;
         }
         if (put != 0 && found && meta.policy != PATH_FLOWLET) {
-            bit<48> assigned;
+            bit<40> assigned;
             bit<32> here = (bit<32>) (meta.group_base + (bit<16>) best);
             assigned_bytes.read(assigned, here);
-            assigned_bytes.write(here, assigned + put);
-            bit<32> there = 14w0 ++ meta.remote ++ best[5:0];
-            assigned_to_bytes.read(assigned, there);
-            assigned_to_bytes.write(there, assigned + put);
+            bit<40> lag_max = LAG_BYTES + ((bit<40>) put << 6);
+            if (lag > lag_max) {
+                assigned = assigned + ((lag - lag_max) >> 1);
+            }
+            assigned_bytes.write(here, assigned + (bit<40>) put);
+            remote_t there;
+            bit<32> cell = 14w0 ++ meta.remote ++ best[5:0];
+            assigned_to.read(there, cell);
+            there.bytes = there.bytes + (bit<40>) put;
+            // Where nothing is heard it stays below what it can hold.
+            if (there.excess[23:22] != 1 && put[31:30] == 0) {
+                there.excess = there.excess + put[31:8];
+            }
+            assigned_to.write(cell, there);
         }
     }
 
@@ -334,10 +448,14 @@ control Paths(inout headers_t hdr, inout metadata_t meta, inout standard_metadat
         job_policy.apply();
         if (meta.grouped == 0) {
             found = true;
-            if (hdr.aeth.isValid() && hdr.bth.opcode == RC_ACKNOWLEDGE
-                && (meta.policy == PATH_MESSAGE || meta.policy == PATH_IN_ORDER)) {
-                fold_ends();
-                note_acknowledgement();
+            if (meta.to_host && (meta.policy == PATH_MESSAGE || meta.policy == PATH_IN_ORDER)) {
+                if (hdr.aeth.isValid() && hdr.bth.opcode == RC_ACKNOWLEDGE) {
+                    fold_ends();
+                    note_acknowledgement();
+                } else if (meta.starts_message && hdr.reth.isValid()) {
+                    fold_ends();
+                    note_arrival();
+                }
             }
             return;
         }
@@ -382,6 +500,10 @@ control Paths(inout headers_t hdr, inout metadata_t meta, inout standard_metadat
             place_flow();
         } else {
             search_by_hash();
+            if (hdr.aeth.isValid() && hdr.bth.opcode == RC_ACKNOWLEDGE
+                && (meta.policy == PATH_MESSAGE || meta.policy == PATH_IN_ORDER)) {
+                tell_excess();
+            }
         }
         if (found) {
             std_meta.egress_spec = best_port;

@@ -104,21 +104,15 @@ fn job(name: &str, collective: &str, ranks: usize, bytes: usize) -> String {
     format!("[[jobs]]\nname = \"{name}\"\nranks = {ranks}\ncollective = \"{collective}\"\nbytes = {bytes}\n")
 }
 
+fn report(topology: &Topology, jobs: &str, policy: Policy) -> Report {
+    let jobs = Jobs::parse("jobs", jobs, topology).expect("good jobs");
+    let of = Run { topology, jobs: &jobs, executor: executor(), policy, seed: 3, limit_ns: 1_000_000_000 };
+    run(&of).expect("the jobs end")
+}
+
 fn reports(topology: &str, jobs: &str) -> Vec<Report> {
     let topology = Topology::parse("topology", topology).expect("a good topology");
-    let jobs = Jobs::parse("jobs", jobs, &topology).expect("good jobs");
-    let report = |policy| {
-        let of = Run {
-            topology: &topology,
-            jobs: &jobs,
-            executor: executor(),
-            policy,
-            seed: 3,
-            limit_ns: 1_000_000_000,
-        };
-        run(&of).expect("the jobs end")
-    };
-    Policy::ALL.map(report).into()
+    Policy::ALL.map(|policy| report(&topology, jobs, policy)).into()
 }
 
 /// Runs it under every policy. What holds of each whatever the fabric; the reports.
@@ -352,5 +346,18 @@ fn impossible_fabrics_are_refused_with_line_and_remedy() {
         let error = Jobs::parse("j.toml", &text, &topology).expect_err(part);
         assert!(error.message.contains(part), "{error}");
         assert_eq!((error.file.as_str(), error.line), ("j.toml", line), "{error}");
+    }
+}
+
+#[test]
+fn messages_fill_links_evenly_up_and_down() {
+    // As many messages as there are, what of them does not divide among links is little.
+    let jobs = format!("{}iterations = 12\n", job("a", "all-to-all", 16, 800_000));
+    for topology in [leaf_spine(4, 4, 4), leaf_spine(8, 3, 2)] {
+        let topology = Topology::parse("topology", &topology).expect("a good topology");
+        let report = report(&topology, &jobs, Policy::Message);
+        let worst = report.imbalance.max(report.imbalance_down);
+        assert!(worst <= 1.05, "{} {}", report.imbalance, report.imbalance_down);
+        assert!(report.jobs.iter().all(|job| job.reordered == 0));
     }
 }

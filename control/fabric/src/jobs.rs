@@ -260,6 +260,14 @@ const SLICES: u64 = 4;
 const SLICE_BYTES_MIN: u64 = 65_536;
 
 impl Job {
+    /// That a message is sent in.
+    pub(crate) fn parts(&self) -> u64 {
+        match self.striping {
+            Striping::Split => self.queue_pairs.max(1) as u64,
+            Striping::Turns => 1,
+        }
+    }
+
     /// Into how many slices a ring over so many bytes cuts what a rank passes on.
     fn slices(&self, bytes: u64) -> u64 {
         let part = bytes / self.ranks.max(1) as u64;

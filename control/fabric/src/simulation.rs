@@ -178,6 +178,8 @@ struct Simulation<'r> {
     placed: Vec<Vec<usize>>,
     flows: Vec<Flow>,
     keys: Vec<FlowKey>,
+    /// Of a message, in the mean over all bytes.
+    message_bytes: u64,
     pins: Pins,
     ways: Vec<Ways>,
     now_ns: u64,
@@ -248,6 +250,7 @@ impl<'r> Simulation<'r> {
             placed,
             flows: Vec::new(),
             keys: Vec::new(),
+            message_bytes: 0,
             pins: Pins::new(),
             ways: Ways::all(topology, &|_| true),
             now_ns: 0,
@@ -302,6 +305,7 @@ impl<'r> Simulation<'r> {
             policy: self.run.policy,
             seed: self.run.seed,
             keys: &self.keys,
+            message_bytes: self.message_bytes,
             pins: &self.pins,
             ways: &self.ways,
         }
@@ -321,6 +325,7 @@ impl<'r> Simulation<'r> {
             }
         };
         let (mut flows, mut keys) = (Vec::new(), Vec::new());
+        let mut sums = [0u128; 2];
         for (index, job) in self.run.jobs.jobs.iter().enumerate() {
             let transport = job.transport.unwrap_or(self.run.policy.transport());
             let program = job.program(self.run.seed);
@@ -328,6 +333,9 @@ impl<'r> Simulation<'r> {
             for (rank, ops) in program.iter().enumerate() {
                 for (to, bytes) in ops.iter().flat_map(|op| &op.sends) {
                     *pairs.entry((rank, *to)).or_default() += bytes;
+                    let message_bytes = u128::from(bytes / job.parts());
+                    sums[0] += message_bytes * u128::from(*bytes);
+                    sums[1] += u128::from(*bytes);
                 }
             }
             // How long the busiest host of the job sends or receives: what a flow wants of a link is its bytes over that.
@@ -388,6 +396,7 @@ impl<'r> Simulation<'r> {
                 transport,
             });
         }
+        self.message_bytes = u64::try_from(sums[0] / sums[1].max(1)).unwrap_or(u64::MAX);
         if self.run.policy == Policy::Pinned {
             (self.keys, self.flows) = (keys, flows);
             self.pins = pin(topology, &self.flows, &self.ways, &|_| true, None);

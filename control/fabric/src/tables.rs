@@ -39,6 +39,8 @@ pub(crate) struct Plan<'p> {
     pub(crate) pins: &'p Pins,
     /// By leaf.
     pub(crate) ways: &'p [Ways],
+    /// Of a message, in the mean over all bytes.
+    pub(crate) message_bytes: u64,
 }
 
 /// For how long a tenant with a limit may have sent nothing and send that much at once, before marks have slowed its
@@ -69,6 +71,7 @@ impl Plan<'_> {
         let mut entries = Vec::new();
         let mut registers = Vec::new();
         self.routes(node, &|_| true, &mut entries, Some(&mut registers));
+        self.arrivals(node, &mut registers);
         self.classes(node, &mut entries);
         let switch = self.topology.switch;
         // A packet waits at most twice between leaves, and once more before its host, which is no matter of paths.
@@ -81,6 +84,7 @@ impl Plan<'_> {
             ("path_config", 0, u64::from(seed)),
             ("path_config", 1, u64::from(switch.flowlet_us)),
             ("path_config", 2, longest_us),
+            ("path_config", 3, excess_shift(self.message_bytes)),
             ("trim_above", 0, switch.trim_bytes(self.topology.host.mtu_bytes)),
         ] {
             let value = value.min(u64::from(u32::MAX));
@@ -260,6 +264,25 @@ impl Plan<'_> {
         }
     }
 
+    /// What a leaf tells others of what they send by its ports. Where their ways have more than one choice, a port says nothing of
+    /// the first.
+    fn arrivals(&self, node: NodeIndex, registers: &mut Vec<Value>) {
+        let leaves = || self.topology.leaves.iter().enumerate().filter(|(_, leaf)| **leaf != node);
+        if !self.topology.leaves.contains(&node)
+            || !leaves().all(|(to, _)| self.ways[to].hops(node) == Some(2))
+        {
+            return;
+        }
+        let Some((to, _)) = leaves().next() else { return };
+        let Group { ports, .. } = group(self.topology, node, &self.ways[to], &|_| true);
+        let members = |port: usize| ports.iter().filter(|of| **of == port).count();
+        let most = ports.iter().map(|&port| members(port)).max().unwrap_or(0);
+        for &port in &ports {
+            let value = 256 * most / members(port).max(1);
+            registers.push(json!({ "register": "came_scale", "index": number(port), "value": value }));
+        }
+    }
+
     /// Jobs, members and policies, at switches that have hosts; at others what they need to choose queues and ports.
     fn classes(&self, node: NodeIndex, entries: &mut Vec<Value>) {
         let topology = self.topology;
@@ -353,6 +376,11 @@ impl Plan<'_> {
             (flow, entry)
         })
     }
+}
+
+/// How far bytes are shifted, beyond 256ths, to be told by six bits: a message is four to eight of what is then told.
+fn excess_shift(message_bytes: u64) -> u64 {
+    u64::from((message_bytes / 4).max(1).ilog2()).saturating_sub(8).min(17)
 }
 
 fn dotted(address: u32) -> String {

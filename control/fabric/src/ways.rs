@@ -27,6 +27,11 @@ impl Ways {
         topology.leaves.iter().map(|&leaf| Ways::new(topology, leaf, works)).collect()
     }
 
+    /// From a switch to the leaf, as built.
+    pub(crate) fn hops(&self, node: NodeIndex) -> Option<u32> {
+        self.built[node]
+    }
+
     fn new(topology: &Topology, leaf: NodeIndex, works: &dyn Fn(usize) -> bool) -> Ways {
         let (built, now) = (topology.distances(leaf, &|_| true), topology.distances(leaf, works));
         let built_bps = capacities(topology, &built, &|_| true);

@@ -11,7 +11,6 @@ use super::{Node, Simulation};
 use crate::collective::Op;
 use crate::host::HostCounts;
 use crate::ideal;
-use crate::jobs::Striping;
 use crate::report::{JobCounts, JobReport, LinkReport, Report};
 use crate::samples::Samples;
 use crate::tables::number;
@@ -203,16 +202,12 @@ impl Simulation<'_> {
         let straggler =
             state.stragglers.iter().enumerate().max_by_key(|(rank, count)| (**count, Reverse(*rank)));
         let straggler = straggler.filter(|(_, count)| **count > 0).map(|(rank, count)| (rank, *count));
-        let lanes = match spec.striping {
-            Striping::Split => spec.queue_pairs as u64,
-            Striping::Turns => 1,
-        };
         let program: Vec<Vec<Op>> = state.ranks.iter().map(|rank| rank.ops.clone()).collect();
         JobReport {
             name: spec.name.clone(),
             transport: state.transport.name(),
             completion_ns: state.finished_ns.unwrap_or(0).saturating_sub(spec.start_ns),
-            ideal_ns: ideal::completion_ns(self.run.topology, &self.placed[index], &program, lanes),
+            ideal_ns: ideal::completion_ns(self.run.topology, &self.placed[index], &program, spec.parts()),
             payload_bytes: total(|counts| counts.payload_bytes),
             messages: messages as u64,
             message_mean_ns: sum as f64 / messages.max(1) as f64,
