@@ -81,9 +81,18 @@ impl Kind {
         }
     }
 
-    /// Whether hosts have to complete checksums themselves for it.
-    pub(crate) fn wants_checksums(self) -> bool {
-        matches!(self, Kind::OpenVSwitch | Kind::Testpmd(_))
+    /// Whether its hosts complete checksums themselves. Others' ports by `AF_XDP` do not, so that hosts have to; for
+    /// Heddle's they need not, but a host that does hands over frames in one piece, which spares the kernel a copy for all
+    /// alike.
+    pub(crate) fn has_checksums(self) -> bool {
+        matches!(
+            self,
+            Kind::OpenVSwitch
+                | Kind::Testpmd(_)
+                | Kind::Bare(PortKind::Xdp)
+                | Kind::Heddle(PortKind::Xdp)
+                | Kind::HeddlePolling(PortKind::Xdp)
+        )
     }
 
     /// Starts it.

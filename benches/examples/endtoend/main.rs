@@ -66,7 +66,7 @@ struct Subject {
 impl Subject {
     fn new(number: usize, kind: Kind) -> Result<Subject> {
         let lane = Lane::new(number, kind.ends())?;
-        if kind.wants_checksums() {
+        if kind.has_checksums() {
             lane.offloads("tx off")?;
         }
         let forwarder = kind.start(&lane)?;
