@@ -99,7 +99,7 @@ fn run_packets(
                 truncate_bytes: None,
             });
         }
-        let mut gates = [Gate { room: u8::MAX, queues: 8 }; 64];
+        let mut gates = [Gate { room: u8::MAX, queues: 8, ..Gate::default() }; 64];
         let mut context = Context {
             state,
             snapshot: &snapshot,

@@ -408,14 +408,14 @@ impl Executor for Router {
 
     fn run_through(
         &self,
-        _: &mut Context<'_>,
+        context: &mut Context<'_>,
         passage: &mut Passage<'_>,
         batch: &mut [Work],
     ) -> Option<usize> {
         let ran = self.route(batch, |work, verdict| {
             work.verdict = verdict;
             let Verdict::Enqueue { port, queue } = verdict else { return true };
-            match passage.pass(port, queue, u64::from(work.intrinsics.packet_length)) {
+            match passage.pass(context.now_ns, port, queue, u64::from(work.intrinsics.packet_length)) {
                 Some(passed) => {
                     work.verdict = passed;
                     true

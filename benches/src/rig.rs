@@ -180,13 +180,13 @@ impl Executor for Nothing {
 
     fn run_through(
         &self,
-        _: &mut Context<'_>,
+        context: &mut Context<'_>,
         passage: &mut Passage<'_>,
         batch: &mut [Work],
     ) -> Option<usize> {
         for (index, work) in batch.iter_mut().enumerate() {
             let port = work.intrinsics.ingress_port;
-            match passage.pass(port, 0, u64::from(work.intrinsics.packet_length)) {
+            match passage.pass(context.now_ns, port, 0, u64::from(work.intrinsics.packet_length)) {
                 Some(passed) => work.verdict = passed,
                 None => {
                     work.verdict = Verdict::Enqueue { port, queue: 0 };

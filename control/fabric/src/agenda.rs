@@ -1,20 +1,23 @@
 //! What is due when: events in order of time and, at one time, in the order in which they were put there.
 //!
-//! A calendar (Brown, Communications of the ACM 31, 1988): what is due soon lies by the slice of time that it is due in, unsorted
-//! until its slice has come; what is due later lies in a heap until its slice is one of those. Most of a fabric's events
-//! are due within a packet's way through it, so that putting one there and taking it out are a few instructions, however many there are.
+//! A calendar (Brown, Communications of the ACM 31, 1988) with a day for every nanosecond: what is due soon is in the list of
+//! its nanosecond, what is due later lies in a heap until its nanosecond is one of those. Most of a fabric's events are due
+//! within a packet's way through it, so that putting one there and taking it out are a few instructions, however many there
+//! are, and nothing is ever sorted.
 //!
-//! Invariant: nothing is put in for a time before that of what was taken out last, and everything in `soon` is due in the slice
-//! that has come, which `soon` has in descending order.
+//! Invariant: nothing is put in for a time before that of what was taken out last; the lists hold what is due from then on and
+//! less than [`DAYS`] later, each in the order in which it was put in, and the heap what is due after that.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-/// A slice is so many nanoseconds long, as a power of two; and so many slices are looked at, a power of two as well.
-const SLICE_SHIFT: u32 = 3;
-const SLICES: usize = 1 << 13;
-const WORDS: usize = SLICES / 64;
+/// Nanoseconds that have lists: a power of two.
+const DAYS: usize = 1 << 14;
+const WORDS: usize = DAYS / 64;
+/// The end of a list.
+const NONE: u32 = u32::MAX;
 
+/// What is due far off.
 #[derive(Debug)]
 struct Due<E> {
     time_ns: u64,
@@ -48,85 +51,122 @@ impl<E> Ord for Due<E> {
     }
 }
 
+/// A list of what is due in one nanosecond: positions of its first and last note.
+#[derive(Clone, Copy, Debug)]
+struct Day {
+    first: u32,
+    last: u32,
+}
+
+/// An event in a list, or a vacant place in the list of those.
+#[derive(Debug)]
+struct Note<E> {
+    event: Option<E>,
+    next: u32,
+}
+
 /// Events of a kind.
 #[derive(Debug)]
 pub(crate) struct Agenda<E> {
-    sequence: u64,
-    /// Number of the slice that has come: its times shifted.
-    slice: u64,
-    soon: Vec<Due<E>>,
-    /// By the low bits of their numbers, the slices after it.
-    slices: Vec<Vec<Due<E>>>,
+    /// When what was taken out last was due.
+    now_ns: u64,
+    /// By the low bits of the time.
+    days: Box<[Day]>,
     /// Which of them hold anything.
-    occupied: [u64; WORDS],
+    occupied: Box<[u64]>,
+    notes: Vec<Note<E>>,
+    vacant: u32,
     later: BinaryHeap<Reverse<Due<E>>>,
+    /// Of what is in the heap.
+    sequence: u64,
 }
 
 impl<E> Agenda<E> {
     pub(crate) fn new() -> Self {
         Self {
-            sequence: 0,
-            slice: 0,
-            soon: Vec::new(),
-            slices: (0..SLICES).map(|_| Vec::new()).collect(),
-            occupied: [0; WORDS],
+            now_ns: 0,
+            days: vec![Day { first: NONE, last: NONE }; DAYS].into_boxed_slice(),
+            occupied: vec![0; WORDS].into_boxed_slice(),
+            notes: Vec::new(),
+            vacant: NONE,
             later: BinaryHeap::new(),
+            sequence: 0,
         }
     }
 
     /// Puts in what is due at a time.
     pub(crate) fn put(&mut self, time_ns: u64, event: E) {
-        self.sequence += 1;
-        let due = Due { time_ns, sequence: self.sequence, event };
-        let slice = time_ns >> SLICE_SHIFT;
-        if slice <= self.slice {
-            let at = self.soon.partition_point(|other| *other > due);
-            self.soon.insert(at, due);
-        } else if slice - self.slice < SLICES as u64 {
-            self.put_into(slice, due);
+        debug_assert!(time_ns >= self.now_ns, "{time_ns} is over at {}", self.now_ns);
+        if time_ns.saturating_sub(self.now_ns) < DAYS as u64 {
+            self.note(time_ns, event);
         } else {
-            self.later.push(Reverse(due));
+            self.sequence += 1;
+            self.later.push(Reverse(Due { time_ns, sequence: self.sequence, event }));
         }
     }
 
     /// Takes out what is due first, with its time.
     pub(crate) fn take(&mut self) -> Option<(u64, E)> {
-        if self.soon.is_empty() {
-            self.turn();
+        let mut day = self.now_ns as usize % DAYS;
+        if self.days[day].first == NONE {
+            self.turn()?;
+            day = self.now_ns as usize % DAYS;
         }
-        self.soon.pop().map(|due| (due.time_ns, due.event))
+        let Day { first, last } = &mut self.days[day];
+        let taken = *first;
+        let Note { event, next } = &mut self.notes[taken as usize];
+        let event = event.take();
+        *first = std::mem::replace(next, self.vacant);
+        self.vacant = taken;
+        if *first == NONE {
+            *last = NONE;
+            self.occupied[day / 64] &= !(1 << (day % 64));
+        }
+        event.map(|event| (self.now_ns, event))
     }
 
-    fn put_into(&mut self, slice: u64, due: Due<E>) {
-        let index = slice as usize % SLICES;
-        self.occupied[index / 64] |= 1 << (index % 64);
-        self.slices[index].push(due);
+    /// Puts an event at the end of the list of a day.
+    fn note(&mut self, time_ns: u64, event: E) {
+        let note = Note { event: Some(event), next: NONE };
+        let at = match self.notes.get_mut(self.vacant as usize) {
+            Some(place) => {
+                let at = std::mem::replace(&mut self.vacant, place.next);
+                *place = note;
+                at
+            }
+            None => {
+                self.notes.push(note);
+                self.notes.len() as u32 - 1
+            }
+        };
+        let day = time_ns as usize % DAYS;
+        let Day { first, last } = &mut self.days[day];
+        let before = std::mem::replace(last, at);
+        if before == NONE {
+            *first = at;
+            self.occupied[day / 64] |= 1 << (day % 64);
+        } else {
+            self.notes[before as usize].next = at;
+        }
     }
 
-    /// Goes on to the next slice that holds anything.
-    fn turn(&mut self) {
-        let of_later = self.later.peek().map(|Reverse(due)| due.time_ns >> SLICE_SHIFT);
-        let Some(next) = self.next_occupied().into_iter().chain(of_later).min() else { return };
-        self.slice = next;
-        let index = next as usize % SLICES;
-        self.occupied[index / 64] &= !(1 << (index % 64));
-        std::mem::swap(&mut self.soon, &mut self.slices[index]);
-        // What was too far off may not be any more.
+    /// Goes on to the next day that holds anything.
+    fn turn(&mut self) -> Option<()> {
+        let of_later = self.later.peek().map(|Reverse(due)| due.time_ns);
+        self.now_ns = self.next_occupied().into_iter().chain(of_later).min()?;
+        // What was too far off may not be any more. It was put in before anything that will be put in now.
         while let Some(Reverse(due)) = self.later.peek()
-            && (due.time_ns >> SLICE_SHIFT) - next < SLICES as u64
+            && due.time_ns - self.now_ns < DAYS as u64
         {
             let Some(Reverse(due)) = self.later.pop() else { break };
-            match due.time_ns >> SLICE_SHIFT {
-                slice if slice == next => self.soon.push(due),
-                slice => self.put_into(slice, due),
-            }
+            self.note(due.time_ns, due.event);
         }
-        self.soon.sort_unstable_by(|a, b| b.cmp(a));
+        Some(())
     }
 
-    /// The number of the first slice after this one that holds anything.
+    /// The first day after this one that holds anything.
     fn next_occupied(&self) -> Option<u64> {
-        let first = self.slice as usize % SLICES + 1;
+        let first = (self.now_ns as usize + 1) % DAYS;
         // From the one after this on, round to this one.
         let ahead = (0..=WORDS).find_map(|turn| {
             let word = (first / 64 + turn) % WORDS;
@@ -136,10 +176,9 @@ impl<E> Agenda<E> {
             };
             (seen != 0).then(|| word * 64 + seen.trailing_zeros() as usize)
         });
-        ahead.map(|index| self.slice + 1 + ((index + SLICES - first % SLICES) % SLICES) as u64)
+        ahead.map(|day| self.now_ns + 1 + ((day + DAYS - first) % DAYS) as u64)
     }
 }
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -10,7 +10,9 @@
 
 mod sender;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
+
+use hashbrown::HashMap;
 
 use crate::frame::{Content, Frame, Received, udp_src_port};
 use crate::policy::Transport;

@@ -94,21 +94,24 @@ enum Event {
         end: u8,
         packet: Packet,
     },
-    StepSwitch(usize),
-    WakeHost(usize),
+    StepSwitch(u32),
+    WakeHost(u32),
     Computed {
-        job: usize,
-        rank: usize,
+        job: u32,
+        rank: u32,
     },
-    Fail(usize),
+    Fail(u32),
     /// A host pauses its switch, and again until then.
     Pause {
-        host: usize,
+        host: u32,
         until_ns: u64,
     },
-    Detect(usize),
+    Detect(u32),
     Reroute,
 }
+
+// Many of them wait at once.
+const _: () = assert!(size_of::<Option<Event>>() <= 16);
 
 struct Node {
     switch: Switch,
@@ -281,17 +284,17 @@ impl<'r> Simulation<'r> {
         for (index, failure) in topology.failures.iter().enumerate() {
             if let Some((host, for_ns)) = failure.storm {
                 let until_ns = failure.at_ns.saturating_add(for_ns);
-                simulation.agenda.put(failure.at_ns, Event::Pause { host, until_ns });
+                simulation.agenda.put(failure.at_ns, Event::Pause { host: host as u32, until_ns });
                 continue;
             }
             let detected_ns = failure.at_ns + failure.detect_ns;
-            simulation.agenda.put(failure.at_ns, Event::Fail(index));
-            simulation.agenda.put(detected_ns, Event::Detect(index));
+            simulation.agenda.put(failure.at_ns, Event::Fail(index as u32));
+            simulation.agenda.put(detected_ns, Event::Detect(index as u32));
             simulation.agenda.put(detected_ns + failure.control_ns, Event::Reroute);
         }
         for (job, spec) in run.jobs.jobs.iter().enumerate() {
             for rank in 0..spec.ranks {
-                simulation.agenda.put(spec.start_ns, Event::Computed { job, rank });
+                simulation.agenda.put(spec.start_ns, Event::Computed { job: job as u32, rank: rank as u32 });
             }
         }
         Ok(simulation)
@@ -431,7 +434,7 @@ impl<'r> Simulation<'r> {
             if !state.computed && op.compute_ns > 0 {
                 state.computed = true;
                 let at_ns = now_ns + op.compute_ns;
-                self.agenda.put(at_ns, Event::Computed { job, rank });
+                self.agenda.put(at_ns, Event::Computed { job: job as u32, rank: rank as u32 });
                 return;
             }
             if !state.posted {
@@ -503,14 +506,14 @@ impl<'r> Simulation<'r> {
         let time_ns = time_ns.max(self.hosts[host].busy_until_ns);
         if time_ns < self.host_due_ns[host] {
             self.host_due_ns[host] = time_ns;
-            self.agenda.put(time_ns, Event::WakeHost(host));
+            self.agenda.put(time_ns, Event::WakeHost(host as u32));
         }
     }
 
     fn wake_switch(&mut self, node: usize, time_ns: u64) {
         if time_ns < self.nodes[node].due_ns {
             self.nodes[node].due_ns = time_ns;
-            self.agenda.put(time_ns, Event::StepSwitch(node));
+            self.agenda.put(time_ns, Event::StepSwitch(node as u32));
         }
     }
 
@@ -527,15 +530,23 @@ impl<'r> Simulation<'r> {
         match event {
             Event::Arrive { cable, end, packet } => self.arrive(cable as usize, usize::from(end), packet),
             // A later wake-up may have been scheduled first; only the earliest counts.
-            Event::StepSwitch(node) if self.nodes[node].due_ns == time_ns => self.step_switch(node),
-            Event::WakeHost(host) if self.host_due_ns[host] == time_ns => self.send(host),
-            Event::StepSwitch(_) | Event::WakeHost(_) => {}
+            Event::StepSwitch(node) => {
+                if self.nodes[node as usize].due_ns == time_ns {
+                    self.step_switch(node as usize);
+                }
+            }
+            Event::WakeHost(host) => {
+                if self.host_due_ns[host as usize] == time_ns {
+                    self.send(host as usize);
+                }
+            }
             Event::Computed { job, rank } => {
+                let (job, rank) = (job as usize, rank as usize);
                 self.jobs[job].ranks[rank].computed = true;
                 self.go_on(job, rank);
             }
             Event::Fail(failure) => {
-                for &cable in &self.run.topology.failures[failure].cables {
+                for &cable in &self.run.topology.failures[failure as usize].cables {
                     self.cable_works[cable] = false;
                 }
             }
@@ -543,12 +554,12 @@ impl<'r> Simulation<'r> {
                 let mut packet = self.spare.pop().unwrap_or_else(Packet::compact);
                 frame::write_pause(&mut packet, 0x3f, u16::MAX);
                 // Pauses go between what is being sent and what is next; a frame this short is taken to fit in.
-                self.put(End { node: host, port: 0 }, packet);
+                self.put(End { node: host as usize, port: 0 }, packet);
                 if self.now_ns + STORM_NS < until_ns {
                     self.agenda.put(self.now_ns + STORM_NS, Event::Pause { host, until_ns });
                 }
             }
-            Event::Detect(failure) => self.detect(failure),
+            Event::Detect(failure) => self.detect(failure as usize),
             Event::Reroute => self.reroute()?,
         }
         Ok(true)

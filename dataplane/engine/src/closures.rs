@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use heddle_exec::{Clone as PacketClone, Context, Entry, Executor, Passage, Verdict, Work};
+use heddle_exec::{Clone as PacketClone, Context, Entry, Executor, Gate, Passage, Verdict, Work};
 use heddle_ir::{Decision, DropReason, Origin, Probe, ProgramBuilder, Stmt, Verified};
 
 pub(crate) type Pass = dyn Fn(&mut Work, usize, &mut Context<'_>) + Send + Sync;
@@ -52,7 +52,8 @@ impl Executor for Closures {
                 Verdict::Enqueue { port, queue } if context.clones.is_empty() => (port, queue),
                 _ => return Some(position + 1),
             };
-            let Some(gate) = passage.gates.get_mut(port as usize).filter(|gate| gate.room > 0) else {
+            let is_open = |gate: &&mut Gate| gate.room > 0 && gate.from_ns <= context.now_ns;
+            let Some(gate) = passage.gates.get_mut(port as usize).filter(is_open) else {
                 return Some(position + 1);
             };
             let queue = queue.min(u32::from(gate.queues) - 1);

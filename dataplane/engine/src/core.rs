@@ -192,7 +192,7 @@ pub(crate) struct Core {
     pauses: Pauses,
     /// Which ports let packets through without stopping, by number; right but for those in `stale`.
     gates: Vec<Gate>,
-    /// Whether any gate could be open: where every port has a rate, packets are not taken to them in vain.
+    /// Whether any gate could be open: where every port limits the bytes of its queues, packets are not taken to them in vain.
     has_gates: bool,
     /// Positions of ports whose gates have to be looked at, each once.
     stale: Vec<usize>,
@@ -424,6 +424,10 @@ impl Core {
     }
 
     fn take_commands(&mut self) {
+        // Looking costs less than trying, and hardly ever is there one.
+        if self.commands.is_empty() {
+            return;
+        }
         while let Ok(command) = self.commands.try_recv() {
             match command {
                 Command::Configure { port, config } => {

@@ -52,30 +52,33 @@ impl Probes {
         self.hold.is_some()
     }
 
-    /// What a worker's packets have asked to be held since it was looked at last.
-    pub(crate) fn take_holds(&self, state: &State, worker: usize) -> impl Iterator<Item = Hold> + use<> {
+    /// What a worker's packets have asked to be held since it was looked at last, if they have asked for anything.
+    #[inline]
+    pub(crate) fn take_holds(
+        &self,
+        state: &State,
+        worker: usize,
+    ) -> Option<[Option<Hold>; PROBE_QUEUES as usize]> {
+        let register = self.hold?;
+        let take = |index: u64| {
+            let cell = state.cell_of(worker, register, index);
+            let asked = state.register(register, cell);
+            if asked != 0 {
+                state.set_register(register, cell, 0);
+            }
+            asked
+        };
+        if take(PROBE_QUEUES) == 0 {
+            return None;
+        }
         let mut holds = [None; PROBE_QUEUES as usize];
-        if let Some(register) = self.hold {
-            let take = |index: u64| {
-                let cell = state.cell_of(worker, register, index);
-                let asked = state.register(register, cell);
-                if asked != 0 {
-                    state.set_register(register, cell, 0);
-                }
-                asked
-            };
-            if take(PROBE_QUEUES) != 0 {
-                for (queue, hold) in (0..).zip(&mut holds) {
-                    let asked = take(u64::from(queue));
-                    *hold = (asked != 0).then_some(Hold {
-                        port: (asked >> 32 & 0x1ff) as u32,
-                        queue,
-                        ns: asked as u32,
-                    });
-                }
+        for (queue, hold) in (0..).zip(&mut holds) {
+            let asked = take(u64::from(queue));
+            if asked != 0 {
+                *hold = Some(Hold { port: (asked >> 32 & 0x1ff) as u32, queue, ns: asked as u32 });
             }
         }
-        holds.into_iter().flatten()
+        Some(holds)
     }
 
     /// Whether it asks for what links have sent.

@@ -11,6 +11,7 @@
 use std::collections::VecDeque;
 
 use heddle_exec::Work;
+use heddle_packet::PACKET_BYTES_MAX;
 
 use crate::config::{PortConfig, QUEUES_MAX};
 use crate::job::Job;
@@ -27,6 +28,12 @@ pub(crate) struct Scheduler {
     paced: bool,
     /// Whether the port or any queue has a rate.
     rated: bool,
+    /// Whether every queue has a rate.
+    queues_rated: bool,
+    /// Whether any queue is held.
+    holding: bool,
+    /// Whether a packet of any length may go through without stopping, as far as that is a matter of configuration.
+    may_pass: bool,
     /// Bit `q` is one if queue `q` has a weight.
     weighted: u64,
     /// The tag at which the weighted queue that was served last stood then.
@@ -103,6 +110,9 @@ impl Scheduler {
             pacer: None,
             paced: false,
             rated: false,
+            queues_rated: false,
+            holding: false,
+            may_pass: false,
             weighted: 0,
             virtual_bytes: 0,
             serving: None,
@@ -125,8 +135,12 @@ impl Scheduler {
             queue.depth_bytes = config.queue.depth_bytes.unwrap_or(u64::MAX);
             queue.pacer = config.queue.rate.map(pacer);
         }
-        self.rated = config.rate.is_some() || config.queue.rate.is_some();
-        self.paced = self.rated || self.is_holding();
+        self.queues_rated = config.queue.rate.is_some();
+        self.rated = config.rate.is_some() || self.queues_rated;
+        self.paced = self.rated || self.holding;
+        let takes_all =
+            |queue: &PriorityQueue| queue.depth_packets > 0 && queue.depth_bytes >= PACKET_BYTES_MAX as u64;
+        self.may_pass = self.queues.iter().all(takes_all);
         self.serving = None;
     }
 
@@ -136,11 +150,8 @@ impl Scheduler {
         let held = &mut self.queues[queue];
         held.is_held = until_ns > now_ns;
         held.held_until_ns = until_ns.max(now_ns);
-        self.paced = self.rated || self.is_holding();
-    }
-
-    fn is_holding(&self) -> bool {
-        self.queues.iter().any(|queue| queue.is_held)
+        self.holding = self.queues.iter().any(|queue| queue.is_held);
+        self.paced = self.rated || self.holding;
     }
 
     /// Whether no packet waits.
@@ -168,10 +179,27 @@ impl Scheduler {
         self.queues.len()
     }
 
-    /// Whether a packet of any length would leave at once, whatever its queue.
-    pub(crate) fn lets_through(&self) -> bool {
-        let admits = |queue: &PriorityQueue| queue.depth_packets > 0 && queue.depth_bytes == u64::MAX;
-        self.is_empty() && !self.paced && self.queues.iter().all(admits)
+    /// Whether packets may ever go through without stopping, as it is configured.
+    pub(crate) fn may_pass(&self) -> bool {
+        self.may_pass
+    }
+
+    /// From when on a packet of up to [`PACKET_BYTES_MAX`] would leave at once, whatever its queue, if nothing comes before.
+    pub(crate) fn passes_from_ns(&self) -> Option<u64> {
+        if !self.may_pass || !self.is_empty() || self.holding || self.serving.is_some() {
+            return None;
+        }
+        if !self.rated {
+            return Some(0);
+        }
+        let pacers = self.queues.iter().filter_map(|queue| queue.pacer.as_ref()).chain(&self.pacer);
+        Some(pacers.map(Pacer::free_ns).max().unwrap_or(0))
+    }
+
+    /// Charges for a packet that went through at `now_ns`, as [`Scheduler::dequeue`] and [`Scheduler::settle`] would have.
+    pub(crate) fn passed(&mut self, now_ns: u64, queue: usize, wire_bytes: u64) {
+        self.serving = Some((now_ns, queue));
+        self.settle(Some(wire_bytes));
     }
 
     /// Packets and bytes that wait in a queue.
@@ -229,11 +257,16 @@ impl Scheduler {
         if self.serving.is_some() {
             return Next::Unsettled;
         }
+        let free_ns = self.pacer.as_ref().map_or(0, Pacer::free_ns);
+        // What waits has come by now, so that only queues with times of their own could say more.
+        if free_ns > now_ns && !self.holding && !self.queues_rated {
+            return Next::NotBefore(free_ns);
+        }
         let mut begin_ns = u64::MAX;
         for queue in self.occupied_queues() {
             begin_ns = begin_ns.min(self.queues[queue].due_ns());
         }
-        begin_ns = begin_ns.max(self.pacer.as_ref().map_or(0, Pacer::free_ns));
+        begin_ns = begin_ns.max(free_ns);
         if begin_ns > now_ns {
             return Next::NotBefore(begin_ns);
         }
@@ -258,8 +291,11 @@ impl Scheduler {
         sharing.min_by_key(tag).unwrap_or(highest)
     }
 
-    /// Charges a weighted queue for a packet that it was served.
+    /// Charges a queue, if it has a weight, for a packet that it was served.
     fn charge(&mut self, queue: usize, bytes: u64) {
+        if self.weighted >> queue & 1 == 0 {
+            return;
+        }
         let served = &mut self.queues[queue];
         let start = served.tag.max(self.virtual_bytes);
         self.virtual_bytes = start;
@@ -288,18 +324,19 @@ impl Scheduler {
         if waiting.jobs.is_empty() {
             self.occupied &= !(1 << queue);
         }
-        if self.weighted >> queue & 1 == 1 {
-            self.charge(queue, bytes);
-        }
         if self.paced {
             self.serving = Some((start_ns, queue));
+        } else {
+            self.charge(queue, bytes);
         }
         Some(job)
     }
 
-    /// Says that the packet taken out was sent with so many bytes on the wire, or not at all.
+    /// Says that the packet taken out was sent with so many bytes on the wire, or not at all. Where time decides what may
+    /// leave, its queue and port are charged for that, and for nothing before.
     pub(crate) fn settle(&mut self, wire_bytes: Option<u64>) {
         if let (Some((start_ns, queue)), Some(bytes)) = (self.serving.take(), wire_bytes) {
+            self.charge(queue, bytes);
             for pacer in [&mut self.pacer, &mut self.queues[queue].pacer].into_iter().flatten() {
                 pacer.charge(start_ns, bytes);
             }

@@ -58,10 +58,11 @@ pub struct Passage<'a> {
 }
 
 impl Passage<'_> {
-    /// Lets a packet that ingress sent to a port pass, if the gate is open: what becomes of it if nothing does in egress.
+    /// Lets a packet that ingress sent to a port pass, if the gate is open now: what becomes of it if nothing does in
+    /// egress.
     #[inline]
-    pub fn pass(&mut self, port: u32, queue: u32, wire_bytes: u64) -> Option<Verdict> {
-        let gate = self.gates.get_mut(port as usize)?;
+    pub fn pass(&mut self, now_ns: u64, port: u32, queue: u32, wire_bytes: u64) -> Option<Verdict> {
+        let gate = self.gates.get_mut(port as usize).filter(|gate| gate.from_ns <= now_ns)?;
         gate.room = gate.room.checked_sub(1)?;
         if let Some(sends) = &mut self.sends {
             sends(port, wire_bytes);
@@ -70,11 +71,13 @@ impl Passage<'_> {
     }
 }
 
-/// Whether packets pass through a port's queues without stopping: they are empty and have no rate, nothing limits
-/// their bytes, and there is room behind them.
+/// Whether packets pass through a port's queues without stopping: they are empty, take a packet of any length, and there
+/// is room behind them. What has a rate lets one pass at a time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[repr(C)]
 pub struct Gate {
+    /// When what was sent last has been sent, at the port's rate: nothing passes before. 0 without a rate.
+    pub from_ns: u64,
     /// Packets that may still pass. None: the gate is shut.
     pub room: u8,
     /// Queues of the port. A decision for one beyond the last means the last.

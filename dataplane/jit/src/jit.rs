@@ -1,5 +1,6 @@
 //! The executor.
 
+use crossbeam::atomic::AtomicCell;
 use crossbeam::queue::ArrayQueue;
 use heddle_exec::{Context, Entry, Executor, Interpreter, Passage, Work};
 use heddle_ir::Verified;
@@ -17,8 +18,9 @@ pub struct Jit {
     compiled: Compiled,
     /// Runs what is traced, and what works on a state of another program.
     interpreter: Interpreter,
-    /// Storage of the workers that are not running now.
-    scratch: ArrayQueue<Scratch>,
+    /// Storage of one worker that is not running now, and of others.
+    scratch: AtomicCell<Option<Box<Scratch>>>,
+    more: ArrayQueue<Box<Scratch>>,
 }
 
 impl std::fmt::Debug for Jit {
@@ -43,17 +45,30 @@ impl Jit {
         Ok(Jit {
             compiled,
             interpreter: Interpreter::new(program),
-            scratch: ArrayQueue::new(SCRATCH_KEPT_MAX),
+            scratch: AtomicCell::default(),
+            more: ArrayQueue::new(SCRATCH_KEPT_MAX),
         })
     }
 
     /// Whether lookups are not made ahead for a while.
     #[cfg(test)]
     pub(crate) fn is_paused(&self) -> bool {
-        let scratch = self.scratch.pop().unwrap_or_default();
+        let scratch = self.take_scratch();
         let paused = scratch.is_paused();
-        let _ = self.scratch.push(scratch);
+        self.give_scratch(scratch);
         paused
+    }
+
+    /// Storage for a batch: with one worker, always the same.
+    fn take_scratch(&self) -> Box<Scratch> {
+        self.scratch.take().or_else(|| self.more.pop()).unwrap_or_default()
+    }
+
+    fn give_scratch(&self, scratch: Box<Scratch>) {
+        if let Some(other) = self.scratch.swap(Some(scratch)) {
+            // Full only with more workers than it was made for; then one storage less is kept.
+            let _ = self.more.push(other);
+        }
     }
 
     /// Whether compiled code can run in a context: it tells no trace, and counts on a state of its program.
@@ -75,10 +90,9 @@ impl Executor for Jit {
         if !self.is_for(context) {
             return self.interpreter.run(entry, context, batch);
         }
-        let mut scratch = self.scratch.pop().unwrap_or_default();
+        let mut scratch = self.take_scratch();
         machine::run(&self.compiled, entry, context, &mut scratch, batch);
-        // Full only with more workers than it was made for; then one storage less is kept.
-        let _ = self.scratch.push(scratch);
+        self.give_scratch(scratch);
     }
 
     fn run_through(
@@ -91,10 +105,9 @@ impl Executor for Jit {
         if !self.is_for(context) {
             return None;
         }
-        let mut scratch = self.scratch.pop().unwrap_or_default();
+        let mut scratch = self.take_scratch();
         let ran = machine::run_through(&self.compiled, function, context, &mut scratch, passage, batch);
-        // As above.
-        let _ = self.scratch.push(scratch);
+        self.give_scratch(scratch);
         Some(ran)
     }
 }

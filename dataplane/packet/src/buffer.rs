@@ -185,6 +185,7 @@ impl Descriptor {
     }
 
     /// All storage behind the headroom, for a port to receive into; [`Packet::set_received`] says how much.
+    #[inline]
     pub fn receive_space(&mut self) -> &mut [u8] {
         &mut self.storage[HEADROOM_BYTES..]
     }
@@ -198,6 +199,7 @@ impl Descriptor {
     }
 
     /// Replaces the bytes by a copy of `bytes`, growing the storage if it must.
+    #[inline]
     pub fn fill(&mut self, bytes: &[u8]) {
         if bytes.len() > self.capacity() {
             self.storage = vec![0; HEADROOM_BYTES + bytes.len()].into_boxed_slice();

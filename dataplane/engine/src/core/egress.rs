@@ -147,18 +147,22 @@ impl Egress {
         self.stale = stale;
     }
 
-    /// Its gate with so much room before the port, and whether nothing waits for it.
+    /// Its gate with so much room before the port, and whether that may change without a packet being sent to it or taken
+    /// out of its queues: when the port takes what waits before it.
     pub(super) fn gate(&self, room_max: usize) -> (Gate, bool) {
-        let is_idle = self.scheduler.is_empty() && self.fifo.is_empty();
-        let lets_through = matches!(self.sink, Sink::Queue(_)) && self.scheduler.lets_through();
-        let room = room_max.saturating_sub(self.fifo.len() + self.unsettled).min(usize::from(u8::MAX));
-        let room = if lets_through { room as u8 } else { 0 };
-        (Gate { room, queues: self.scheduler.queues() as u8 }, is_idle)
+        let may_change = self.scheduler.is_empty() && !self.fifo.is_empty();
+        let from_ns = self.scheduler.passes_from_ns().filter(|_| matches!(self.sink, Sink::Queue(_)));
+        let room_max = room_max.saturating_sub(self.fifo.len() + self.unsettled);
+        // When the next one may begin is known once one has been sent.
+        let at_once_max = if self.scheduler.is_rated() { 1 } else { usize::from(u8::MAX) };
+        let room = if from_ns.is_some() { room_max.min(at_once_max) as u8 } else { 0 };
+        let gate = Gate { from_ns: from_ns.unwrap_or(0), room, queues: self.scheduler.queues() as u8 };
+        (gate, may_change)
     }
 
     /// Whether its gate could ever be open as it is configured.
     pub(super) fn has_gate(&self) -> bool {
-        matches!(self.sink, Sink::Queue(_)) && !self.scheduler.is_rated()
+        matches!(self.sink, Sink::Queue(_)) && self.scheduler.may_pass()
     }
 
     /// Tells a program that asks what links have sent of a packet.
@@ -166,6 +170,14 @@ impl Egress {
         let pipeline = run.current.pipeline;
         let recent_bytes = self.recent.add(run.now_ns, wire_bytes);
         pipeline.probes.set_recent(&pipeline.state, self.number, recent_bytes);
+    }
+
+    /// Takes note of a packet that has gone through one of its queues without stopping.
+    #[inline]
+    pub(super) fn passed(&mut self, now_ns: u64, queue: u32, packet: &Packet) {
+        if self.scheduler.is_rated() {
+            self.scheduler.passed(now_ns, queue as usize, packet.wire_bytes() as u64);
+        }
     }
 
     /// Has a packet wait for the kernel.
@@ -549,6 +561,7 @@ impl Core {
             return;
         };
         egress.unsettled += 1;
+        egress.grow_stale(position, &mut self.stale);
         if run.current.pipeline.probes.links() {
             egress.tell_link(run, work.packet.wire_bytes() as u64);
         }

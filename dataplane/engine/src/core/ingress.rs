@@ -6,18 +6,22 @@
 
 use heddle_exec::{Clone as PacketClone, Entry, Frame, Intrinsics, Verdict, Work};
 use heddle_ir::{DropReason, Origin};
-use heddle_packet::Packet;
+use heddle_packet::{PACKET_BYTES_MAX, Packet};
 
 use super::egress::Passed;
 use super::{Core, Run};
 use crate::job::{Facts, Job};
 use crate::reason::Reason;
 
-/// Whether works may go through both passes each before the next. What comes back keeps what was preserved, and a frame
-/// that is carried whole counts as several packets; those go the long way.
+/// Whether works may go through both passes each before the next. What comes back keeps what was preserved, a frame that
+/// is carried whole counts as several packets, and one longer than any should be may be too long for a queue; those go
+/// the long way.
 fn may_pass(run: &Run<'_, '_>, generation: u64, works: &[Work]) -> bool {
-    let goes_apart =
-        |work: &Work| work.intrinsics.origin != Origin::Normal || work.packet.segmentation.is_some();
+    let goes_apart = |work: &Work| {
+        work.intrinsics.origin != Origin::Normal
+            || work.packet.segmentation.is_some()
+            || work.intrinsics.packet_length as usize > PACKET_BYTES_MAX
+    };
     run.may_pass && generation == run.current.generation && !works.iter().any(goes_apart)
 }
 
@@ -91,8 +95,10 @@ impl Core {
 
     /// Runs what the control side put in.
     pub(super) fn run_injected(&mut self, run: &Run<'_, '_>) {
-        let max = self.shared.config.batch_packets.max(1);
-        for _ in 0..max {
+        // As for commands.
+        let asked = self.injections.as_ref().filter(|injections| !injections.is_empty());
+        let waiting = if asked.is_some() { self.shared.config.batch_packets.max(1) } else { 0 };
+        for _ in 0..waiting {
             let Some(Ok(injection)) = self.injections.as_ref().map(|injections| injections.try_recv()) else {
                 break;
             };

@@ -54,12 +54,12 @@ impl Core {
         let room_max = self.shared.config.transmit_packets.max(1);
         let of_port = |core: &Self| core.egress.get(position)?.as_ref().map(|egress| egress.gate(room_max));
         let mut found = of_port(self);
-        if found.is_some_and(|(gate, is_idle)| gate.room == 0 && !is_idle) {
+        if found.is_some_and(|(gate, may_change)| gate.room == 0 && may_change) {
             // There may be room once the port has been given what waits for it.
             self.transmit(run, position);
             found = of_port(self);
         }
-        let (gate, is_idle) = found.unwrap_or((Gate::default(), true));
+        let (gate, may_change) = found.unwrap_or_default();
         let Some(number) = self.shared.ports.ports().get(position).and_then(|port| port.id()) else {
             return false;
         };
@@ -73,9 +73,9 @@ impl Core {
             }
         }
         if let Some(Some(egress)) = self.egress.get_mut(position) {
-            egress.set_stale(!is_idle);
+            egress.set_stale(may_change);
         }
-        !is_idle
+        may_change
     }
 
     /// Takes packets of a batch that have just arrived out of it and to where they go, as long as most pass.
@@ -105,7 +105,7 @@ impl Core {
             let at = at.unwrap_or_else(|| self.ingress_position(&last.packet));
             let its_facts = facts[ran - 1];
             let passed = ran - usize::from(!is_over);
-            self.settle_passed(works, passed);
+            self.settle_passed(run, works, passed);
             facts.drain(..passed);
             if run.current.pipeline.probes.holds() {
                 self.hold_queues(run);
@@ -132,7 +132,7 @@ impl Core {
     }
 
     /// Gives what has passed to the ports' other side, and counts the rest of the first works.
-    fn settle_passed(&mut self, works: &mut Vec<Work>, count: usize) {
+    fn settle_passed(&mut self, run: &Run<'_, '_>, works: &mut Vec<Work>, count: usize) {
         let mut through = 0;
         // The port and queue that the packet before passed.
         let mut latest = None;
@@ -157,6 +157,7 @@ impl Core {
                     };
                     match self.egress.get_mut(position) {
                         Some(Some(egress)) if !packet.is_empty() => {
+                            egress.passed(run.now_ns, queue, &packet);
                             egress.send(position, packet, &mut self.pool, &mut self.unsent, &mut self.stale);
                             continue;
                         }

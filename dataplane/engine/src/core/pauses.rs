@@ -79,7 +79,8 @@ impl Core {
     /// Does what the program asked for: holds queues of ports, and lets those go on that are held no more.
     pub(super) fn hold_queues(&mut self, run: &Run<'_, '_>) {
         let pipeline = run.current.pipeline;
-        for Hold { port, queue, ns } in pipeline.probes.take_holds(&pipeline.state, self.worker) {
+        let Some(holds) = pipeline.probes.take_holds(&pipeline.state, self.worker) else { return };
+        for Hold { port, queue, ns } in holds.into_iter().flatten() {
             let Some(port) = self.shared.ports.position(port) else { continue };
             let pause = Pause { port, queue, until_ns: run.now_ns.saturating_add(u64::from(ns)) };
             self.pauses.ask(pause);

@@ -256,7 +256,12 @@ impl Coder<'_, '_> {
             let offset = self.builder.ins().imul_imm_u(port, size_of::<Gate>() as i64);
             at = self.builder.ins().iadd(gates, offset);
             let room = self.gate_byte(at, offset_of!(Gate, room));
-            let mut is_open = self.compare(IntCC::NotEqual, Limb::Var(room), Limb::Const(0));
+            let has_room = self.compare(IntCC::NotEqual, Limb::Var(room), Limb::Const(0));
+            let offset = offset_of!(Gate, from_ns) as i32;
+            let from = self.builder.ins().load(types::I64, MemFlagsData::trusted(), at, offset);
+            let now = self.fetch(field::NOW_NS);
+            let is_free = self.compare(IntCC::UnsignedLessThanOrEqual, Limb::Var(from), Limb::Var(now));
+            let mut is_open = self.both(has_room, is_free);
             if mirrors {
                 let mirrored = self.fetch(field::MIRRORED);
                 let is_single = self.compare(IntCC::Equal, Limb::Var(mirrored), Limb::Const(0));

@@ -109,7 +109,7 @@ impl<'e> Side<'e> {
                 _ => None,
             };
             let (Some(gate), Verdict::Enqueue { port, queue }) =
-                (gate.filter(|gate| gate.room > 0), work.verdict)
+                (gate.filter(|gate| gate.room > 0 && gate.from_ns <= self.now_ns), work.verdict)
             else {
                 return i + 1;
             };
@@ -408,7 +408,12 @@ fn through_of(seed: u64, generator: Generator, options: Options) -> (Option<Stri
     let interpreter = Interpreter::new(program.clone());
     let jit = Jit::with_options(program, options).expect("every verified program is compiled");
     let gates: Vec<Gate> = (0..512)
-        .map(|port| Gate { room: if port % 5 == 4 { 0 } else { 3 }, queues: 1 + (port % 3) as u8 })
+        .map(|port| Gate {
+            // Some are free in a while only.
+            from_ns: if port % 7 == 6 { 150_000_000 } else { 0 },
+            room: if port % 5 == 4 { 0 } else { 3 },
+            queues: 1 + (port % 3) as u8,
+        })
         .collect();
     difference_through([&interpreter, &jit], &updates, &packets, &gates)
 }

@@ -17,6 +17,7 @@ impl Sum {
 
     /// Adds bytes as 16-bit words; an odd last byte is padded with a zero, so only the last slice of a
     /// checksummed range may be odd.
+    #[inline]
     pub fn add_bytes(self, bytes: &[u8]) -> Self {
         // Four lanes of 32-bit words in 64-bit accumulators: no carry is lost below 16 GB, and the compiler
         // turns the loop into vector additions.
@@ -72,6 +73,7 @@ impl Sum {
     }
 
     /// The sum itself, folded to 16 bits, as a number. 0xffff over a range that includes a right checksum.
+    #[inline]
     pub fn fold(self) -> u16 {
         let mut sum = self.0;
         while sum > 0xffff {
@@ -82,6 +84,7 @@ impl Sum {
     }
 
     /// The checksum to write: the complement of the sum.
+    #[inline]
     pub fn checksum(self) -> u16 {
         !self.fold()
     }
@@ -101,12 +104,14 @@ impl Sum {
 }
 
 /// Adds the upper half to the lower, twice: at most 32 bits and a carry remain, which is absorbed as well.
+#[inline]
 fn fold_to_u32(sum: u64) -> u64 {
     let once = (sum & 0xffff_ffff) + (sum >> 32);
     (once & 0xffff_ffff) + (once >> 32)
 }
 
 /// The checksum of a range that doesn't include one.
+#[inline]
 pub fn internet_checksum(bytes: &[u8]) -> u16 {
     Sum::new().add_bytes(bytes).checksum()
 }

@@ -10,7 +10,7 @@ use proptest::prelude::*;
 
 use super::replica;
 use crate::closures::{Closures, every_way, passing};
-use crate::{Config, PortConfig, QueueConfig, Rate, Stats, Switch};
+use crate::{Config, PortConfig, QueueConfig, Rate, Stats, Switch, Weights};
 
 /// What the random program does with a packet is written in the packet.
 #[derive(Clone, Debug)]
@@ -40,7 +40,8 @@ fn run_plan(
 ) -> (Vec<Outputs>, Stats) {
     let queue = QueueConfig { depth_packets: 4, ..QueueConfig::default() };
     let rate = Rate::bits_per_second(rate_bps);
-    let paced = PortConfig { queues: 2, queue, rate, overhead_bytes: 24, ..PortConfig::default() };
+    let weights = Weights::lowest(&[1, 3]);
+    let paced = PortConfig { queues: 2, queue, rate, weights, overhead_bytes: 24 };
     let config = Config {
         batch_packets,
         transmit_packets: 5,
