@@ -12,7 +12,7 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 /// Nanoseconds that have lists: a power of two.
-const DAYS: usize = 1 << 14;
+const DAYS: usize = 1 << 10;
 const WORDS: usize = DAYS / 64;
 /// The end of a list.
 const NONE: u32 = u32::MAX;
@@ -105,13 +105,22 @@ impl<E> Agenda<E> {
         }
     }
 
-    /// Takes out what is due first, with its time.
-    pub(crate) fn take(&mut self) -> Option<(u64, E)> {
-        let mut day = self.now_ns as usize % DAYS;
-        if self.days[day].first == NONE {
-            self.turn()?;
-            day = self.now_ns as usize % DAYS;
+    /// When the first of all is due.
+    pub(crate) fn next_ns(&self) -> Option<u64> {
+        if self.days[self.now_ns as usize % DAYS].first != NONE {
+            return Some(self.now_ns);
         }
+        let of_later = self.later.peek().map(|Reverse(due)| due.time_ns);
+        self.next_occupied().into_iter().chain(of_later).min()
+    }
+
+    /// Takes out what is due first, with its time, if that is before a time.
+    pub(crate) fn take_before(&mut self, end_ns: u64) -> Option<(u64, E)> {
+        let next_ns = self.next_ns().filter(|next_ns| *next_ns < end_ns)?;
+        if next_ns != self.now_ns {
+            self.turn_to(next_ns);
+        }
+        let day = next_ns as usize % DAYS;
         let Day { first, last } = &mut self.days[day];
         let taken = *first;
         let Note { event, next } = &mut self.notes[taken as usize];
@@ -151,9 +160,8 @@ impl<E> Agenda<E> {
     }
 
     /// Goes on to the next day that holds anything.
-    fn turn(&mut self) -> Option<()> {
-        let of_later = self.later.peek().map(|Reverse(due)| due.time_ns);
-        self.now_ns = self.next_occupied().into_iter().chain(of_later).min()?;
+    fn turn_to(&mut self, next_ns: u64) {
+        self.now_ns = next_ns;
         // What was too far off may not be any more. It was put in before anything that will be put in now.
         while let Some(Reverse(due)) = self.later.peek()
             && due.time_ns - self.now_ns < DAYS as u64
@@ -161,7 +169,6 @@ impl<E> Agenda<E> {
             let Some(Reverse(due)) = self.later.pop() else { break };
             self.note(due.time_ns, due.event);
         }
-        Some(())
     }
 
     /// The first day after this one that holds anything.
@@ -201,13 +208,14 @@ mod tests {
                 agenda.put(now_ns + ahead_ns, number);
                 heap.push(Reverse((now_ns + ahead_ns, number)));
             }
-            let taken = agenda.take();
+            let taken = agenda.take_before(u64::MAX);
             assert_eq!(taken, heap.pop().map(|Reverse(due)| due));
             now_ns = taken.map_or(now_ns, |(time_ns, _)| time_ns);
         }
         while let Some(Reverse(due)) = heap.pop() {
-            assert_eq!(agenda.take(), Some(due));
+            assert_eq!(agenda.take_before(due.0), None);
+            assert_eq!(agenda.take_before(u64::MAX), Some(due));
         }
-        assert_eq!(agenda.take(), None);
+        assert_eq!(agenda.take_before(u64::MAX), None);
     }
 }

@@ -6,8 +6,8 @@
 //!
 //! * [`topology`], [`medium`] and [`jobs`] read what the user wrote; [`spec`] says where it is wrong.
 //! * [`collective`] turns jobs into messages, [`host`], [`dcqcn`] and [`frame`] turn these into packets.
-//! * [`ways`], [`lattice`], [`placement`] and [`tables`] are the controller, [`simulation`] runs it all, [`ideal`] knows the
-//!   bound.
+//! * [`ways`], [`lattice`], [`placement`] and [`tables`] are the controller, [`simulation`] runs it all, in the order that
+//!   [`agenda`] and [`windows`] keep, [`ideal`] knows the bound.
 //!
 //! Invariant: everything follows from topology, jobs, program, policy and seed. There is no clock, no thread and no other
 //! source of randomness, so a run can be repeated to the byte.
@@ -32,6 +32,7 @@ mod spec;
 mod tables;
 mod topology;
 mod ways;
+mod windows;
 
 pub use jobs::Jobs;
 pub use medium::Medium;

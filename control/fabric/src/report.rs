@@ -114,7 +114,7 @@ pub struct JobCounts {
     pub freed: u64,
 }
 
-/// One direction of a cable. What a run under way tells of one has no counts of switches yet.
+/// One direction of a cable: of a run under way, so far.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct LinkReport {
     /// Who sends.
@@ -123,7 +123,7 @@ pub struct LinkReport {
     pub to: String,
     /// Bytes sent, with headers.
     pub bytes: u64,
-    /// Part of the time until the last job was done in which it was sending.
+    /// Part of the time until the last job was done, or until now, in which it was sending.
     pub utilisation: f64,
     /// Packets that the sending switch marked in the queues before it.
     pub marked: u64,

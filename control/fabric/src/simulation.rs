@@ -1,9 +1,10 @@
-//! Running jobs on a fabric: one queue of events in virtual time.
+//! Running jobs on a fabric: events in virtual time.
 //!
 //! Every switch is a [`heddle_engine::Switch`] running the same program through the same executor. Invariant: events
-//! happen in order of time and, at one time, in the order in which they were scheduled; nothing else decides.
+//! happen as if in order of time and, at one time, in the order in which they were scheduled; nothing else decides. When the
+//! last job is done, what every part of the fabric has to do in the same window ([`crate::windows`]) is done as well.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 
 use heddle_engine::{Config, EngineError, PortConfig, QueueConfig, Rate, Switch, Weights};
@@ -12,19 +13,18 @@ use heddle_packet::{Packet, PortId};
 use heddle_runtime::file::FileError;
 use heddle_state::{State, StateError, WriteError};
 
-use crate::agenda::Agenda;
 use crate::collective::Op;
-use crate::frame;
-use crate::host::{Host, HostConfig, Next, Opening, Target};
+use crate::host::{Host, HostConfig, Opening, Target};
 use crate::jobs::{Jobs, Striping};
 use crate::outlet::Outlet;
 use crate::placement::{Flow, Pins, pin};
 use crate::policy::{Policy, Transport};
 use crate::report::{LinkReport, Report};
 use crate::samples::Samples;
-use crate::tables::{FlowKey, Plan, number, pause_ns};
-use crate::topology::{End, NodeIndex, Topology};
+use crate::tables::{FlowKey, Plan, number};
+use crate::topology::{NodeIndex, Topology};
 use crate::ways::Ways;
+use crate::windows::Windows;
 
 /// Bytes on a wire that are not in a frame: preamble, frame check sequence, gap.
 const WIRE_OVERHEAD_BYTES: u64 = 24;
@@ -78,40 +78,16 @@ pub struct Progress<'p> {
 }
 
 impl Progress<'_> {
-    /// What cables between switches have carried so far, in the order of [`Report::links`].
+    /// What cables between switches have carried and their switches have counted so far, in the order of [`Report::links`].
     pub fn links(&self) -> Vec<LinkReport> {
-        self.simulation.links(self.now_ns)
+        self.simulation.links(true, self.now_ns)
     }
 }
 
+mod events;
 mod tally;
 
-#[derive(Debug)]
-enum Event {
-    /// A packet is all there at an end of a cable.
-    Arrive {
-        cable: u32,
-        end: u8,
-        packet: Packet,
-    },
-    StepSwitch(u32),
-    WakeHost(u32),
-    Computed {
-        job: u32,
-        rank: u32,
-    },
-    Fail(u32),
-    /// A host pauses its switch, and again until then.
-    Pause {
-        host: u32,
-        until_ns: u64,
-    },
-    Detect(u32),
-    Reroute,
-}
-
-// Many of them wait at once.
-const _: () = assert!(size_of::<Option<Event>>() <= 16);
+use self::events::{Event, Upheaval};
 
 struct Node {
     switch: Switch,
@@ -170,6 +146,8 @@ struct Rank {
 struct JobState {
     ranks: Vec<Rank>,
     left: usize,
+    /// When the last of the ranks that are done was.
+    latest_ns: u64,
     finished_ns: Option<u64>,
     stragglers: Vec<u64>,
     message_ns: Vec<u64>,
@@ -186,7 +164,14 @@ struct Simulation<'r> {
     pins: Pins,
     ways: Vec<Ways>,
     now_ns: u64,
-    agenda: Agenda<Event>,
+    /// Every host and switch is a part, by its number.
+    windows: Windows<Event>,
+    /// For so long none can tell what the others do: the shortest packet is that long on the shortest cable at least.
+    window_ns: u64,
+    /// The one whose events happen.
+    node: NodeIndex,
+    /// The next one last.
+    upheavals: Vec<(u64, Upheaval)>,
     nodes: Vec<Node>,
     hosts: Vec<Host>,
     host_due_ns: Vec<u64>,
@@ -199,6 +184,8 @@ struct Simulation<'r> {
     unreadable: u64,
     samples: Samples,
     random: fastrand::Rng,
+    /// By node, for what happens there.
+    randoms: Vec<fastrand::Rng>,
     spare: Vec<Packet>,
     sent: Vec<(usize, Packet)>,
     whole: Vec<Target>,
@@ -257,7 +244,10 @@ impl<'r> Simulation<'r> {
             pins: Pins::new(),
             ways: Ways::all(topology, &|_| true),
             now_ns: 0,
-            agenda: Agenda::new(),
+            windows: Windows::new(topology.ports.len()),
+            window_ns: topology.cables.iter().map(|cable| cable.delay_ns + 1).min().unwrap_or(u64::MAX),
+            node: 0,
+            upheavals: Vec::new(),
             nodes: Vec::new(),
             hosts: (0..topology.hosts()).map(|_| Host::new(config, jobs)).collect(),
             host_due_ns: vec![u64::MAX; topology.hosts()],
@@ -269,11 +259,13 @@ impl<'r> Simulation<'r> {
             unreadable: 0,
             samples: Samples::new(),
             random,
+            randoms: Vec::new(),
             spare: Vec::new(),
             sent: Vec::new(),
             whole: Vec::new(),
         };
         simulation.connect();
+        simulation.randoms = topology.ports.iter().map(|_| simulation.random.fork()).collect();
         let program = run.executor.program().clone();
         for node in topology.hosts()..topology.ports.len() {
             let updates = simulation.plan().updates(node, &program)?;
@@ -284,17 +276,21 @@ impl<'r> Simulation<'r> {
         for (index, failure) in topology.failures.iter().enumerate() {
             if let Some((host, for_ns)) = failure.storm {
                 let until_ns = failure.at_ns.saturating_add(for_ns);
-                simulation.agenda.put(failure.at_ns, Event::Pause { host: host as u32, until_ns });
+                simulation.windows.put(host, failure.at_ns, Event::Pause { host: host as u32, until_ns });
                 continue;
             }
             let detected_ns = failure.at_ns + failure.detect_ns;
-            simulation.agenda.put(failure.at_ns, Event::Fail(index as u32));
-            simulation.agenda.put(detected_ns, Event::Detect(index as u32));
-            simulation.agenda.put(detected_ns + failure.control_ns, Event::Reroute);
+            simulation.upheavals.push((failure.at_ns, Upheaval::Fail(index)));
+            simulation.upheavals.push((detected_ns, Upheaval::Detect(index)));
+            simulation.upheavals.push((detected_ns + failure.control_ns, Upheaval::Reroute));
         }
+        simulation.upheavals.sort_by_key(|(time_ns, _)| *time_ns);
+        simulation.upheavals.reverse();
         for (job, spec) in run.jobs.jobs.iter().enumerate() {
             for rank in 0..spec.ranks {
-                simulation.agenda.put(spec.start_ns, Event::Computed { job: job as u32, rank: rank as u32 });
+                let host = simulation.placed[job][rank];
+                let event = Event::Computed { job: job as u32, rank: rank as u32 };
+                simulation.windows.put(host, spec.start_ns, event);
             }
         }
         Ok(simulation)
@@ -392,6 +388,7 @@ impl<'r> Simulation<'r> {
                 .collect();
             self.jobs.push(JobState {
                 left: ranks.len(),
+                latest_ns: 0,
                 stragglers: vec![0; ranks.len()],
                 ranks,
                 finished_ns: None,
@@ -434,7 +431,8 @@ impl<'r> Simulation<'r> {
             if !state.computed && op.compute_ns > 0 {
                 state.computed = true;
                 let at_ns = now_ns + op.compute_ns;
-                self.agenda.put(at_ns, Event::Computed { job: job as u32, rank: rank as u32 });
+                let event = Event::Computed { job: job as u32, rank: rank as u32 };
+                self.windows.put(self.node, at_ns, event);
                 return;
             }
             if !state.posted {
@@ -476,8 +474,9 @@ impl<'r> Simulation<'r> {
             if state.at == state.ops.len() {
                 let all = &mut self.jobs[job];
                 all.left -= 1;
+                all.latest_ns = all.latest_ns.max(now_ns);
                 if all.left == 0 {
-                    all.finished_ns = Some(now_ns);
+                    all.finished_ns = Some(all.latest_ns);
                 }
             }
         }
@@ -499,186 +498,6 @@ impl<'r> Simulation<'r> {
         self.go_on(job, rank);
         if waits && self.jobs[job].ranks[rank].at > at {
             self.jobs[job].stragglers[from] += 1;
-        }
-    }
-
-    fn wake_host(&mut self, host: usize, time_ns: u64) {
-        let time_ns = time_ns.max(self.hosts[host].busy_until_ns);
-        if time_ns < self.host_due_ns[host] {
-            self.host_due_ns[host] = time_ns;
-            self.agenda.put(time_ns, Event::WakeHost(host as u32));
-        }
-    }
-
-    fn wake_switch(&mut self, node: usize, time_ns: u64) {
-        if time_ns < self.nodes[node].due_ns {
-            self.nodes[node].due_ns = time_ns;
-            self.agenda.put(time_ns, Event::StepSwitch(node as u32));
-        }
-    }
-
-    /// One event. False if there is none.
-    fn advance(&mut self) -> Result<bool, RunError> {
-        let Some((time_ns, event)) = self.agenda.take() else { return Ok(false) };
-        if time_ns >= self.samples.due_ns() {
-            let of_job =
-                |job: usize| -> u64 { self.hosts.iter().map(|host| host.counts[job].payload_bytes).sum() };
-            let arrived: Vec<u64> = (0..self.jobs.len()).map(of_job).collect();
-            self.samples.take(time_ns, &arrived);
-        }
-        self.now_ns = time_ns;
-        match event {
-            Event::Arrive { cable, end, packet } => self.arrive(cable as usize, usize::from(end), packet),
-            // A later wake-up may have been scheduled first; only the earliest counts.
-            Event::StepSwitch(node) => {
-                if self.nodes[node as usize].due_ns == time_ns {
-                    self.step_switch(node as usize);
-                }
-            }
-            Event::WakeHost(host) => {
-                if self.host_due_ns[host as usize] == time_ns {
-                    self.send(host as usize);
-                }
-            }
-            Event::Computed { job, rank } => {
-                let (job, rank) = (job as usize, rank as usize);
-                self.jobs[job].ranks[rank].computed = true;
-                self.go_on(job, rank);
-            }
-            Event::Fail(failure) => {
-                for &cable in &self.run.topology.failures[failure as usize].cables {
-                    self.cable_works[cable] = false;
-                }
-            }
-            Event::Pause { host, until_ns } => {
-                let mut packet = self.spare.pop().unwrap_or_else(Packet::compact);
-                frame::write_pause(&mut packet, 0x3f, u16::MAX);
-                // Pauses go between what is being sent and what is next; a frame this short is taken to fit in.
-                self.put(End { node: host as usize, port: 0 }, packet);
-                if self.now_ns + STORM_NS < until_ns {
-                    self.agenda.put(self.now_ns + STORM_NS, Event::Pause { host, until_ns });
-                }
-            }
-            Event::Detect(failure) => self.detect(failure as usize),
-            Event::Reroute => self.reroute()?,
-        }
-        Ok(true)
-    }
-
-    fn detect(&mut self, failure: usize) {
-        let topology = self.run.topology;
-        for &cable in &topology.failures[failure].cables {
-            for end in topology.cables[cable].ends {
-                if let Some(node) = end.node.checked_sub(topology.hosts()) {
-                    self.nodes[node].switch.state().set_port_up(number(end.port) as u32, false);
-                }
-            }
-        }
-    }
-
-    fn reroute(&mut self) -> Result<(), RunError> {
-        let topology = self.run.topology;
-        self.ways = Ways::all(topology, &|cable| self.cable_works[cable]);
-        let works = |cable: usize| self.cable_works[cable];
-        let told: BTreeSet<_> = self.pins.keys().copied().collect();
-        self.pins = pin(topology, &self.flows, &self.ways, &works, Some(&self.pins));
-        for node in topology.hosts()..topology.ports.len() {
-            let state = self.nodes[node - topology.hosts()].switch.state();
-            state.write(&self.plan().rerouted(node, &works, &told, self.run.executor.program())?)?;
-        }
-        Ok(())
-    }
-
-    fn arrive(&mut self, cable: usize, end: usize, mut packet: Packet) {
-        if !self.cable_works[cable] {
-            self.lost_on_cables += 1;
-            self.spare.push(packet);
-            return;
-        }
-        let hosts = self.run.topology.hosts();
-        let at = self.run.topology.cables[cable].ends[end];
-        if let Some(node) = at.node.checked_sub(hosts) {
-            packet.arrival_ns = self.now_ns;
-            packet.ingress_port = PortId(number(at.port) as u32);
-            self.nodes[node].switch.inject_packet(packet);
-            self.step_switch(node);
-            return;
-        }
-        if let Some(classes) = frame::read_pause(packet.bytes()) {
-            self.spare.push(packet);
-            let rate_bps = self.run.topology.host_rate_bps(at.node);
-            for (class, quanta) in classes.into_iter().enumerate() {
-                if let Some(quanta) = quanta {
-                    self.hosts[at.node].pause(class, self.now_ns + pause_ns(rate_bps, quanta));
-                }
-            }
-            self.wake_host(at.node, self.now_ns);
-            return;
-        }
-        let received = frame::read(packet.bytes(), packet.wire_len);
-        self.spare.push(packet);
-        let Some(received) = received else {
-            self.unreadable += 1;
-            return;
-        };
-        let mut whole = std::mem::take(&mut self.whole);
-        self.hosts[at.node].receive(&received, self.now_ns, &mut whole);
-        for target in whole.drain(..) {
-            self.message_whole(target);
-        }
-        self.whole = whole;
-        self.wake_host(at.node, self.now_ns);
-    }
-
-    /// Puts a packet on a cable when its first bit is sent. When its last bit has been.
-    fn put(&mut self, from: End, packet: Packet) -> u64 {
-        let topology = self.run.topology;
-        let (index, end) = topology.ports[from.node][from.port];
-        let cable = &topology.cables[index];
-        let wire_bytes = packet.wire_len as u64 + WIRE_OVERHEAD_BYTES;
-        let sent_ns = self.now_ns + (8 * wire_bytes * 1_000_000_000).div_ceil(cable.rate_bps);
-        self.cable_bytes[index][end] += wire_bytes;
-        let loss = cable.medium.bit_error_rate * (8 * wire_bytes) as f64;
-        if !self.cable_works[index] || self.random.f64() < loss {
-            self.lost_on_cables += 1;
-            self.spare.push(packet);
-        } else {
-            let arrives = Event::Arrive { cable: index as u32, end: 1 - end as u8, packet };
-            self.agenda.put(sent_ns + cable.delay_ns, arrives);
-        }
-        sent_ns
-    }
-
-    fn send(&mut self, host: usize) {
-        self.host_due_ns[host] = u64::MAX;
-        match self.hosts[host].next_frame(self.now_ns) {
-            Next::Frame(frame) => {
-                let mut packet = self.spare.pop().unwrap_or_else(Packet::compact);
-                frame.write(&mut packet);
-                let sent_ns = self.put(End { node: host, port: 0 }, packet);
-                self.hosts[host].busy_until_ns = sent_ns;
-                self.wake_host(host, sent_ns);
-            }
-            Next::NotBefore(due_ns) => self.wake_host(host, due_ns),
-            Next::Idle => {}
-        }
-    }
-
-    fn step_switch(&mut self, index: usize) {
-        let of = &mut self.nodes[index];
-        if of.due_ns <= self.now_ns {
-            of.due_ns = u64::MAX;
-        }
-        let step = of.switch.step(self.now_ns);
-        let mut sent = std::mem::take(&mut self.sent);
-        of.outlet.take(&mut sent);
-        let node: NodeIndex = self.run.topology.hosts() + index;
-        for (port, packet) in sent.drain(..) {
-            self.put(End { node, port }, packet);
-        }
-        self.sent = sent;
-        if let Some(due_ns) = step.next_due_ns {
-            self.wake_switch(index, due_ns.max(self.now_ns + 1));
         }
     }
 }

@@ -25,11 +25,7 @@ impl Simulation<'_> {
     pub(super) fn report(&mut self) -> Report {
         let topology = self.run.topology;
         let completion_ns = self.jobs.iter().filter_map(|job| job.finished_ns).max().unwrap_or(0);
-        let told = |between_switches| -> Vec<LinkReport> {
-            let ends = self.ends(between_switches);
-            ends.map(|(cable, end)| self.told(cable, end, completion_ns)).collect()
-        };
-        let (links, host_links) = (told(true), told(false));
+        let (links, host_links) = (self.links(true, completion_ns), self.links(false, completion_ns));
         // By leaf: what each of its links to other switches sent, and what each brought, over its rate.
         let mut beside: BTreeMap<(NodeIndex, bool), Vec<f64>> = BTreeMap::new();
         let mut picojoules = 0.0;
@@ -108,9 +104,9 @@ impl Simulation<'_> {
         }
     }
 
-    /// Each direction of each cable between switches, over a time from the beginning, without what switches have counted.
-    pub(super) fn links(&self, over_ns: u64) -> Vec<LinkReport> {
-        self.ends(true).map(|(cable, end)| self.carried(cable, end, over_ns)).collect()
+    /// Each direction of each cable between switches, or of each to a host, over a time from the beginning.
+    pub(super) fn links(&self, between_switches: bool, over_ns: u64) -> Vec<LinkReport> {
+        self.ends(between_switches).map(|(cable, end)| self.told(cable, end, over_ns)).collect()
     }
 
     /// Cables between switches, or those to hosts, by the end that sends.

@@ -1,0 +1,253 @@
+//! What happens in a fabric: packets arrive at the ends of cables, switches and hosts send when it is time.
+//!
+//! Invariant: an event touches what belongs to its own host or switch, and others only by the cables between them.
+
+use std::collections::BTreeSet;
+
+use heddle_packet::{Packet, PortId};
+
+use super::{RunError, STORM_NS, Simulation, WIRE_OVERHEAD_BYTES};
+use crate::frame;
+use crate::host::Next;
+use crate::placement::pin;
+use crate::tables::{number, pause_ns};
+use crate::topology::{End, NodeIndex};
+use crate::ways::Ways;
+
+#[derive(Debug)]
+pub(super) enum Event {
+    /// A packet is all there at an end of a cable.
+    Arrive {
+        cable: u32,
+        end: u8,
+        packet: Packet,
+    },
+    StepSwitch(u32),
+    WakeHost(u32),
+    Computed {
+        job: u32,
+        rank: u32,
+    },
+    /// A host pauses its switch, and again until then.
+    Pause {
+        host: u32,
+        until_ns: u64,
+    },
+}
+
+/// What concerns all parts of the fabric.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Upheaval {
+    Fail(usize),
+    Detect(usize),
+    Reroute,
+}
+
+// Many of them wait at once.
+const _: () = assert!(size_of::<Option<Event>>() <= 16);
+
+impl Simulation<'_> {
+    pub(super) fn wake_host(&mut self, host: usize, time_ns: u64) {
+        let time_ns = time_ns.max(self.hosts[host].busy_until_ns);
+        if time_ns < self.host_due_ns[host] {
+            self.host_due_ns[host] = time_ns;
+            self.windows.put(host, time_ns, Event::WakeHost(host as u32));
+        }
+    }
+
+    fn wake_switch(&mut self, node: usize, time_ns: u64) {
+        if time_ns < self.nodes[node].due_ns {
+            self.nodes[node].due_ns = time_ns;
+            let event = Event::StepSwitch(node as u32);
+            self.windows.put(self.hosts.len() + node, time_ns, event);
+        }
+    }
+
+    /// What happens until some node could hear of what another does meanwhile. False if nothing does.
+    pub(super) fn advance(&mut self) -> Result<bool, RunError> {
+        let upheaval_ns = self.upheavals.last().map(|(time_ns, _)| *time_ns);
+        let Some(begin_ns) = self.windows.next_ns().into_iter().chain(upheaval_ns).min() else {
+            return Ok(false);
+        };
+        if begin_ns >= self.samples.due_ns() {
+            let of_job =
+                |job: usize| -> u64 { self.hosts.iter().map(|host| host.counts[job].payload_bytes).sum() };
+            let arrived: Vec<u64> = (0..self.jobs.len()).map(of_job).collect();
+            self.samples.take(begin_ns, &arrived);
+        }
+        self.now_ns = begin_ns;
+        while let Some((_, upheaval)) = self.upheavals.pop_if(|(time_ns, _)| *time_ns <= begin_ns) {
+            match upheaval {
+                Upheaval::Fail(failure) => {
+                    for &cable in &self.run.topology.failures[failure].cables {
+                        self.cable_works[cable] = false;
+                    }
+                }
+                Upheaval::Detect(failure) => self.detect(failure),
+                Upheaval::Reroute => self.reroute()?,
+            }
+        }
+        let upheaval_ns = self.upheavals.last().map_or(u64::MAX, |(time_ns, _)| *time_ns);
+        let end_ns = begin_ns.saturating_add(self.window_ns).min(self.samples.due_ns()).min(upheaval_ns);
+        for node in 0..self.run.topology.ports.len() {
+            self.windows.begin(node, end_ns);
+            self.node = node;
+            while let Some((time_ns, event)) = self.windows.take() {
+                self.now_ns = time_ns;
+                self.happen(event);
+            }
+        }
+        self.windows.end();
+        self.now_ns = end_ns - 1;
+        Ok(true)
+    }
+
+    fn happen(&mut self, event: Event) {
+        match event {
+            Event::Arrive { cable, end, packet } => self.arrive(cable as usize, usize::from(end), packet),
+            // A later wake-up may have been scheduled first; only the earliest counts.
+            Event::StepSwitch(node) => {
+                if self.nodes[node as usize].due_ns == self.now_ns {
+                    self.step_switch(node as usize);
+                }
+            }
+            Event::WakeHost(host) => {
+                if self.host_due_ns[host as usize] == self.now_ns {
+                    self.send(host as usize);
+                }
+            }
+            Event::Computed { job, rank } => {
+                let (job, rank) = (job as usize, rank as usize);
+                self.jobs[job].ranks[rank].computed = true;
+                self.go_on(job, rank);
+            }
+            Event::Pause { host, until_ns } => {
+                let mut packet = self.spare.pop().unwrap_or_else(Packet::compact);
+                frame::write_pause(&mut packet, 0x3f, u16::MAX);
+                // Pauses go between what is being sent and what is next; a frame this short is taken to fit in.
+                self.put(End { node: host as usize, port: 0 }, packet);
+                if self.now_ns + STORM_NS < until_ns {
+                    let event = Event::Pause { host, until_ns };
+                    self.windows.put(host as usize, self.now_ns + STORM_NS, event);
+                }
+            }
+        }
+    }
+
+    fn detect(&mut self, failure: usize) {
+        let topology = self.run.topology;
+        for &cable in &topology.failures[failure].cables {
+            for end in topology.cables[cable].ends {
+                if let Some(node) = end.node.checked_sub(topology.hosts()) {
+                    self.nodes[node].switch.state().set_port_up(number(end.port) as u32, false);
+                }
+            }
+        }
+    }
+
+    fn reroute(&mut self) -> Result<(), RunError> {
+        let topology = self.run.topology;
+        self.ways = Ways::all(topology, &|cable| self.cable_works[cable]);
+        let works = |cable: usize| self.cable_works[cable];
+        let told: BTreeSet<_> = self.pins.keys().copied().collect();
+        self.pins = pin(topology, &self.flows, &self.ways, &works, Some(&self.pins));
+        for node in topology.hosts()..topology.ports.len() {
+            let state = self.nodes[node - topology.hosts()].switch.state();
+            state.write(&self.plan().rerouted(node, &works, &told, self.run.executor.program())?)?;
+        }
+        Ok(())
+    }
+
+    fn arrive(&mut self, cable: usize, end: usize, mut packet: Packet) {
+        if !self.cable_works[cable] {
+            self.lost_on_cables += 1;
+            self.spare.push(packet);
+            return;
+        }
+        let hosts = self.run.topology.hosts();
+        let at = self.run.topology.cables[cable].ends[end];
+        if let Some(node) = at.node.checked_sub(hosts) {
+            packet.arrival_ns = self.now_ns;
+            packet.ingress_port = PortId(number(at.port) as u32);
+            self.nodes[node].switch.inject_packet(packet);
+            self.step_switch(node);
+            return;
+        }
+        if let Some(classes) = frame::read_pause(packet.bytes()) {
+            self.spare.push(packet);
+            let rate_bps = self.run.topology.host_rate_bps(at.node);
+            for (class, quanta) in classes.into_iter().enumerate() {
+                if let Some(quanta) = quanta {
+                    self.hosts[at.node].pause(class, self.now_ns + pause_ns(rate_bps, quanta));
+                }
+            }
+            self.wake_host(at.node, self.now_ns);
+            return;
+        }
+        let received = frame::read(packet.bytes(), packet.wire_len);
+        self.spare.push(packet);
+        let Some(received) = received else {
+            self.unreadable += 1;
+            return;
+        };
+        let mut whole = std::mem::take(&mut self.whole);
+        self.hosts[at.node].receive(&received, self.now_ns, &mut whole);
+        for target in whole.drain(..) {
+            self.message_whole(target);
+        }
+        self.whole = whole;
+        self.wake_host(at.node, self.now_ns);
+    }
+
+    /// Puts a packet on a cable when its first bit is sent. When its last bit has been.
+    fn put(&mut self, from: End, packet: Packet) -> u64 {
+        let topology = self.run.topology;
+        let (index, end) = topology.ports[from.node][from.port];
+        let cable = &topology.cables[index];
+        let wire_bytes = packet.wire_len as u64 + WIRE_OVERHEAD_BYTES;
+        let sent_ns = self.now_ns + (8 * wire_bytes * 1_000_000_000).div_ceil(cable.rate_bps);
+        self.cable_bytes[index][end] += wire_bytes;
+        let loss = cable.medium.bit_error_rate * (8 * wire_bytes) as f64;
+        if !self.cable_works[index] || self.randoms[self.node].f64() < loss {
+            self.lost_on_cables += 1;
+            self.spare.push(packet);
+        } else {
+            let arrives = Event::Arrive { cable: index as u32, end: 1 - end as u8, packet };
+            self.windows.put(cable.ends[1 - end].node, sent_ns + cable.delay_ns, arrives);
+        }
+        sent_ns
+    }
+
+    fn send(&mut self, host: usize) {
+        self.host_due_ns[host] = u64::MAX;
+        match self.hosts[host].next_frame(self.now_ns) {
+            Next::Frame(frame) => {
+                let mut packet = self.spare.pop().unwrap_or_else(Packet::compact);
+                frame.write(&mut packet);
+                let sent_ns = self.put(End { node: host, port: 0 }, packet);
+                self.hosts[host].busy_until_ns = sent_ns;
+                self.wake_host(host, sent_ns);
+            }
+            Next::NotBefore(due_ns) => self.wake_host(host, due_ns),
+            Next::Idle => {}
+        }
+    }
+
+    fn step_switch(&mut self, index: usize) {
+        let of = &mut self.nodes[index];
+        if of.due_ns <= self.now_ns {
+            of.due_ns = u64::MAX;
+        }
+        let step = of.switch.step(self.now_ns);
+        let mut sent = std::mem::take(&mut self.sent);
+        of.outlet.take(&mut sent);
+        let node: NodeIndex = self.run.topology.hosts() + index;
+        for (port, packet) in sent.drain(..) {
+            self.put(End { node, port }, packet);
+        }
+        self.sent = sent;
+        if let Some(due_ns) = step.next_due_ns {
+            self.wake_switch(index, due_ns.max(self.now_ns + 1));
+        }
+    }
+}
