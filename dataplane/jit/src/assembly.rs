@@ -15,12 +15,12 @@ use heddle_exec::Entry;
 use heddle_exec::atomic::AtomicSets;
 use heddle_exec::layout::Layout;
 use heddle_ir::{BinaryOp, BodyId, Probe, StackId, Stmt, Verified};
-use heddle_state::AtomicSet;
+use heddle_state::{AtomicSet, key_words};
 
 use crate::code::{Coder, Purpose, Variant};
 use crate::error::JitError;
 use crate::host::Host;
-use crate::plan::{Plan, key_words};
+use crate::plan::Plan;
 use crate::program::{Code, Compiled};
 
 /// How to compile.

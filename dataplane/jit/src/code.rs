@@ -284,7 +284,6 @@ impl<'a, 'f> Coder<'a, 'f> {
             }
         }
         self.written.clear();
-        self.forget_found();
         if entry == Entry::Ingress {
             self.assume_new_packet(&program);
         }

@@ -8,10 +8,9 @@
 use heddle_exec::hash::{Hasher, hash as hash_bytes};
 use heddle_exec::{bitstring, random};
 use heddle_ir::{
-    BinaryOp, Bits, CounterId, DigestId, HashAlgorithm, HeaderId, MeterId, MirrorSource, PreserveId,
-    RegisterId, StackId, TableId, Ty, UnaryOp, ValueSetId,
+    BinaryOp, Bits, DigestId, HashAlgorithm, HeaderId, MeterId, MirrorSource, PreserveId, RegisterId,
+    StackId, TableId, Ty, UnaryOp, ValueSetId,
 };
-use heddle_state::Color;
 
 use crate::machine::{Machine, Mirror};
 
@@ -204,14 +203,10 @@ host_functions! {
         }
         0
     }
-    /// Counts in the entry whose action is running.
-    CountDirect = fn count_direct(m, counter) {
+    /// Counts in the entry whose action is running: the one that was found last, since only actions of its table do so.
+    CountDirect = fn count_direct(m) {
         let (packets, bytes) = counted(m);
-        let counter = CounterId::from_u32(counter as u32);
-        let entry = m.found.entry();
-        if m.program.program.counters[counter].table == Some(entry.table()) {
-            m.context.state.count_direct(m.context.worker, entry, packets, bytes);
-        }
+        m.context.state.count_direct(m.context.worker, m.found.entry(), packets, bytes);
         0
     }
     /// Meters in a cell.
@@ -220,14 +215,11 @@ host_functions! {
         let (context, meter) = (&m.context, MeterId::from_u32(meter as u32));
         context.state.meter(context.snapshot, meter, index, bytes, context.now_ns) as u64
     }
-    /// Meters in the entry whose action is running.
-    MeterDirect = fn meter_direct(m, meter) {
+    /// Meters in the entry whose action is running, as [`Host::CountDirect`].
+    MeterDirect = fn meter_direct(m) {
         let bytes = u64::from(m.intrinsics().packet_length);
-        let (context, meter, entry) = (&m.context, MeterId::from_u32(meter as u32), m.found.entry());
-        if m.program.program.meters[meter].table != Some(entry.table()) {
-            return Color::Green as u64;
-        }
-        context.state.meter_direct(context.snapshot, entry, bytes, context.now_ns) as u64
+        let context = &m.context;
+        context.state.meter_direct(context.snapshot, m.found.entry(), bytes, context.now_ns) as u64
     }
     /// Reads a register's cell of at most 64 bits.
     Register = fn register(m, register, index) {

@@ -14,7 +14,7 @@ use std::rc::Rc;
 use heddle_exec::Entry;
 use heddle_exec::layout::Layout;
 use heddle_ir::{BodyId, HeaderId, HeaderType, MatchKind, Program, Table, TableId, Ty, VarId};
-use heddle_state::{DeclaredEntry, declared_entries};
+use heddle_state::{DeclaredEntry, declared_entries, key_words};
 
 use crate::ahead::KEY_WORDS_MAX;
 use crate::assembly::Options;
@@ -301,12 +301,6 @@ fn through(
         ),
         inlined: survey.order.iter().copied().filter(|unit| !outlined.contains(unit)).collect(),
     })
-}
-
-/// Words of a table's key, but for what selects a member.
-pub(crate) fn key_words(table: &Table) -> usize {
-    let keys = table.keys.iter().filter(|key| key.kind != MatchKind::Selector);
-    keys.map(|key| limb_count(key.width)).sum()
 }
 
 /// The table whose lookups are worth making ahead of packets: of those that are searched by key alone and may have too

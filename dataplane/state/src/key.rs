@@ -154,6 +154,11 @@ fn match_name(m: &KeyMatch) -> &'static str {
     }
 }
 
+/// Words of a key that a table is searched by, as [`crate::TableReader::key_words`] has it.
+pub fn key_words(table: &Table) -> usize {
+    KeyLayout::of_table(table).words()
+}
+
 impl KeyLayout {
     fn new<'a>(
         owner_kind: &'static str,

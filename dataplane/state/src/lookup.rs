@@ -45,7 +45,7 @@ pub struct TableReader<'s> {
 
 /// What a key matched, in four words that compiled code can read: a [`Found`] by another name.
 ///
-/// Compiled code finds the parts at [`Match::ARGS_OFFSET`], [`Match::SLOT_OFFSET`] and [`Match::TABLE_OFFSET`].
+/// Compiled code finds the parts at [`Match::ARGS_OFFSET`] and [`Match::SLOT_OFFSET`].
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct Match<'s> {
@@ -70,8 +70,6 @@ impl<'s> Match<'s> {
     pub const ARGS_OFFSET: usize = offset_of!(Match<'static>, args);
     /// Where the slot is: a `u32`, 0 for a miss, else the number that the entry is counted and metered under.
     pub const SLOT_OFFSET: usize = offset_of!(Match<'static>, slot);
-    /// Where the table's number is: a `u32`.
-    pub const TABLE_OFFSET: usize = offset_of!(Match<'static>, table);
 
     /// A miss with nothing to run, to fill an array with.
     pub fn nothing(table: TableId) -> Match<'s> {
@@ -181,20 +179,9 @@ impl<'s> Lens<'s> {
         #[cfg(target_arch = "x86_64")]
         if self.counts_bits {
             // SAFETY: the processor was asked when this was made.
-            return unsafe { find_into_counting(self, table, key, to) };
+            return unsafe { find_counting(self, table, key, to) };
         }
         self.search_plainly(table, key, to);
-    }
-
-    /// The same by a key of one word, with as little around the search as can be.
-    #[inline]
-    pub fn find_word_into(&self, table: TableId, key: u64, to: &mut Match<'s>) {
-        #[cfg(target_arch = "x86_64")]
-        if self.counts_bits {
-            // SAFETY: the processor was asked when this was made.
-            return unsafe { find_word_into_counting(self, table, key, to) };
-        }
-        self.search_plainly(table, &[key], to);
     }
 
     /// For any processor.
@@ -206,14 +193,36 @@ impl<'s> Lens<'s> {
     #[inline(always)] // Into code for processors that count bits in one instruction.
     fn search(&self, table: TableId, key: &[u64], to: &mut Match<'s>) {
         match self.reader(table) {
-            Some(reader) if key.len() == reader.key_words() => {
-                // No entry has no key.
-                let is_empty = key.is_empty();
-                let found = if is_empty { None } else { reader.table.space.find(self.generation, key) };
-                reader.settle_into(found, to);
-            }
-            Some(_) | None => *to = Match::nothing(table),
+            Some(reader) => reader.search(key, to),
+            None => *to = Match::nothing(table),
         }
+    }
+
+    /// The same by a key of one word, with as little around the search as can be.
+    #[inline]
+    pub fn find_word_into(&self, table: TableId, key: u64, to: &mut Match<'s>) {
+        #[cfg(target_arch = "x86_64")]
+        if self.counts_bits {
+            // SAFETY: the processor was asked when this was made.
+            return unsafe { find_word_counting(self, table, key, to) };
+        }
+        self.search_at_length(table, key, to);
+    }
+
+    #[inline(always)] // As above.
+    fn search_word(&self, table: TableId, key: u64, to: &mut Match<'s>) {
+        match self.reader(table) {
+            Some(reader) => match reader.table.space.find_word(self.generation, key) {
+                Some(found) => reader.settle_into(found, to),
+                None => self.search_at_length(table, key, to),
+            },
+            None => *to = Match::nothing(table),
+        }
+    }
+
+    #[inline(never)] // Called last of all, so that the search by a word need not save registers for it.
+    fn search_at_length(&self, table: TableId, key: u64, to: &mut Match<'s>) {
+        self.find_into(table, &[key], to);
     }
 }
 
@@ -227,12 +236,7 @@ impl State {
     /// A table for the length of a batch. `None` for a table of another program.
     #[inline]
     pub fn reader<'s>(&'s self, snapshot: &'s Snapshot<'_>, table: TableId) -> Option<TableReader<'s>> {
-        Some(TableReader {
-            id: table,
-            table: self.tables.get(table.as_u32() as usize)?,
-            generation: snapshot.generation_of(self),
-            counts_bits: counts_bits(),
-        })
+        self.lens(snapshot).reader(table)
     }
 
     /// How a table is searched. `None` for a table of another program.
@@ -254,43 +258,34 @@ fn counts_bits() -> bool {
     false
 }
 
+/// Runs something that is compiled for such processors with it.
+///
 /// # Safety
 /// [`counts_bits`] says so.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "popcnt,bmi1,bmi2")]
-unsafe fn find_counting<'s>(table: &'s Table, generation: u64, key: &[u64]) -> Option<EntryRef<'s>> {
-    table.space.find(generation, key)
+unsafe fn counting<R>(search: impl FnOnce() -> R) -> R {
+    search()
 }
 
+/// [`counting`] for what packets call: its arguments stay in registers.
+///
 /// # Safety
 /// [`counts_bits`] says so.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "popcnt,bmi1,bmi2")]
-#[inline(never)] // The search by a word falls back to it, and should not have to save registers for it.
-unsafe fn find_into_counting<'s>(lens: &Lens<'s>, table: TableId, key: &[u64], to: &mut Match<'s>) {
+unsafe fn find_counting<'s>(lens: &Lens<'s>, table: TableId, key: &[u64], to: &mut Match<'s>) {
     lens.search(table, key, to);
 }
 
+/// As above.
+///
 /// # Safety
 /// [`counts_bits`] says so.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "popcnt,bmi1,bmi2")]
-unsafe fn find_word_into_counting<'s>(lens: &Lens<'s>, table: TableId, key: u64, to: &mut Match<'s>) {
-    if let Some(reader) = lens.reader(table).filter(|reader| reader.key_words() == 1)
-        && let Some(found) = reader.table.space.find_word(lens.generation, key)
-    {
-        return reader.settle_into(found, to);
-    }
-    // SAFETY: the caller's promise.
-    unsafe { find_into_counting(lens, table, &[key], to) }
-}
-
-/// # Safety
-/// [`counts_bits`] says so.
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "popcnt,bmi1,bmi2")]
-unsafe fn find_batch_counting<'s>(reader: &TableReader<'s>, keys: &[u64], matches: &mut [Match<'s>]) {
-    reader.find_each(keys, matches);
+unsafe fn find_word_counting<'s>(lens: &Lens<'s>, table: TableId, key: u64, to: &mut Match<'s>) {
+    lens.search_word(table, key, to);
 }
 
 impl<'s> TableReader<'s> {
@@ -323,20 +318,32 @@ impl<'s> TableReader<'s> {
     /// [`TableReader::key_words`] finds nothing and runs nothing.
     #[inline]
     pub fn find(&self, key: &[u64]) -> Match<'s> {
-        if key.len() != self.key_words() {
-            return Match::nothing(self.id);
-        }
-        self.settle(self.find_entry(key))
+        let mut found = Match::nothing(self.id);
+        self.searching(|| self.search(key, &mut found));
+        found
     }
 
+    #[inline(always)] // Into code for processors that count bits in one instruction.
+    fn search(&self, key: &[u64], to: &mut Match<'s>) {
+        if key.len() != self.key_words() {
+            *to = Match::nothing(self.id);
+            return;
+        }
+        // No entry has no key.
+        let is_empty = key.is_empty();
+        let found = if is_empty { None } else { self.table.space.find(self.generation, key) };
+        self.settle_into(found, to);
+    }
+
+    /// Searches with what the processor can do.
     #[inline]
-    fn find_entry(&self, key: &[u64]) -> Option<EntryRef<'s>> {
+    fn searching<R>(&self, search: impl FnOnce() -> R) -> R {
         #[cfg(target_arch = "x86_64")]
         if self.counts_bits {
             // SAFETY: the processor was asked when this was made.
-            return unsafe { find_counting(self.table, self.generation, key) };
+            return unsafe { counting(search) };
         }
-        self.table.space.find(self.generation, key)
+        search()
     }
 
     /// [`TableReader::find`] for keys that follow each other without gaps, into the first places of `matches`;
@@ -350,13 +357,7 @@ impl<'s> TableReader<'s> {
         let count = whole.min(matches.len());
         let keys = keys.get(..count * words).unwrap_or(&[]);
         let (matches, _) = matches.split_at_mut(count);
-        #[cfg(target_arch = "x86_64")]
-        if self.counts_bits {
-            // SAFETY: the processor was asked when this was made.
-            unsafe { find_batch_counting(self, keys, matches) };
-            return count;
-        }
-        self.find_each(keys, matches);
+        self.searching(|| self.find_each(keys, matches));
         count
     }
 
@@ -378,43 +379,50 @@ impl<'s> TableReader<'s> {
         }
     }
 
-    /// [`TableReader::settle`] in place: what is written in parts is not copied as a whole.
+    /// Says what an entry does, or the default entry if there is none: in place, since what is written in parts is not
+    /// copied as a whole.
     #[inline(always)] // As above.
     fn settle_into(&self, entry: Option<EntryRef<'s>>, to: &mut Match<'s>) {
-        if let Some(entry) = entry
-            && let TargetRef::Action(position) = entry.target()
-        {
-            let args = entry.args();
-            to.args = args.as_ptr();
-            to.action = u32::from(position);
-            to.slot = entry.slot();
-            to.arg_words = args.len() as u32;
-            to.table = self.id;
-            to.group = None;
-        } else {
-            *to = self.settle(entry);
-        }
-    }
-
-    /// What an entry does, or the default entry if there is none.
-    #[inline]
-    fn settle(&self, entry: Option<EntryRef<'s>>) -> Match<'s> {
-        let Some(entry) = entry else {
-            let default = self.table.default.get(self.generation);
-            return Match::new(self.id, 0, u32::from(default.position), &default.data.args);
-        };
+        let Some(entry) = entry else { return settle_default(self.table, self.generation, self.id, to) };
         match entry.target() {
             TargetRef::Action(position) => {
-                Match::new(self.id, entry.slot(), u32::from(position), entry.args())
+                let args = entry.args();
+                to.args = args.as_ptr();
+                to.action = u32::from(position);
+                to.slot = entry.slot();
+                to.arg_words = args.len() as u32;
+                to.table = self.id;
+                to.group = None;
             }
-            TargetRef::Member(member) => {
-                let data = member.versions.get(self.generation);
-                let position = self.table.position(data.action).map_or(Match::NOTHING, |p| p as u32);
-                Match::new(self.id, entry.slot(), position, &data.args)
-            }
-            TargetRef::Group(group) => {
-                Match::selecting(self.id, entry.slot(), group.versions.get(self.generation))
+            TargetRef::Member(_) | TargetRef::Group(_) => {
+                settle_profile(self.table, self.generation, (self.id, entry), to);
             }
         }
     }
+}
+
+/// What a table does on a miss.
+#[inline(never)] // Called last of all and without the reader, so that searches need not save registers for it.
+fn settle_default<'s>(table: &'s Table, generation: u64, id: TableId, to: &mut Match<'s>) {
+    let default = table.default.get(generation);
+    *to = Match::new(id, 0, u32::from(default.position), &default.data.args);
+}
+
+/// What an entry does that refers to an action profile.
+#[inline(never)] // As above.
+fn settle_profile<'s>(
+    table: &'s Table,
+    generation: u64,
+    (id, entry): (TableId, EntryRef<'s>),
+    to: &mut Match<'s>,
+) {
+    *to = match entry.target() {
+        TargetRef::Action(position) => Match::new(id, entry.slot(), u32::from(position), entry.args()),
+        TargetRef::Member(member) => {
+            let data = member.versions.get(generation);
+            let position = table.position(data.action).map_or(Match::NOTHING, |p| p as u32);
+            Match::new(id, entry.slot(), position, &data.args)
+        }
+        TargetRef::Group(group) => Match::selecting(id, entry.slot(), group.versions.get(generation)),
+    };
 }

@@ -311,21 +311,28 @@ impl Space {
         }
     }
 
-    /// [`Space::find`] by a key of one word, where that is the whole of what is searched for. `None`: it is not.
+    /// [`Space::find`] by a key of one word, where that is the whole of what is searched for and nothing has to be called.
+    /// `None`: it is not.
     #[inline(always)] // As above.
     pub(crate) fn find_word(&self, generation: u64, key: u64) -> Option<Option<EntryRef<'_>>> {
         match &self.search {
+            Search::Hash(_) | Search::Trie { .. } if self.layout.words() != 1 => None,
             Search::Hash(index) => {
                 // SAFETY: the index is freed when this is dropped.
                 let index = unsafe { index.get() };
                 Some(find_exact(index, hash_key(&[key]), generation, &[key]))
             }
-            Search::Trie { shape, trie, probes } if shape.is_word() => {
+            Search::Trie { shape, trie, .. } if shape.is_word() => {
                 let string = shape.word(key);
                 // SAFETY: what is in the trie is not freed while the caller's snapshot or lock is held; its keys have
                 // one word.
                 let longest = trie.find(string, |entry| unsafe { covers_word(shape, entry, string) });
-                Some(self.settle(longest, probes, generation, &[key]))
+                // SAFETY: as above.
+                let longest = longest.map(|entry| unsafe { EntryRef::from_non_null(entry) });
+                match longest {
+                    Some(entry) if !entry.span().contains(generation) => None,
+                    found => Some(found),
+                }
             }
             Search::Trie { .. } | Search::Tuples { .. } => None,
         }

@@ -58,7 +58,7 @@ impl Coder<'_, '_> {
                 bit += width;
             }
         }
-        let (mut sum, shifts) = match self.sum_from_another(&pieces) {
+        let (sum, shifts) = match self.sum_from_another(&pieces) {
             Some(made) => made,
             None => self.sum_of(&pieces),
         };
@@ -66,13 +66,31 @@ impl Coder<'_, '_> {
             self.known.set(SUMS + self.sums.len() as u32, sum);
             self.sums.push(Sum { pieces, shifts });
         }
-        // Below 2^38, then 2^23, 2^17 and at last 2^16.
-        for _ in 0..3 {
-            let (high, low) = (self.limb_shr(sum, 16), self.limb_and(sum, Limb::Const(0xffff)));
-            sum = self.limb_add(high, low);
-        }
+        let sum = self.one_lane(sum);
         let swapped = self.swapped_lane(sum);
         self.limb_xor(swapped, Limb::Const(0xffff))
+    }
+
+    /// A sum as 16 bits, carries added at the other end. Each half of a number, turned and added, is in the upper half what
+    /// both halves and their carry make together.
+    fn one_lane(&mut self, sum: Limb) -> Limb {
+        let sum = match sum {
+            Limb::Const(mut sum) => {
+                while sum > 0xffff {
+                    sum = (sum & 0xffff) + (sum >> 16);
+                }
+                return Limb::Const(sum);
+            }
+            Limb::Var(sum) => sum,
+        };
+        let turned = self.builder.ins().rotl_imm_u(sum, 32);
+        let halves = self.builder.ins().iadd(sum, turned);
+        let half = self.builder.ins().ushr_imm_u(halves, 32);
+        let half = self.builder.ins().ireduce(types::I32, half);
+        let turned = self.builder.ins().rotl_imm_u(half, 16);
+        let halves = self.builder.ins().iadd(half, turned);
+        let lane = self.builder.ins().ushr_imm_u(halves, 16);
+        Limb::Var(self.builder.ins().uextend(types::I64, lane))
     }
 
     /// 16 bits in the other byte order.

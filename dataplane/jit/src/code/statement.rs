@@ -352,27 +352,25 @@ impl Coder<'_, '_> {
     }
 
     fn count(&mut self, counter: CounterId, index: Option<&Expr>) {
-        let number = self.constant(u64::from(counter.as_u32()));
         match index {
             Some(index) => {
                 let index = self.index(index);
                 self.count_in_place(counter, index);
             }
             None => {
-                self.host(Host::CountDirect, &[number]);
+                self.host(Host::CountDirect, &[]);
             }
         }
     }
 
     fn meter(&mut self, meter: MeterId, index: Option<&Expr>, color: VarId) {
-        let number = self.constant(u64::from(meter.as_u32()));
         let metered = match index {
             Some(index) => {
                 let index = self.index(index);
-                let index = self.word_value(index);
+                let (number, index) = (self.constant(u64::from(meter.as_u32())), self.word_value(index));
                 Limb::Var(self.host(Host::Meter, &[number, index]))
             }
-            None => Limb::Var(self.host(Host::MeterDirect, &[number])),
+            None => Limb::Var(self.host(Host::MeterDirect, &[])),
         };
         self.set_var(color, metered);
     }

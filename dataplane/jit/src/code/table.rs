@@ -2,8 +2,6 @@
 
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{Block, InstBuilder, MemFlagsData, types};
-use cranelift_entity::EntityRef;
-use cranelift_entity::packed_option::ReservedValue;
 use heddle_ir::{ActionCall, Bits, Expr, MatchKind, Table, TableId, VarId};
 use heddle_state::{DeclaredEntry, Match};
 
@@ -128,17 +126,6 @@ impl Coder<'_, '_> {
         let slot = self.fetch_half(field::FOUND + Match::SLOT_OFFSET as i32);
         let is_hit = self.nonzero(Limb::Var(slot));
         self.truth(is_hit)
-    }
-
-    /// Forgets what was looked up last, if anything counts or meters in it: another pass begins.
-    pub(super) fn forget_found(&mut self) {
-        let program = self.program();
-        if program.tables.values().any(Table::is_direct) {
-            let none = TableId::reserved_value().index() as i64;
-            let none = self.builder.ins().iconst(types::I32, none);
-            let at = field::FOUND + Match::TABLE_OFFSET as i32;
-            self.builder.ins().store(MemFlagsData::trusted(), none, self.machine, at);
-        }
     }
 
     /// The position of the action to run; a larger number if there is none.

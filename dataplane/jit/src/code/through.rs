@@ -100,7 +100,6 @@ impl Coder<'_, '_> {
     pub(super) fn through(&mut self, plan: Rc<Through>) {
         let program = self.program();
         self.begin_in_registers(&plan);
-        self.forget_found();
         let (held_up, passed) = (self.builder.create_block(), self.builder.create_block());
         let (stopped, lost) = (self.builder.create_block(), self.builder.create_block());
         let reasons = [stopped, lost].map(|block| self.builder.append_block_param(block, types::I64));
@@ -311,7 +310,6 @@ impl Coder<'_, '_> {
         self.ways[Way::Return as usize] = Some(passed);
         self.ways[Way::Exit as usize] = Some(passed);
         self.ways[Way::Stop as usize] = Some(lost);
-        self.forget_found();
         if plan.egress_calls || plan.egress_mirrors {
             self.tell_intrinsics(port, queue);
         }
