@@ -82,6 +82,8 @@ control Routing(inout headers_t hdr, inout metadata_t meta, inout standard_metad
 control Paths(inout headers_t hdr, inout metadata_t meta, inout standard_metadata_t std_meta, out bool found) {
     // Ports of all groups, a weight of n standing there n times.
     register<port_t>(GROUP_MEMBERS) group_port;
+    // What a byte takes by each, in 16ths of what it takes by the fastest, less one.
+    register<bit<8>>(GROUP_MEMBERS) member_byte_time;
     // Cell 0: the hash's seed, which tiers must not share; in microseconds, cell 1: the pause that ends a flowlet, cell 2:
     // the longest that a packet can be on its way through all queues. Cell 3: how far an excess is shifted right to be told.
     register<bit<32>>(4) path_config;
@@ -149,8 +151,8 @@ control Paths(inout headers_t hdr, inout metadata_t meta, inout standard_metadat
         size = 65536;
     }
 
-    // Looks through the members from the first choice on; takes the one of the smallest cost, which is its bytes
-    // queued and lately sent, or just the first that lives.
+    // Looks through the members from the first choice on; takes the one of the smallest cost, which is the time that
+    // its bytes queued and lately sent take, or just the first that lives.
     bit<8> best = 0;
     port_t best_port = 0;
     bit<40> lag = 0;    // of the best behind the worst
@@ -169,7 +171,10 @@ control Paths(inout headers_t hdr, inout metadata_t meta, inout standard_metadat
             if (((meta.group_alive >> member) & 1) == 1 && port_is_up(port) == 1) {
                 bit<40> cost = 0;
                 if (by_load) {
+                    bit<8> byte_time;
+                    member_byte_time.read(byte_time, (bit<32>) (meta.group_base + (bit<16>) member));
                     cost = (bit<40>) (queue_depth_bytes(port) ++ 4w0) + (bit<40>) link_recent_bytes(port);
+                    cost = cost * ((bit<40>) byte_time + 1);
                 } else if (by_assigned) {
                     remote_t there;
                     assigned_bytes.read(cost, (bit<32>) (meta.group_base + (bit<16>) member));

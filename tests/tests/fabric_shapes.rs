@@ -361,3 +361,18 @@ fn messages_fill_links_evenly_up_and_down() {
         assert!(report.jobs.iter().all(|job| job.reordered == 0));
     }
 }
+
+#[test]
+fn adaptive_fills_links_by_what_they_carry() {
+    // Two of three links carry all that comes, one of them four times as much as the other.
+    let topology = uneven(&[3, 3, 4], 3, |_, spine| ["even", "slow", "fast"][spine]);
+    let jobs = format!("{}{}", job("a", "ring", 5, 1_200_000), job("b", "all-to-all", 5, 1_200_000));
+    let topology = Topology::parse("topology", &topology).expect("a good topology");
+    let report = report(&topology, &jobs, Policy::Adaptive);
+    assert!(
+        report.mean_jct_ns <= 1.1 * report.ideal_jct_ns,
+        "{} {}",
+        report.mean_jct_ns,
+        report.ideal_jct_ns
+    );
+}

@@ -240,9 +240,17 @@ impl Plan<'_> {
                         let base = next_base;
                         next_base += ports.len();
                         if let Some(registers) = registers.as_deref_mut() {
-                            registers.extend(ports.iter().enumerate().map(|(member, port)| {
-                                json!({ "register": "group_port", "index": base + member, "value": number(*port) })
-                            }));
+                            for (member, port) in (base..).zip(&ports) {
+                                let value = number(*port);
+                                registers.push(
+                                    json!({ "register": "group_port", "index": member, "value": value }),
+                                );
+                                // A port that stands there so much less often is so much slower.
+                                let value = 16 * most_often(&ports) / times(&ports, *port) - 1;
+                                registers.push(json!({
+                                    "register": "member_byte_time", "index": member, "value": value,
+                                }));
+                            }
                         }
                         base
                     });
@@ -275,10 +283,8 @@ impl Plan<'_> {
         }
         let Some((to, _)) = leaves().next() else { return };
         let Group { ports, .. } = group(self.topology, node, &self.ways[to], &|_| true);
-        let members = |port: usize| ports.iter().filter(|of| **of == port).count();
-        let most = ports.iter().map(|&port| members(port)).max().unwrap_or(0);
         for &port in &ports {
-            let value = 256 * most / members(port).max(1);
+            let value = 256 * most_often(&ports) / times(&ports, port);
             registers.push(json!({ "register": "came_scale", "index": number(port), "value": value }));
         }
     }
@@ -376,6 +382,15 @@ impl Plan<'_> {
             (flow, entry)
         })
     }
+}
+
+/// How often a port is a member of its group.
+fn times(ports: &[usize], port: usize) -> usize {
+    ports.iter().filter(|of| **of == port).count().max(1)
+}
+
+fn most_often(ports: &[usize]) -> usize {
+    ports.iter().map(|&port| times(ports, port)).max().unwrap_or(1)
 }
 
 /// How far bytes are shifted, beyond 256ths, to be told by six bits: a message is four to eight of what is then told.
