@@ -363,9 +363,9 @@ const bit<4> PATH_QP       = 1;   // a hash of five-tuple and queue pair
 const bit<4> PATH_MESSAGE  = 2;   // each message where the fewest bytes were put, from RETH.DMALen
 const bit<4> PATH_PINNED   = 3;   // as the controller says
 const bit<4> PATH_FLOWLET  = 4;   // anew after a pause
-const bit<4> PATH_ADAPTIVE = 5;   // every packet to the least loaded
+const bit<4> PATH_ADAPTIVE = 5;   // every packet to the one that has least to send
 const bit<4> PATH_SPRAY    = 6;   // every packet to the next in turn
-const bit<4> PATH_IN_ORDER = 7;   // anew when all that was sent has been acknowledged
+const bit<4> PATH_IN_ORDER = 7;   // like PATH_MESSAGE, and within a message when all of it is acknowledged and its queue is long
 
 // Fields that a copy keeps to become a pause frame: `@field_list(1)`.
 const bit<8> FIELDS_PAUSE = 1;

@@ -86,7 +86,8 @@ control Paths(inout headers_t hdr, inout metadata_t meta, inout standard_metadat
     register<bit<8>>(GROUP_MEMBERS) member_byte_time;
     // Cell 0: the hash's seed, which tiers must not share; in microseconds, cell 1: the pause that ends a flowlet, cell 2:
     // the longest that a packet can be on its way through all queues. Cell 3: how far an excess is shifted right to be told.
-    register<bit<32>>(4) path_config;
+    // Cell 4: bytes that make a port's queues long.
+    register<bit<32>>(5) path_config;
     register<flow_t>(FLOW_SLOTS) flow;
     register<bit<24>>(FLOW_SLOTS) flow_acknowledged;
     // The slot's queue pair; bit 24: another one has been seen with the same ends and source port, whose
@@ -221,11 +222,18 @@ control Paths(inout headers_t hdr, inout metadata_t meta, inout standard_metadat
         meta.first_choice = mine;
     }
 
-    action search_by_hash() {
+    // Takes the first choice while it lives; then the controller's second one, if there is one; then any.
+    action search_first(bool is_pinned) {
         bit<8> wanted = meta.first_choice;
         search(false, false);
         if (found && best != wanted) {
-            search_again();
+            if (is_pinned) {
+                meta.first_choice = second_choice;
+                search(false, false);
+            }
+            if (!is_pinned || best != second_choice) {
+                search_again();
+            }
         }
     }
 
@@ -382,7 +390,15 @@ control Paths(inout headers_t hdr, inout metadata_t meta, inout standard_metadat
             }
             mine = mine && pair[24:24] == 0;
             keeps = mine || (is_idle && state.owner != owner);
-            may_move = is_fresh || (mine && is_idle && (meta.policy == PATH_IN_ORDER || meta.starts_message));
+            bool is_slow = false;
+            if (meta.policy == PATH_IN_ORDER && mine && is_idle) {
+                port_t port;
+                bit<32> long_bytes;
+                group_port.read(port, (bit<32>) (meta.group_base + (bit<16>) state.path));
+                path_config.read(long_bytes, 4);
+                is_slow = queue_depth_bytes(port) > long_bytes;
+            }
+            may_move = is_fresh || (mine && is_idle && (is_slow || meta.starts_message));
         }
         if (keeps) {
             if (!mine) {
@@ -399,33 +415,31 @@ control Paths(inout headers_t hdr, inout metadata_t meta, inout standard_metadat
                 // What is queued at the moment draws all who look at the same moment; what has been put where does not.
                 if (meta.policy == PATH_FLOWLET) {
                     take_turn();
+                    search(true, false);
                 } else {
                     turn.read(meta.first_choice, (bit<32>) meta.remote);
+                    search(false, true);
                 }
-                search(meta.policy == PATH_FLOWLET, meta.policy != PATH_FLOWLET);
                 if (found && !is_fresh && best != state.path) {
                     reroutes.count(0);
                 }
             } else {
                 // A member that died is left at once: what was on it is lost, so nothing is overtaken.
                 meta.first_choice = state.path;
-                search(false, false);
-                if (found && best != state.path) {
-                    search_again();
-                }
+                search_first(false);
             }
             state.path = best;
             state.seen_us = now_us;
             flow.write(slot, state);
             flow_cell.write(slot, 14w0 ++ meta.remote ++ best[5:0]);
         } else {
-            search_by_hash();
+            search_first(false);
         }
         bit<32> put = 0;
-        if (meta.policy == PATH_IN_ORDER) {
-            put = std_meta.packet_length;
-        } else if (meta.starts_message && hdr.reth.isValid()) {
+        if (meta.starts_message && hdr.reth.isValid()) {
             put = hdr.reth.dma_length;
+        } else if (hdr.bth.opcode[4:0] < RC_WRITE_FIRST[4:0] || hdr.bth.opcode[4:0] > RC_WRITE_ONLY_IMM[4:0]) {
+            put = std_meta.packet_length;      // of a message that has not said how long it is
         }
         if (put != 0 && found && meta.policy != PATH_FLOWLET) {
             bit<40> assigned;
@@ -488,23 +502,13 @@ control Paths(inout headers_t hdr, inout metadata_t meta, inout standard_metadat
             search(true, false);
         } else if (meta.policy == PATH_PINNED) {
             bool is_pinned = pinned.apply().hit;
-            bit<8> wanted = meta.first_choice;
-            search(false, false);
-            if (found && best != wanted) {
-                if (is_pinned) {
-                    meta.first_choice = second_choice;
-                    search(false, false);
-                }
-                if (!is_pinned || best != second_choice) {
-                    search_again();
-                }
-            }
+            search_first(is_pinned);
         } else if (!meta.is_control
                    && (meta.policy == PATH_FLOWLET
                        || (hdr.bth.isValid() && (meta.policy == PATH_MESSAGE || meta.policy == PATH_IN_ORDER)))) {
             place_flow();
         } else {
-            search_by_hash();
+            search_first(false);
             if (hdr.aeth.isValid() && hdr.bth.opcode == RC_ACKNOWLEDGE
                 && (meta.policy == PATH_MESSAGE || meta.policy == PATH_IN_ORDER)) {
                 tell_excess();

@@ -85,6 +85,7 @@ impl Plan<'_> {
             ("path_config", 1, u64::from(switch.flowlet_us)),
             ("path_config", 2, longest_us),
             ("path_config", 3, excess_shift(self.message_bytes)),
+            ("path_config", 4, self.topology.host.window_kb * 1_000 / 4),
             ("trim_above", 0, switch.trim_bytes(self.topology.host.mtu_bytes)),
         ] {
             let value = value.min(u64::from(u32::MAX));
