@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use heddle_exec::Executor;
-use heddle_fabric::{JobReport, Jobs, Policy, Report, Run, Topology, run};
+use heddle_fabric::{JobReport, Jobs, LinkReport, Policy, Report, Run, Topology, run, watch};
 use heddle_jit::Jit;
 use heddle_p4::{CompileOptions, DiskFiles};
 
@@ -70,6 +70,19 @@ fn neighbours_that_pause_each_other_lose_nothing() {
     assert_eq!(job(&with, "incast").reordered, 0);
     assert!(with.pauses > 0 && job(&with, "incast").switches.waited_for_pause > 0);
     assert!(job(&with, "incast").completion_ns < job(&without, "incast").completion_ns);
+}
+
+#[test]
+fn a_run_under_way_tells_what_links_have_counted_so_far() {
+    let topology = Topology::parse("topology", SMALL).expect("a good topology");
+    let jobs = Jobs::parse("jobs", INCAST, &topology).expect("good jobs");
+    let (executor, policy) = (executor(), Policy::Ecmp);
+    let run = Run { topology: &topology, jobs: &jobs, executor, policy, seed: 1, limit_ns: 1_000_000_000 };
+    let sum = |links: &[LinkReport]| links.iter().map(|link| link.marked).sum::<u64>();
+    let mut seen = Vec::new();
+    let report = watch(&run, 5_000, &mut |progress| seen.push(sum(&progress.links()))).expect("it ends");
+    assert!(seen.first() < seen.last() && seen.is_sorted(), "{seen:?}");
+    assert!(seen.last() <= Some(&sum(&report.links)), "{seen:?}");
 }
 
 #[test]
