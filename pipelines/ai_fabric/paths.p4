@@ -358,6 +358,7 @@ control Paths(inout headers_t hdr, inout metadata_t meta, inout standard_metadat
         bool may_be_twice = pair[25:25] == 1 && (bit<32>) (now_us - state.seen_us) <= longest_us;
         bool is_idle = state.owner == 0 || (state.sent == acknowledged && !may_be_twice);
         bool may_move = false;
+        bool moved = false;
         bool keeps = true;
         bit<24> psn = 0;
         bit<24> qp = 0;
@@ -422,6 +423,7 @@ control Paths(inout headers_t hdr, inout metadata_t meta, inout standard_metadat
                 }
                 if (found && !is_fresh && best != state.path) {
                     reroutes.count(0);
+                    moved = true;
                 }
             } else {
                 // A member that died is left at once: what was on it is lost, so nothing is overtaken.
@@ -438,6 +440,9 @@ control Paths(inout headers_t hdr, inout metadata_t meta, inout standard_metadat
         bit<32> put = 0;
         if (meta.starts_message && hdr.reth.isValid()) {
             put = hdr.reth.dma_length;
+        } else if (moved && meta.policy == PATH_IN_ORDER) {
+            // The rest of its message comes along: the next one that leaves a long queue goes elsewhere.
+            path_config.read(put, 4);
         } else if (hdr.bth.opcode[4:0] < RC_WRITE_FIRST[4:0] || hdr.bth.opcode[4:0] > RC_WRITE_ONLY_IMM[4:0]) {
             put = std_meta.packet_length;      // of a message that has not said how long it is
         }
