@@ -14,7 +14,7 @@ extern bit<32> queue_depth_bytes(in bit<9> port);
 extern bit<32> queue_bytes(in bit<9> port, in bit<3> queue);
 
 // Bytes that came by a port and wait in the queue of that number at whatever port they leave by: what a neighbour has to
-// be stopped by before it fills the switch.
+// be stopped by before it fills the switch. Modulo 4 GiB.
 extern bit<32> held_bytes(in bit<9> port, in bit<3> queue);
 
 // How much a port has sent lately: bytes, each counted with a weight that halves every 8 microseconds.

@@ -68,7 +68,6 @@ pub(crate) struct Generator {
 }
 
 impl Generator {
-    /// For an interface of the calling thread's network namespace.
     pub(crate) fn new(interface_index: u32) -> io::Result<Self> {
         // `return XDP_TX` (RFC 9669).
         let instructions: [u64; 2] = [0x0000_0003_0000_00b7, 0x95];
@@ -84,7 +83,7 @@ impl Generator {
         Ok(Self { program, interface_index })
     }
 
-    /// Sends a frame over and over. How often.
+    /// Sends a frame over and over, in the network namespace of the calling thread, whose the interface is. How often.
     pub(crate) fn send(&self, frame: &[u8], time: Duration) -> io::Result<u64> {
         let begun = Instant::now();
         let mut count = 0;

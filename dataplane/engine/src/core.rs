@@ -192,7 +192,7 @@ pub(crate) struct Core {
     pauses: Pauses,
     /// Which ports let packets through without stopping, by number; right but for those in `stale`.
     gates: Vec<Gate>,
-    /// Whether any gate could be open: where every port limits the bytes of its queues, packets are not taken to them in vain.
+    /// Whether any gate could be open: where no port's queues take a packet of any length, packets are not taken to them in vain.
     has_gates: bool,
     /// Positions of ports whose gates have to be looked at, each once.
     stale: Vec<usize>,

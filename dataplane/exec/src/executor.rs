@@ -76,7 +76,8 @@ impl Passage<'_> {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[repr(C)]
 pub struct Gate {
-    /// When what was sent last has been sent, at the port's rate: nothing passes before. 0 without a rate.
+    /// When what was sent last has been sent, at the port's rate and that of each of its queues: nothing passes before. 0
+    /// without rates.
     pub from_ns: u64,
     /// Packets that may still pass. None: the gate is shut.
     pub room: u8,

@@ -97,11 +97,13 @@ impl Walk<'_> {
                     self.block(&state.block, &mut way);
                     way.now = Some(BTreeSet::new());
                     // What it selects on may have been written by the state alone.
-                    let written: BTreeSet<VarId> = state
-                        .block
-                        .iter()
-                        .flat_map(|stmt| visit::written(stmt).into_iter().flatten())
-                        .collect();
+                    let mut ends_early = false;
+                    visit::block(&state.block, &mut |part| {
+                        ends_early |= matches!(part, Part::Stmt(Stmt::Return));
+                    });
+                    let always = if ends_early { &[][..] } else { &state.block[..] };
+                    let written: BTreeSet<VarId> =
+                        always.iter().flat_map(|stmt| visit::written(stmt).into_iter().flatten()).collect();
                     visit::transition(&state.transition, &mut |part| match part {
                         Part::Var(var) if !written.contains(&var) => way.read(var),
                         Part::Var(_) | Part::Stmt(_) | Part::Expr | Part::Header(_) => {}

@@ -237,8 +237,9 @@ fn through(
         .map(|(body, facts)| exposed(program, facts, Unit::Body(body)));
     let mut words = 0;
     let mut vars = BTreeMap::new();
+    // What is preserved is kept even if only packets that come back look at it.
     let vars_named: BTreeSet<VarId> =
-        of_ingress.vars.iter().chain(&of_egress.vars).chain(&later.vars).copied().collect();
+        of_ingress.vars.iter().chain(&of_egress.vars).chain(&later.vars).chain(preserved).copied().collect();
     for var in &vars_named {
         let fits = match program.vars[*var].ty {
             Ty::Bits(width) => width <= 64 * PROMOTED_LIMBS_MAX,
@@ -251,8 +252,8 @@ fn through(
             framed_vars.insert(*var);
         }
     }
-    let named: BTreeSet<HeaderId> =
-        of_ingress.headers.iter().chain(&of_egress.headers).chain(&later.headers).copied().collect();
+    let named = of_ingress.headers.iter().chain(&of_egress.headers).chain(&later.headers);
+    let named: BTreeSet<HeaderId> = named.chain(&preserved_headers).copied().collect();
     let is_framed = |header: &HeaderId| {
         of_ingress.framed.contains(header)
             || of_egress.framed.contains(header)

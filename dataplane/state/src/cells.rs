@@ -45,7 +45,7 @@ impl Cells {
 /// The cells of a whole state.
 #[derive(Debug, Default)]
 pub(crate) struct CellMap {
-    /// By worker, then by register.
+    /// By worker, then by register; the last for workers beyond the last, which have no cells of their own.
     registers: Box<[Box<[Cells]>]>,
     /// By worker, then by counter.
     counters: Box<[Box<[Cells]>]>,
@@ -74,15 +74,14 @@ impl CellMap {
             counters.iter().map(cells).collect()
         };
         CellMap {
-            registers: (0..workers).map(registers_of).collect(),
+            registers: (0..=workers).map(registers_of).collect(),
             counters: (0..workers).map(of_worker).collect(),
             no_counters: counters.iter().map(|_| Cells::NONE).collect(),
         }
     }
 
-    /// Of a worker beyond the last: those of the first.
     pub(crate) fn registers(&self, worker: usize) -> &[Cells] {
-        self.registers.get(worker).or(self.registers.first()).map_or(&[], |registers| registers)
+        self.registers.get(worker).or(self.registers.last()).map_or(&[], |registers| registers)
     }
 
     pub(crate) fn counters(&self, worker: usize) -> &[Cells] {

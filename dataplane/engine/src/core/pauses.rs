@@ -14,8 +14,8 @@ const PAUSES: usize = 64;
 /// That a queue is to be held.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Pause {
-    /// Position of the port.
-    port: usize,
+    /// The port's number.
+    port: u32,
     /// Queue as asked for, not yet cut to those that the port has.
     queue: u32,
     /// Until when; it goes on if that has passed.
@@ -81,8 +81,9 @@ impl Core {
         let pipeline = run.current.pipeline;
         let Some(holds) = pipeline.probes.take_holds(&pipeline.state, self.worker) else { return };
         for Hold { port, queue, ns } in holds.into_iter().flatten() {
-            let Some(port) = self.shared.ports.position(port) else { continue };
-            let pause = Pause { port, queue, until_ns: run.now_ns.saturating_add(u64::from(ns)) };
+            // Another worker may be told at what is to it an earlier time.
+            let until_ns = if ns == 0 { 0 } else { run.now_ns.saturating_add(u64::from(ns)) };
+            let pause = Pause { port, queue, until_ns };
             self.pauses.ask(pause);
             self.hold(run, pause);
         }
@@ -102,11 +103,12 @@ impl Core {
 
     /// Holds a queue of a port that this worker sends for.
     fn hold(&mut self, run: &Run<'_, '_>, Pause { port, queue, until_ns }: Pause) {
-        let Some(Some(egress)) = self.egress.get_mut(port) else { return };
+        let Some(position) = self.shared.ports.position(port) else { return };
+        let Some(Some(egress)) = self.egress.get_mut(position) else { return };
         let goes_on = egress.hold(run.now_ns, queue, until_ns);
-        self.grow_stale(port);
+        self.grow_stale(position);
         if goes_on {
-            self.serve(run, port);
+            self.serve(run, position);
         }
     }
 }
@@ -175,9 +177,9 @@ mod tests {
         let mut send = |cores: &mut [Core], peers: &mut [MemoryPeer], frame: [u8; 60]| {
             now_ns += 1_000;
             assert!(peers[0].inject(&frame, now_ns));
-            for core in cores.iter_mut() {
-                core.step(now_ns);
-            }
+            // The second one has looked at its clock before the first did.
+            cores[0].step(now_ns);
+            cores[1].step(now_ns - 500);
             [0, 1].map(|port: usize| peers[port].collect_frames().len())
         };
         let frame = |first: u8, second: u8, third: u8| {
@@ -197,6 +199,8 @@ mod tests {
         assert_eq!(held_bytes(&program, &state, 1), 3 * 60);
         // The second worker's ports go on; the first one's do not.
         assert_eq!(send(&mut cores, &mut peers, frame(0, 2, 0)), [0, 2]);
+        let gate = cores[1].egress[1].as_ref().map(|egress| egress.gate(32).0);
+        assert!(gate.is_some_and(|gate| gate.room > 0), "packets pass again: {gate:?}");
         assert_eq!(held_bytes(&program, &state, 1), 60);
         assert_eq!(send(&mut cores, &mut peers, frame(0, 1, 0)), [1, 0]);
         assert_eq!(held_bytes(&program, &state, 1), 0);

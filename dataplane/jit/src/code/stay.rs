@@ -97,12 +97,15 @@ impl Coder<'_, '_> {
 
     /// Whether a header is valid, as a word that is zero if it is not; none if that is a word of its own.
     pub(super) fn validity_bit(&mut self, header: HeaderId) -> Option<Limb> {
-        let bit = *self.staying.bits.get(&header)?;
         let known = self.known.get(self.layout.headers[header].word as u32);
-        Some(known.unwrap_or_else(|| {
-            let all = self.read_word(VALID + bit / WORD_BITS);
-            self.limb_and(all, Limb::Const(1 << (bit % WORD_BITS)))
-        }))
+        known.filter(|_| self.stays(header)).or_else(|| self.bit_of(header))
+    }
+
+    /// The bit of a header that stays.
+    fn bit_of(&mut self, header: HeaderId) -> Option<Limb> {
+        let bit = *self.staying.bits.get(&header)?;
+        let all = self.read_word(VALID + bit / WORD_BITS);
+        Some(self.limb_and(all, Limb::Const(1 << (bit % WORD_BITS))))
     }
 
     /// Says whether a header is valid.
@@ -118,12 +121,20 @@ impl Coder<'_, '_> {
         self.known.set(word, limb);
     }
 
-    /// Notes which headers there are when a parser has ended.
-    pub(super) fn end_parsing(&mut self, parser: ParserId) {
-        self.staying.parsers.push(parser);
-        for i in 0..self.staying.valid_words() {
+    /// Notes which headers a parser that has ended has extracted: those that are valid of what it may extract.
+    pub(super) fn end_parsing(&mut self, id: ParserId) {
+        self.staying.parsers.push(id);
+        let parser = &self.program.parsers[id];
+        let mut extracted = vec![0u64; self.staying.valid_words() as usize];
+        for header in parser.states.keys().flat_map(|state| self.extracted(parser, state)).flatten() {
+            if let Some(bit) = self.staying.bits.get(&header) {
+                extracted[(bit / WORD_BITS) as usize] |= 1 << (bit % WORD_BITS);
+            }
+        }
+        for (i, extracted) in (0..).zip(extracted) {
             let all = self.read_word(VALID + i);
-            self.write_word(PARSED + i, all);
+            let parsed = self.limb_and(all, Limb::Const(extracted));
+            self.write_word(PARSED + i, parsed);
         }
     }
 
@@ -133,8 +144,10 @@ impl Coder<'_, '_> {
             let (word, number) = (self.layout.headers[header].word as u32, header.as_u32());
             self.store_frame(word, at_bytes);
             self.known.set(POSITIONS + number, at_bytes);
-            if let Limb::Var(_) = at_bytes {
-                self.known.set(ADDRESSES + number, Limb::Var(range.base));
+            match at_bytes {
+                Limb::Var(_) => self.known.set(ADDRESSES + number, Limb::Var(range.base)),
+                // Where an earlier extraction had it.
+                Limb::Const(_) => self.known.forget(|word| word == ADDRESSES + number),
             }
         }
     }
@@ -196,7 +209,14 @@ impl Coder<'_, '_> {
         let at = self.word_value(at);
         let there = Limb::Var(self.builder.ins().iadd(self.bytes, at));
         let zeros = Limb::Var(self.zeros());
-        let is_valid = self.is_valid(header);
+        // A scout takes for granted what leads to its table, whatever the packet has.
+        let is_valid = match self.scouted {
+            None => self.is_valid(header),
+            Some(_) => {
+                let bit = self.bit_of(header);
+                bit.map_or(Cond::Const(false), |bit| self.nonzero(bit))
+            }
+        };
         let base = self.choose(is_valid, there, zeros);
         let base = self.word_value(base);
         self.known.set(ADDRESSES + number, Limb::Var(base));

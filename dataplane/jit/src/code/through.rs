@@ -1,10 +1,11 @@
 //! Both passes in one function: for packets that nothing holds up between ingress and egress.
 //!
 //! Headers live in registers and what was not changed stays in the packet. What follows the parser is written once for
-//! each way out of it, so that which headers there are, and where, is known. A packet that a port's gate stops, or that
+//! each way out of it, so that which headers there are, and where, is known; or, where there are too many ways, once for all
+//! ([`super::stay`]). A packet that a port's gate stops, or that
 //! is decided otherwise, leaves as from ingress alone: the frame is filled then.
 //!
-//! Invariant: nothing of the packet is changed before all that the pass reads of it has been read, and nothing else
+//! Invariant: nothing of the packet is changed before all that the pass reads of it there has been read, and nothing else
 //! that can be seen is done between those changes and the end of the pass.
 
 use std::rc::Rc;
