@@ -381,6 +381,7 @@ struct metadata_t {
     bit<16> job;             // 0: traffic of no known job
     bit<16> tenant;
     bool    is_control;      // acknowledgements, CNPs, trimmed headers
+    bool    from_host;       // came by a port that a tenant is behind
     bool    starts_message;
     bool    may_trim;
     bit<3>  queue;           // of the job's data

@@ -55,6 +55,7 @@ control Isolation(inout headers_t hdr, inout metadata_t meta, inout standard_met
         violates = false;
         // Only where traffic enters the fabric: beyond, it has been looked at.
         if (tenant_by_port.apply().hit) {
+            meta.from_host = true;
             if (meta.job != 0) {
                 job_member.apply();
                 if (port_tenant != meta.tenant || !member) {

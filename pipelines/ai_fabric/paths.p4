@@ -24,17 +24,14 @@
 #define REMOTE_MEMBERS 262144    // 4096 leaves of 64 members
 #define LAG_BYTES 40w0x400_0000  // and some messages: farther behind others a member has been dead
 
+// No cell of a member.
+const bit<32> NO_CELL = 0xffff_ffff;
+
 struct flow_t {
     bit<16> owner;
     bit<8>  path;
     bit<24> sent;
     bit<16> seen_us;
-}
-
-// What a member of a group has brought to a leaf. Counts of bytes may wrap: only how far they are apart matters.
-struct remote_t {
-    bit<40> bytes;      // of messages put on it here
-    bit<24> excess;     // above what others have brought there, as last heard, and what was put since: signed, 256 bytes
 }
 
 control Routing(inout headers_t hdr, inout metadata_t meta, inout standard_metadata_t std_meta, out bool routed) {
@@ -90,15 +87,19 @@ control Paths(inout headers_t hdr, inout metadata_t meta, inout standard_metadat
     register<bit<32>>(5) path_config;
     register<flow_t>(FLOW_SLOTS) flow;
     register<bit<24>>(FLOW_SLOTS) flow_acknowledged;
-    // The slot's queue pair; bit 24: another one has been seen with the same ends and source port, whose
-    // acknowledgements could not be told apart, so neither moves; bit 25: it has gone back.
+    // The slot's queue pair; bit 24: acknowledgements do not tell what is under way, since another pair has been seen with the
+    // same ends and source port, or since it is a flowlet's, so nothing moves; bit 25: it has gone back.
     register<bit<32>>(FLOW_SLOTS) flow_queue_pair;
     // Bytes of messages put on a group's member so far.
     register<bit<40>>(GROUP_MEMBERS) assigned_bytes;
     // Likewise by the leaf that they go to and the member of the group. Each leaf spreads evenly what it sends to another, and
     // begins with a member of its own (`turn`).
-    register<remote_t>(REMOTE_MEMBERS) assigned_to;
-    // The slot's cell there.
+    // Counts of bytes may wrap: only how far they are apart matters, and what was dead is brought up before they are too far.
+    register<bit<40>>(REMOTE_MEMBERS) assigned_to;
+    // By how much a member has brought more to a leaf than others, as last heard from there, and what was put on it since: signed,
+    // in 256 bytes.
+    register<bit<24>>(REMOTE_MEMBERS) excess_there;
+    // The cell of both for the message that the slot's flow is in, if it has not left the member that it began on.
     register<bit<32>>(FLOW_SLOTS) flow_cell;
     // Where flows to this leaf's hosts come by, with their owner's mark.
     register<bit<32>>(FLOW_SLOTS) came_by;
@@ -177,11 +178,13 @@ control Paths(inout headers_t hdr, inout metadata_t meta, inout standard_metadat
                     cost = (bit<40>) (queue_depth_bytes(port) ++ 4w0) + (bit<40>) link_recent_bytes(port);
                     cost = cost * ((bit<40>) byte_time + 1);
                 } else if (by_assigned) {
-                    remote_t there;
+                    bit<40> there;
+                    bit<24> excess;
                     assigned_bytes.read(cost, (bit<32>) (meta.group_base + (bit<16>) member));
                     assigned_to.read(there, 14w0 ++ meta.remote ++ member[5:0]);
+                    excess_there.read(excess, 14w0 ++ meta.remote ++ member[5:0]);
                     // Heard of by all at once, an excess counts less than what is known here, or all would leave together.
-                    cost = (cost << 1) + (there.bytes << 3) + ((bit<40>) (int<40>) (int<24>) there.excess << 8);
+                    cost = (cost << 1) + (there << 3) + ((bit<40>) (int<40>) (int<24>) excess << 8);
                 }
                 if (!found || (most - cost)[39:39] == 1) {
                     most = cost;
@@ -273,7 +276,30 @@ control Paths(inout headers_t hdr, inout metadata_t meta, inout standard_metadat
         }
     }
 
-    // An acknowledgement on its way back to a host of this leaf tells what is no longer under way.
+    action count_change(inout bit<16> checksum, bit<6> told) {
+        if (checksum != 0) {
+            bit<32> sum = (bit<32>) ~checksum + 0xffff + (18w0 ++ told ++ 8w0) - (18w0 ++ hdr.bth.reserved1 ++ 8w0);
+            sum = (sum & 0xffff) + (sum >> 16);
+            sum = (sum & 0xffff) + (sum >> 16);
+            checksum = ~sum[15:0];
+            if (checksum == 0) {
+                checksum = 0xffff;
+            }
+        }
+    }
+
+    // Says something in an acknowledgement, or (0) nothing. UDP's checksums, where there are any, count it (RFC 1624).
+    action say(bit<6> told) {
+        if (hdr.bth.reserved1 != told) {
+            count_change(hdr.udp.checksum, told);
+            if (hdr.inner_udp.isValid()) {
+                count_change(hdr.inner_udp.checksum, told);
+            }
+            hdr.bth.reserved1 = told;
+        }
+    }
+
+    // An acknowledgement on its way back tells what is no longer under way.
     action note_acknowledgement() {
         find_slot(dst, src);
         if (state.owner == owner) {
@@ -286,18 +312,14 @@ control Paths(inout headers_t hdr, inout metadata_t meta, inout standard_metadat
             if (psn - acknowledged < 24w0x80_0000) {
                 flow_acknowledged.write(slot, psn);
             }
-            if (hdr.bth.reserved1 != 0) {
+            if (hdr.bth.reserved1 != 0 && meta.to_host) {
                 bit<32> cell;
                 bit<32> shift;
-                remote_t there;
                 flow_cell.read(cell, slot);
                 path_config.read(shift, 3);
-                assigned_to.read(there, cell);
-                there.excess = ((18w0 ++ hdr.bth.reserved1) - 32) << (bit<8>) shift;
-                assigned_to.write(cell, there);
+                excess_there.write(cell, ((18w0 ++ hdr.bth.reserved1) - 32) << (bit<8>) shift);
             }
         }
-        hdr.bth.reserved1 = 0;
     }
 
     // A message begins that has come to a host of this leaf.
@@ -308,6 +330,8 @@ control Paths(inout headers_t hdr, inout metadata_t meta, inout standard_metadat
         if (scale != 0) {
             hash_flow(src, dst);
             came_by.write(slot, owner ++ port[15:0]);
+        }
+        if (scale != 0 && hdr.reth.isValid()) {
             bit<40> bytes;
             bit<40> mean;
             came_bytes.read(bytes, port);
@@ -328,7 +352,6 @@ control Paths(inout headers_t hdr, inout metadata_t meta, inout standard_metadat
         hash_flow(dst, src);
         bit<32> mark_and_port;
         came_by.read(mark_and_port, slot);
-        hdr.bth.reserved1 = 0;
         if (mark_and_port[31:16] == owner) {
             bit<40> bytes;
             bit<40> mean;
@@ -342,7 +365,9 @@ control Paths(inout headers_t hdr, inout metadata_t meta, inout standard_metadat
             } else if (excess > 63) {
                 excess = 63;
             }
-            hdr.bth.reserved1 = ((bit<40>) excess)[5:0];
+            say(((bit<40>) excess)[5:0]);
+        } else if (meta.from_host) {
+            say(0);
         }
     }
 
@@ -355,8 +380,9 @@ control Paths(inout headers_t hdr, inout metadata_t meta, inout standard_metadat
         bit<16> now_us = std_meta.ingress_global_timestamp[15:0];
         bit<32> longest_us;
         path_config.read(longest_us, 2);
-        bool may_be_twice = pair[25:25] == 1 && (bit<32>) (now_us - state.seen_us) <= longest_us;
-        bool is_idle = state.owner == 0 || (state.sent == acknowledged && !may_be_twice);
+        bool is_silent = (bit<32>) (now_us - state.seen_us) > longest_us;
+        bool is_told = pair[24:24] == 0 && state.sent == acknowledged;
+        bool is_idle = state.owner == 0 || (pair[25:24] == 0 ? is_told : is_silent && (is_told || pair[24:24] == 1));
         bool may_move = false;
         bool moved = false;
         bool keeps = true;
@@ -373,13 +399,16 @@ control Paths(inout headers_t hdr, inout metadata_t meta, inout standard_metadat
             bit<32> pause_us;
             path_config.read(pause_us, 1);
             may_move = !mine || (bit<32>) (now_us - state.seen_us) >= pause_us;
+            keeps = mine || is_idle;
         } else {
             bit<32> pair_was = pair;
-            if (mine && pair[23:0] != qp) {
-                pair[24:24] = 1;
-            }
             if (mine && is_idle) {
-                pair[25:25] = 0;
+                pair[25:24] = 0;
+            }
+            if (mine && pair[23:0] != qp) {
+                // Of two that cannot be told apart the one that came later goes by its hash.
+                pair[24:24] = (bit<1>) !is_idle;
+                mine = false;
             }
             bit<24> ahead = psn - state.sent;
             if (mine && (ahead == 0 || ahead >= 24w0x80_0000)) {
@@ -389,8 +418,7 @@ control Paths(inout headers_t hdr, inout metadata_t meta, inout standard_metadat
             if (pair != pair_was) {
                 flow_queue_pair.write(slot, pair);
             }
-            mine = mine && pair[24:24] == 0;
-            keeps = mine || (is_idle && state.owner != owner);
+            keeps = mine || is_idle;
             bool is_slow = false;
             if (meta.policy == PATH_IN_ORDER && mine && is_idle) {
                 port_t port;
@@ -399,7 +427,7 @@ control Paths(inout headers_t hdr, inout metadata_t meta, inout standard_metadat
                 path_config.read(long_bytes, 4);
                 is_slow = queue_depth_bytes(port) > long_bytes;
             }
-            may_move = is_fresh || (mine && is_idle && (is_slow || meta.starts_message));
+            may_move = is_fresh || (mine && is_idle && pair[24:24] == 0 && (is_slow || meta.starts_message));
         }
         if (keeps) {
             if (!mine) {
@@ -408,7 +436,7 @@ control Paths(inout headers_t hdr, inout metadata_t meta, inout standard_metadat
                 state.path = meta.first_choice;
                 state.sent = psn;
                 flow_acknowledged.write(slot, psn - 1);
-                flow_queue_pair.write(slot, (bit<32>) qp);
+                flow_queue_pair.write(slot, 7w0 ++ (bit<1>) (meta.policy == PATH_FLOWLET) ++ qp);
             } else if (psn - state.sent < 24w0x80_0000) {
                 state.sent = psn;
             }
@@ -430,10 +458,14 @@ control Paths(inout headers_t hdr, inout metadata_t meta, inout standard_metadat
                 meta.first_choice = state.path;
                 search_first(false);
             }
+            if (meta.starts_message) {
+                flow_cell.write(slot, 14w0 ++ meta.remote ++ best[5:0]);
+            } else if (best != state.path) {
+                flow_cell.write(slot, NO_CELL);
+            }
             state.path = best;
             state.seen_us = now_us;
             flow.write(slot, state);
-            flow_cell.write(slot, 14w0 ++ meta.remote ++ best[5:0]);
         } else {
             search_first(false);
         }
@@ -450,20 +482,20 @@ control Paths(inout headers_t hdr, inout metadata_t meta, inout standard_metadat
             bit<40> assigned;
             bit<32> here = (bit<32>) (meta.group_base + (bit<16>) best);
             assigned_bytes.read(assigned, here);
+            assigned_bytes.write(here, assigned + (bit<40>) put);
+            bit<32> cell = 14w0 ++ meta.remote ++ best[5:0];
+            assigned_to.read(assigned, cell);
             bit<40> lag_max = LAG_BYTES + ((bit<40>) put << 6);
             if (lag > lag_max) {
-                assigned = assigned + ((lag - lag_max) >> 1);
+                assigned = assigned + ((lag - lag_max) >> 3);
             }
-            assigned_bytes.write(here, assigned + (bit<40>) put);
-            remote_t there;
-            bit<32> cell = 14w0 ++ meta.remote ++ best[5:0];
-            assigned_to.read(there, cell);
-            there.bytes = there.bytes + (bit<40>) put;
+            assigned_to.write(cell, assigned + (bit<40>) put);
             // Where nothing is heard it stays below what it can hold.
-            if (there.excess[23:22] != 1 && put[31:30] == 0) {
-                there.excess = there.excess + put[31:8];
+            bit<24> excess;
+            excess_there.read(excess, cell);
+            if (excess[23:22] != 1 && put[31:30] == 0) {
+                excess_there.write(cell, excess + put[31:8]);
             }
-            assigned_to.write(cell, there);
         }
     }
 
@@ -472,11 +504,14 @@ control Paths(inout headers_t hdr, inout metadata_t meta, inout standard_metadat
         job_policy.apply();
         if (meta.grouped == 0) {
             found = true;
-            if (meta.to_host && (meta.policy == PATH_MESSAGE || meta.policy == PATH_IN_ORDER)) {
+            if (meta.policy == PATH_MESSAGE || meta.policy == PATH_IN_ORDER) {
                 if (hdr.aeth.isValid() && hdr.bth.opcode == RC_ACKNOWLEDGE) {
                     fold_ends();
                     note_acknowledgement();
-                } else if (meta.starts_message && hdr.reth.isValid()) {
+                    if (meta.to_host || meta.from_host) {
+                        say(0);
+                    }
+                } else if (meta.to_host && meta.starts_message) {
                     fold_ends();
                     note_arrival();
                 }

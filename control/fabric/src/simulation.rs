@@ -206,8 +206,10 @@ pub fn run(run: &Run<'_>) -> Result<Report, RunError> {
 pub fn watch(run: &Run<'_>, every_ns: u64, seen: &mut dyn FnMut(&Progress<'_>)) -> Result<Report, RunError> {
     let mut simulation = Simulation::new(run)?;
     let mut next_ns = every_ns;
-    while simulation.jobs.iter().any(|job| job.finished_ns.is_none()) {
-        if !simulation.advance()? || simulation.now_ns > run.limit_ns {
+    while simulation.is_under_way() {
+        let goes_on = simulation.advance()?;
+        // What is done is done, though the window that it ended in is longer.
+        if simulation.is_under_way() && (!goes_on || simulation.now_ns > run.limit_ns) {
             return Err(RunError::Unfinished(simulation.waiting()));
         }
         if simulation.now_ns >= next_ns {
@@ -219,6 +221,11 @@ pub fn watch(run: &Run<'_>, every_ns: u64, seen: &mut dyn FnMut(&Progress<'_>)) 
 }
 
 impl<'r> Simulation<'r> {
+    /// Whether any job has not ended.
+    fn is_under_way(&self) -> bool {
+        self.jobs.iter().any(|job| job.finished_ns.is_none())
+    }
+
     fn new(run: &'r Run<'r>) -> Result<Self, RunError> {
         let topology = run.topology;
         let mut random = fastrand::Rng::with_seed(run.seed);
