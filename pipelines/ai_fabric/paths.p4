@@ -276,27 +276,26 @@ control Paths(inout headers_t hdr, inout metadata_t meta, inout standard_metadat
         }
     }
 
-    action count_change(inout bit<16> checksum, bit<6> told) {
+    // What an acknowledgement is to say, or (0) that it says nothing; and whether this switch decides that.
+    bit<6> told = 0;
+    bool tells = false;
+
+    // The innermost of UDP's checksums that there are counts it (RFC 1624); one around it counts that one too, and stays.
+    action say() {
+        bool is_inner = hdr.inner_udp.isValid() && hdr.inner_udp.checksum != 0;
+        bit<16> checksum = is_inner ? hdr.inner_udp.checksum : hdr.udp.checksum;
         if (checksum != 0) {
             bit<32> sum = (bit<32>) ~checksum + 0xffff + (18w0 ++ told ++ 8w0) - (18w0 ++ hdr.bth.reserved1 ++ 8w0);
             sum = (sum & 0xffff) + (sum >> 16);
             sum = (sum & 0xffff) + (sum >> 16);
-            checksum = ~sum[15:0];
-            if (checksum == 0) {
-                checksum = 0xffff;
+            checksum = sum[15:0] == 0xffff ? 16w0xffff : ~sum[15:0];
+            if (is_inner) {
+                hdr.inner_udp.checksum = checksum;
+            } else {
+                hdr.udp.checksum = checksum;
             }
         }
-    }
-
-    // Says something in an acknowledgement, or (0) nothing. UDP's checksums, where there are any, count it (RFC 1624).
-    action say(bit<6> told) {
-        if (hdr.bth.reserved1 != told) {
-            count_change(hdr.udp.checksum, told);
-            if (hdr.inner_udp.isValid()) {
-                count_change(hdr.inner_udp.checksum, told);
-            }
-            hdr.bth.reserved1 = told;
-        }
+        hdr.bth.reserved1 = told;
     }
 
     // An acknowledgement on its way back tells what is no longer under way.
@@ -365,9 +364,10 @@ control Paths(inout headers_t hdr, inout metadata_t meta, inout standard_metadat
             } else if (excess > 63) {
                 excess = 63;
             }
-            say(((bit<40>) excess)[5:0]);
-        } else if (meta.from_host) {
-            say(0);
+            told = ((bit<40>) excess)[5:0];
+            tells = true;
+        } else {
+            tells = meta.from_host;
         }
     }
 
@@ -502,60 +502,61 @@ control Paths(inout headers_t hdr, inout metadata_t meta, inout standard_metadat
     apply {
         found = false;
         job_policy.apply();
+        bool is_acknowledgement = hdr.aeth.isValid() && hdr.bth.opcode == RC_ACKNOWLEDGE
+            && (meta.policy == PATH_MESSAGE || meta.policy == PATH_IN_ORDER);
         if (meta.grouped == 0) {
             found = true;
-            if (meta.policy == PATH_MESSAGE || meta.policy == PATH_IN_ORDER) {
-                if (hdr.aeth.isValid() && hdr.bth.opcode == RC_ACKNOWLEDGE) {
-                    fold_ends();
-                    note_acknowledgement();
-                    if (meta.to_host || meta.from_host) {
-                        say(0);
-                    }
-                } else if (meta.to_host && meta.starts_message) {
-                    fold_ends();
-                    note_arrival();
+            if (is_acknowledgement) {
+                fold_ends();
+                note_acknowledgement();
+                tells = meta.to_host || meta.from_host;
+            } else if (meta.to_host && meta.starts_message
+                       && (meta.policy == PATH_MESSAGE || meta.policy == PATH_IN_ORDER)) {
+                fold_ends();
+                note_arrival();
+            }
+        } else {
+            fold_ends();
+            bit<32> seed;
+            path_config.read(seed, 0);
+            bit<24> qp = 0;
+            if (hdr.bth.isValid() && (meta.policy == PATH_QP || meta.policy == PATH_MESSAGE)) {
+                qp = hdr.bth.dest_qp;
+            }
+            hash(meta.flow_hash, HashAlgorithm.crc32, 32w0,
+                 { seed, src, dst, meta.protocol, meta.src_port, meta.dst_port, qp }, 33w0x1_0000_0000);
+            // Both halves: the low bits of a CRC of almost the same bytes are alike.
+            bit<32> mixed = (meta.flow_hash ^ (meta.flow_hash >> 16)) & 0xffff;
+            meta.first_choice = (bit<8>) ((mixed * (bit<32>) meta.group_count) >> 16);
+            chosen_by_policy.count((bit<32>) (meta.policy & 7));
+
+            if (meta.policy == PATH_SPRAY) {
+                take_turn();
+                search(false, false);
+                // The next turn is that of the next one that lives, not again of the one that stood in.
+                turn.write((bit<32>) meta.remote, best);
+            } else if (meta.policy == PATH_ADAPTIVE) {
+                take_turn();
+                search(true, false);
+            } else if (meta.policy == PATH_PINNED) {
+                bool is_pinned = pinned.apply().hit;
+                search_first(is_pinned);
+            } else if (!meta.is_control
+                       && (meta.policy == PATH_FLOWLET
+                           || (hdr.bth.isValid() && (meta.policy == PATH_MESSAGE || meta.policy == PATH_IN_ORDER)))) {
+                place_flow();
+            } else {
+                search_first(false);
+                if (is_acknowledgement) {
+                    tell_excess();
                 }
             }
-            return;
-        }
-        fold_ends();
-        bit<32> seed;
-        path_config.read(seed, 0);
-        bit<24> qp = 0;
-        if (hdr.bth.isValid() && (meta.policy == PATH_QP || meta.policy == PATH_MESSAGE)) {
-            qp = hdr.bth.dest_qp;
-        }
-        hash(meta.flow_hash, HashAlgorithm.crc32, 32w0,
-             { seed, src, dst, meta.protocol, meta.src_port, meta.dst_port, qp }, 33w0x1_0000_0000);
-        // Both halves: the low bits of a CRC of almost the same bytes are alike.
-        bit<32> mixed = (meta.flow_hash ^ (meta.flow_hash >> 16)) & 0xffff;
-        meta.first_choice = (bit<8>) ((mixed * (bit<32>) meta.group_count) >> 16);
-        chosen_by_policy.count((bit<32>) (meta.policy & 7));
-
-        if (meta.policy == PATH_SPRAY) {
-            take_turn();
-            search(false, false);
-            // The next turn is that of the next one that lives, not again of the one that stood in.
-            turn.write((bit<32>) meta.remote, best);
-        } else if (meta.policy == PATH_ADAPTIVE) {
-            take_turn();
-            search(true, false);
-        } else if (meta.policy == PATH_PINNED) {
-            bool is_pinned = pinned.apply().hit;
-            search_first(is_pinned);
-        } else if (!meta.is_control
-                   && (meta.policy == PATH_FLOWLET
-                       || (hdr.bth.isValid() && (meta.policy == PATH_MESSAGE || meta.policy == PATH_IN_ORDER)))) {
-            place_flow();
-        } else {
-            search_first(false);
-            if (hdr.aeth.isValid() && hdr.bth.opcode == RC_ACKNOWLEDGE
-                && (meta.policy == PATH_MESSAGE || meta.policy == PATH_IN_ORDER)) {
-                tell_excess();
+            if (found) {
+                std_meta.egress_spec = best_port;
             }
         }
-        if (found) {
-            std_meta.egress_spec = best_port;
+        if (tells && hdr.bth.reserved1 != told) {
+            say();
         }
     }
 }
