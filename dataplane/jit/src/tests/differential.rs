@@ -267,9 +267,11 @@ fn difference_through(
     let [mut left_gates, mut right_gates] = [gates.to_vec(), gates.to_vec()];
     let mut passed = 0;
     while !left_works.is_empty() {
-        // Frames are handed out with anything in them.
-        right_works.iter_mut().for_each(|work| work.frame.words.fill(0x5a5a_a5a5_5a5a_a5a5));
         let [left_side, right_side] = &mut sides;
+        // Frames are handed out with anything in them.
+        let mut frames: Vec<_> = packets.iter().map(|_| right_side.frames.take_for_arrival()).collect();
+        frames.iter_mut().for_each(|frame| frame.words.fill(0x5a5a_a5a5_5a5a_a5a5));
+        frames.into_iter().for_each(|frame| right_side.frames.give(frame));
         let right = right_side.run_now(|executor, context| {
             let mut passage = Passage { gates: &mut right_gates, sends: None };
             executor.run_through(context, &mut passage, &mut right_works)
@@ -304,18 +306,28 @@ fn difference_through(
             if seen(&left, false) != seen(&right, false) {
                 return (Some(format!("packet {i}, held up: {a:?} and {b:?}")), passed);
             }
-            // What egress makes of it shows whether its frame is as it should be.
+            // What is made of it next shows whether its frame is as it should be.
             let clones = sides.each_mut().map(|side| std::mem::take(&mut side.clones));
             for (side, (mut work, clones)) in
                 sides.iter_mut().zip([left, right].into_iter().zip(clones)).collect::<Vec<_>>()
             {
                 work.intrinsics.egress_port = 3;
-                if let Verdict::Replicate { .. } = work.verdict {
-                    work.intrinsics.origin = Origin::Replicated;
-                }
+                let entry = match work.verdict {
+                    Verdict::Replicate { .. } => {
+                        work.intrinsics.origin = Origin::Replicated;
+                        Entry::Egress
+                    }
+                    Verdict::Resubmit => {
+                        work.intrinsics.origin = Origin::Resubmitted;
+                        Entry::Ingress
+                    }
+                    _ => Entry::Egress,
+                };
                 let mut works = vec![work];
-                works.extend(clones.into_iter().map(|clone| clone.work));
-                side.run(Entry::Egress, &mut works);
+                side.run(entry, &mut works);
+                let mut clones: Vec<_> = clones.into_iter().map(|clone| clone.work).collect();
+                side.run(Entry::Egress, &mut clones);
+                works.append(&mut clones);
                 side.after = works.iter().map(|work| format!("{:?}", seen(work, false))).collect();
             }
             if sides[0].after != sides[1].after {

@@ -170,6 +170,11 @@ impl Generator {
         let mut ingress = vec![Stmt::Call { callee: Callee::Parser(parser), copy_out: vec![] }];
         ingress.extend(self.checksum(sum));
         ingress.extend(self.some_block(Spot::Ingress, 6));
+        if self.chance(50) {
+            // Only of packets that come back.
+            let then = self.some_block(Spot::Ingress, 4);
+            ingress.push(only_of(Origin::Resubmitted, then));
+        }
         let port = Expr::Const(Bits::new(32, self.below(20) as u128));
         let enqueue = Stmt::Decide(Decision::Enqueue { port, queue: self.expr(32, 1) });
         ingress.push(if self.chance(50) {
@@ -181,11 +186,8 @@ impl Generator {
         let mut egress = self.some_block(Spot::Egress, 4);
         if self.chance(50) {
             // Only of copies.
-            let origin = Expr::Const(Bits::new(32, Origin::Replicated as u128));
-            let of_copies =
-                Expr::Binary(BinaryOp::Eq, Box::new(Expr::Intrinsic(Intrinsic::Origin)), Box::new(origin));
             let then = self.some_block(Spot::Egress, 4);
-            egress.push(Stmt::If { cond: of_copies, then, els: vec![] });
+            egress.push(only_of(Origin::Replicated, then));
         }
         egress.extend(self.checksum(sum));
         let emitted = if self.plain { self.plain_headers() } else { self.headers.clone() };
@@ -534,4 +536,11 @@ impl Generator {
             _ => Keyset::Value(Expr::Const(self.bits(width))),
         }
     }
+}
+
+/// Something that only packets of an origin do.
+fn only_of(origin: Origin, then: Vec<Stmt>) -> Stmt {
+    let origin = Expr::Const(Bits::new(32, origin as u128));
+    let cond = Expr::Binary(BinaryOp::Eq, Box::new(Expr::Intrinsic(Intrinsic::Origin)), Box::new(origin));
+    Stmt::If { cond, then, els: vec![] }
 }
