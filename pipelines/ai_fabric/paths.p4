@@ -329,20 +329,20 @@ control Paths(inout headers_t hdr, inout metadata_t meta, inout standard_metadat
         if (scale != 0) {
             hash_flow(src, dst);
             came_by.write(slot, owner ++ port[15:0]);
-        }
-        if (scale != 0 && hdr.reth.isValid()) {
-            bit<40> bytes;
-            bit<40> mean;
-            came_bytes.read(bytes, port);
-            came_mean.read(mean, 0);
-            bytes = bytes + (bit<40>) (((bit<48>) hdr.reth.dma_length * (bit<48>) scale) >> 8);
-            // One that was dead for long has not to bring all that it has missed.
-            bit<40> lag_max = LAG_BYTES + ((bit<40>) hdr.reth.dma_length << 3);
-            if ((bytes + lag_max - mean)[39:39] == 1) {
-                bytes = mean - lag_max;
+            if (hdr.reth.isValid()) {
+                bit<40> bytes;
+                bit<40> mean;
+                came_bytes.read(bytes, port);
+                came_mean.read(mean, 0);
+                bytes = bytes + (bit<40>) (((bit<48>) hdr.reth.dma_length * (bit<48>) scale) >> 8);
+                // One that was dead for long has not to bring all that it has missed.
+                bit<40> lag_max = LAG_BYTES + ((bit<40>) hdr.reth.dma_length << 3);
+                if ((bytes + lag_max - mean)[39:39] == 1) {
+                    bytes = mean - lag_max;
+                }
+                came_bytes.write(port, bytes);
+                came_mean.write(0, mean + (bit<40>) ((int<40>) (bytes - mean) >> 4));
             }
-            came_bytes.write(port, bytes);
-            came_mean.write(0, mean + (bit<40>) ((int<40>) (bytes - mean) >> 4));
         }
     }
 
@@ -381,8 +381,8 @@ control Paths(inout headers_t hdr, inout metadata_t meta, inout standard_metadat
         bit<32> longest_us;
         path_config.read(longest_us, 2);
         bool is_silent = (bit<32>) (now_us - state.seen_us) > longest_us;
-        bool is_told = pair[24:24] == 0 && state.sent == acknowledged;
-        bool is_idle = state.owner == 0 || (pair[25:24] == 0 ? is_told : is_silent && (is_told || pair[24:24] == 1));
+        bool is_idle = state.owner == 0 || (pair[24:24] == 1
+            ? is_silent : state.sent == acknowledged && (pair[25:25] == 0 || is_silent));
         bool may_move = false;
         bool moved = false;
         bool keeps = true;
@@ -502,16 +502,15 @@ control Paths(inout headers_t hdr, inout metadata_t meta, inout standard_metadat
     apply {
         found = false;
         job_policy.apply();
-        bool is_acknowledgement = hdr.aeth.isValid() && hdr.bth.opcode == RC_ACKNOWLEDGE
-            && (meta.policy == PATH_MESSAGE || meta.policy == PATH_IN_ORDER);
+        bool by_message = meta.policy == PATH_MESSAGE || meta.policy == PATH_IN_ORDER;
+        bool is_acknowledgement = by_message && hdr.aeth.isValid() && hdr.bth.opcode == RC_ACKNOWLEDGE;
         if (meta.grouped == 0) {
             found = true;
             if (is_acknowledgement) {
                 fold_ends();
                 note_acknowledgement();
                 tells = meta.to_host || meta.from_host;
-            } else if (meta.to_host && meta.starts_message
-                       && (meta.policy == PATH_MESSAGE || meta.policy == PATH_IN_ORDER)) {
+            } else if (by_message && meta.to_host && meta.starts_message) {
                 fold_ends();
                 note_arrival();
             }
@@ -543,7 +542,7 @@ control Paths(inout headers_t hdr, inout metadata_t meta, inout standard_metadat
                 search_first(is_pinned);
             } else if (!meta.is_control
                        && (meta.policy == PATH_FLOWLET
-                           || (hdr.bth.isValid() && (meta.policy == PATH_MESSAGE || meta.policy == PATH_IN_ORDER)))) {
+                           || (hdr.bth.isValid() && by_message))) {
                 place_flow();
             } else {
                 search_first(false);

@@ -142,6 +142,13 @@ impl HeldIn {
         self.state.register_word(self.register, cell as u64)
     }
 
+    /// Adds to a cell; what is taken away was added before.
+    fn add(&self, cell: usize, bytes: u64) {
+        if let Some(word) = self.cell(cell) {
+            word.fetch_add(bytes, Ordering::Relaxed);
+        }
+    }
+
     /// Whether another program has the same one: it is kept when a program is replaced.
     fn is(&self, other: &HeldIn) -> bool {
         self.cell(0).zip(other.cell(0)).is_some_and(|(own, other)| std::ptr::eq(own, other))
@@ -180,10 +187,7 @@ impl Held {
         }
         let before = self.bytes[cell];
         self.bytes[cell] = after(before);
-        if let Some(word) = told.cell(cell) {
-            // Without a carry: what is taken away was added before.
-            word.fetch_add(self.bytes[cell].wrapping_sub(before), Ordering::Relaxed);
-        }
+        told.add(cell, self.bytes[cell].wrapping_sub(before));
     }
 
     /// Takes up a program, which may ask elsewhere, or not at all.
@@ -195,11 +199,8 @@ impl Held {
             Some(_) if is_known => {}
             Some(told) => {
                 self.bytes.resize((PROBE_PORTS * PROBE_QUEUES) as usize, 0);
-                for (cell, bytes) in self.bytes.iter().enumerate().filter(|(_, bytes)| **bytes > 0) {
-                    if let Some(word) = told.cell(cell) {
-                        word.fetch_add(*bytes, Ordering::Relaxed);
-                    }
-                }
+                let waiting = self.bytes.iter().enumerate().filter(|(_, bytes)| **bytes > 0);
+                waiting.for_each(|(cell, bytes)| told.add(cell, *bytes));
             }
         }
     }

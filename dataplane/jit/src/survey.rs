@@ -76,46 +76,6 @@ impl Contents {
             Part::Stmt(stmt) => {
                 contents.size += 1;
                 contents.note(program, stmt);
-                match stmt {
-                    Stmt::Call { callee, .. } => contents.calls.push((*callee).into()),
-                    Stmt::Apply { table, hit, action_run } => {
-                        contents.calls.push(Unit::Table(*table, *hit, *action_run));
-                    }
-                    Stmt::Extract { header, .. } | Stmt::Emit(header) | Stmt::SetValid(header) => {
-                        // Each field of these is an instruction or several.
-                        contents.size += fields_of(program, header);
-                    }
-                    Stmt::Assign(..)
-                    | Stmt::AssignSlice { .. }
-                    | Stmt::SetInvalid(_)
-                    | Stmt::CopyHeader { .. }
-                    | Stmt::PushFront(..)
-                    | Stmt::PopFront(..)
-                    | Stmt::If { .. }
-                    | Stmt::Switch { .. }
-                    | Stmt::Loop { .. }
-                    | Stmt::Break
-                    | Stmt::Continue
-                    | Stmt::Return
-                    | Stmt::Exit
-                    | Stmt::Catch(_)
-                    | Stmt::Lookahead(_)
-                    | Stmt::Advance(_)
-                    | Stmt::Verify { .. }
-                    | Stmt::Count { .. }
-                    | Stmt::Meter { .. }
-                    | Stmt::RegisterRead { .. }
-                    | Stmt::RegisterWrite { .. }
-                    | Stmt::Atomic(_)
-                    | Stmt::Hash { .. }
-                    | Stmt::Random { .. }
-                    | Stmt::Digest { .. }
-                    | Stmt::Log { .. }
-                    | Stmt::Assert { .. }
-                    | Stmt::Truncate(_)
-                    | Stmt::Mirror { .. }
-                    | Stmt::Decide(_) => {}
-                }
             }
             Part::Expr => contents.size += 1,
             Part::Var(var) => {
@@ -158,7 +118,7 @@ impl Contents {
         contents
     }
 
-    /// What a statement does with headers beyond naming them, and what else matters of it.
+    /// What a statement does with headers beyond naming them, what it calls, and what else matters of it.
     fn note(&mut self, program: &Program, stmt: &Stmt) {
         let mut moves = |stack: StackId| {
             self.headers.extend(&program.stacks[stack].elements);
@@ -170,7 +130,16 @@ impl Contents {
             | Stmt::AssignSlice { dst: Place::Field(header, field), .. } => {
                 self.given.extend(meant(program, header).into_iter().map(|header| (header, *field)));
             }
-            Stmt::SetValid(header) => self.made.extend(meant(program, header)),
+            Stmt::Call { callee, .. } => self.calls.push((*callee).into()),
+            Stmt::Apply { table, hit, action_run } => {
+                self.calls.push(Unit::Table(*table, *hit, *action_run));
+            }
+            // Each field of these is an instruction or several.
+            Stmt::Extract { header, .. } | Stmt::Emit(header) => self.size += fields_of(program, header),
+            Stmt::SetValid(header) => {
+                self.size += fields_of(program, header);
+                self.made.extend(meant(program, header));
+            }
             Stmt::CopyHeader { dst, src } => {
                 self.made.extend(meant(program, dst));
                 let is_fixed = |header: &HeaderRef| match header {
@@ -209,13 +178,9 @@ impl Contents {
             | Stmt::Return
             | Stmt::Exit
             | Stmt::Catch(_)
-            | Stmt::Apply { .. }
-            | Stmt::Call { .. }
-            | Stmt::Extract { .. }
             | Stmt::Lookahead(_)
             | Stmt::Advance(_)
             | Stmt::Verify { .. }
-            | Stmt::Emit(_)
             | Stmt::Count { .. }
             | Stmt::Meter { .. }
             | Stmt::RegisterRead { .. }

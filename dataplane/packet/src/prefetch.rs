@@ -1,6 +1,8 @@
 #![allow(unsafe_code)] // An instruction that reads nothing.
 //! Asking for the beginnings of packets before they are read, so that the misses of several overlap.
 //!
+//! Tables ask for theirs by a function of their own crate, which knows nothing of packets.
+//!
 //! Invariant: it has no effect but on the cache; any address will do.
 
 /// What a processor fetches at once.
