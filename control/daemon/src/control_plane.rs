@@ -247,8 +247,9 @@ impl ControlPlane {
         self.core.stream_message(now_ns, stream, message);
     }
 
-    /// Forgets a stream whose client is gone.
+    /// Forgets a stream whose client says nothing more; it may still listen for the answers to what it said.
     pub(crate) fn close_stream(&mut self, now_ns: u64, stream: StreamId) {
+        self.pump_stream(stream);
         if self.streams.remove(&stream).is_some() {
             self.core.close_stream(now_ns, stream);
         }

@@ -37,6 +37,8 @@ use self::names::Names;
 const ADDRESS: &str = "127.0.0.1:9559";
 /// How long connecting may take.
 const CONNECT: Duration = Duration::from_secs(5);
+/// How long a switch may take to see that a stream ends.
+const CLOSE: Duration = Duration::from_secs(5);
 /// Bytes of an answer at most.
 const MESSAGE_BYTES: usize = 256 << 20;
 
@@ -264,12 +266,25 @@ impl Client {
     /// Applies updates all or none, or says only whether the switch would.
     pub(crate) fn write(&mut self, updates: Vec<v1::Update>) -> anyhow::Result<()> {
         if self.target.dry_run {
-            let request = proto::ValidateRequest { device_id: self.target.device_id, updates };
-            self.runtime.block_on(self.switch.validate(request)).map_err(|status| explain(&status))?;
-            eprintln!("the switch would take it; nothing was changed");
-            return Ok(());
+            return self.validate(updates);
         }
-        let _primary = self.primary()?;
+        let primary = self.primary()?;
+        let written = self.write_as(&primary, updates);
+        self.finish(primary).and(written)
+    }
+
+    fn validate(&mut self, updates: Vec<v1::Update>) -> anyhow::Result<()> {
+        let request = proto::ValidateRequest { device_id: self.target.device_id, updates };
+        self.runtime.block_on(self.switch.validate(request)).map_err(|status| explain(&status))?;
+        eprintln!("the switch would take it; nothing was changed");
+        Ok(())
+    }
+
+    /// Likewise, on a stream that is open.
+    pub(crate) fn write_as(&mut self, _: &Primary, updates: Vec<v1::Update>) -> anyhow::Result<()> {
+        if self.target.dry_run {
+            return self.validate(updates);
+        }
         let request = v1::WriteRequest {
             device_id: self.target.device_id,
             role: self.target.role.clone(),
@@ -289,7 +304,7 @@ impl Client {
         config: v1::ForwardingPipelineConfig,
     ) -> anyhow::Result<()> {
         use v1::set_forwarding_pipeline_config_request::Action;
-        let _primary = self.primary()?;
+        let primary = self.primary()?;
         let action = if self.target.dry_run { Action::Verify } else { action };
         let request = v1::SetForwardingPipelineConfigRequest {
             device_id: self.target.device_id,
@@ -300,8 +315,8 @@ impl Client {
             ..v1::SetForwardingPipelineConfigRequest::default()
         };
         let set = self.p4runtime.set_forwarding_pipeline_config(request);
-        self.runtime.block_on(set).map_err(|status| explain(&status))?;
-        Ok(())
+        let set = self.runtime.block_on(set).map_err(|status| explain(&status));
+        self.finish(primary).and(set.map(drop))
     }
 
     /// Says something on a stream.
@@ -316,18 +331,22 @@ impl Client {
         Ok(message.and_then(|message| message.update))
     }
 
-    /// Likewise, but only what comes within a time.
-    pub(crate) fn hear_within(
-        &mut self,
-        primary: &mut Primary,
-        time: Duration,
-    ) -> anyhow::Result<Option<Heard>> {
-        let message =
-            self.runtime.block_on(async { tokio::time::timeout(time, primary.heard.message()).await });
-        match message {
-            Ok(message) => Ok(message.map_err(|status| explain(&status))?.and_then(|message| message.update)),
-            Err(_) => Ok(None),
-        }
+    /// Ends a stream, and waits until the switch has seen that: whoever comes next may stand with the same number.
+    ///
+    /// # Errors
+    /// What the switch found wrong with what was said on the stream.
+    pub(crate) fn finish(&mut self, primary: Primary) -> anyhow::Result<()> {
+        let Primary { say, mut heard } = primary;
+        drop(say);
+        let rest = async {
+            while let Some(message) = heard.message().await.map_err(|status| explain(&status))? {
+                if let Some(Heard::Error(error)) = message.update {
+                    bail!("{}", error.message);
+                }
+            }
+            Ok(())
+        };
+        self.runtime.block_on(async { tokio::time::timeout(CLOSE, rest).await }).unwrap_or(Ok(()))
     }
 
     /// A number of the device, for what is said on streams.

@@ -355,11 +355,11 @@ pub(crate) fn digest(options: &DigestOptions) -> anyhow::Result<Exit> {
         v1::digest_entry::Config { max_timeout_ns: 100_000_000, max_list_size: 100, ack_timeout_ns: 0 };
     let entry = v1::DigestEntry { digest_id, config: Some(config) };
     let wanted = v1::DigestEntry { digest_id, config: None };
+    let mut primary = client.primary()?;
     if client.read(vec![Entity::DigestEntry(wanted)])?.is_empty() {
         let entity = Some(v1::Entity { entity: Some(Entity::DigestEntry(entry)) });
-        client.write(vec![v1::Update { r#type: Type::Insert.into(), entity }])?;
+        client.write_as(&primary, vec![v1::Update { r#type: Type::Insert.into(), entity }])?;
     }
-    let mut primary = client.primary()?;
     while let Some(heard) = client.hear(&mut primary)? {
         let Heard::Digest(list) = heard else { continue };
         if list.digest_id != digest_id {
@@ -416,9 +416,6 @@ pub(crate) fn packet_out(options: &PacketOutOptions) -> anyhow::Result<Exit> {
     }
     let mut primary = client.primary()?;
     client.say(&mut primary, Say::Packet(v1::PacketOut { payload: payload.into(), metadata }))?;
-    // What is wrong with it is told on the stream, and soon, if at all.
-    match client.hear_within(&mut primary, Duration::from_millis(200))? {
-        Some(Heard::Error(error)) => bail!("{}", error.message),
-        Some(_) | None => Ok(Exit::Success),
-    }
+    client.finish(primary)?;
+    Ok(Exit::Success)
 }
