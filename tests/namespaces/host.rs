@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::io::Write as _;
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use libtest_mimic::Failed;
 
@@ -174,7 +175,15 @@ impl Host {
     pub(crate) fn iperf(&self, to: &str, options: &[&str]) -> Result<serde_json::Value, Failed> {
         let mut words = vec!["timeout", "60", "iperf3", "-J", "-c", to];
         words.extend(options);
-        Ok(serde_json::from_str(&self.exec(&words)?)?)
+        // A server takes one client at a time, and may not be done yet with the one before.
+        for _ in 0..100 {
+            let report: serde_json::Value = serde_json::from_str(&self.exec(&words)?)?;
+            if !report["error"].as_str().is_some_and(|error| error.contains("busy")) {
+                return Ok(report);
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        Err("iperf3's server stays busy".into())
     }
 }
 
