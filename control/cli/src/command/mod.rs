@@ -61,7 +61,7 @@ pub(crate) enum Command {
     /// Simulate fabrics of many switches
     #[command(subcommand)]
     Fabric(fabric::Command),
-    /// Look at the jobs of a simulated fabric
+    /// Look at the jobs of a running switch, or of a simulated fabric
     #[command(subcommand)]
     Job(job::Command),
     /// Entries of a running switch's tables
