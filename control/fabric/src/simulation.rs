@@ -1,8 +1,8 @@
 //! Running jobs on a fabric: events in virtual time.
 //!
 //! Every switch is a [`heddle_engine::Switch`] running the same program through the same executor. Invariant: events
-//! happen as if in order of time and, at one time, in the order in which they were scheduled; nothing else decides. When the
-//! last job is done, what every part of the fabric has to do in the same window ([`crate::windows`]) is done as well.
+//! happen as if in order of time and, at one time, in the order in which they were scheduled; nothing else decides. A run ends
+//! with the microsecond in which its last job does.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
@@ -30,6 +30,9 @@ use crate::windows::Windows;
 const WIRE_OVERHEAD_BYTES: u64 = 24;
 /// Time from one pause frame of a storm to the next.
 const STORM_NS: u64 = 20_000;
+/// A run ends at a multiple of it. No window ([`crate::windows`]) goes beyond one, so that how the fabric is divided decides
+/// nothing.
+const TICK_NS: u64 = 1_000;
 /// Queues of a port.
 const QUEUES: usize = 8;
 
@@ -206,24 +209,31 @@ pub fn run(run: &Run<'_>) -> Result<Report, RunError> {
 pub fn watch(run: &Run<'_>, every_ns: u64, seen: &mut dyn FnMut(&Progress<'_>)) -> Result<Report, RunError> {
     let mut simulation = Simulation::new(run)?;
     let mut next_ns = every_ns;
-    while simulation.is_under_way() {
+    loop {
         let goes_on = simulation.advance()?;
-        // What is done is done, though the window that it ended in is longer.
         if simulation.is_under_way() && (!goes_on || simulation.now_ns > run.limit_ns) {
             return Err(RunError::Unfinished(simulation.waiting()));
+        }
+        if !goes_on {
+            return Ok(simulation.report());
         }
         if simulation.now_ns >= next_ns {
             next_ns = simulation.now_ns.saturating_add(every_ns);
             seen(&Progress { now_ns: simulation.now_ns, simulation: &simulation });
         }
     }
-    Ok(simulation.report())
 }
 
 impl<'r> Simulation<'r> {
     /// Whether any job has not ended.
     fn is_under_way(&self) -> bool {
         self.jobs.iter().any(|job| job.finished_ns.is_none())
+    }
+
+    /// Nothing happens from then on: the first tick after the last job is done.
+    fn end_ns(&self) -> u64 {
+        let done_ns = self.jobs.iter().map(|job| job.finished_ns.unwrap_or(u64::MAX)).max().unwrap_or(0);
+        (done_ns / TICK_NS + 1).saturating_mul(TICK_NS)
     }
 
     fn new(run: &'r Run<'r>) -> Result<Self, RunError> {

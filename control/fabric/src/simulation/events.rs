@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use heddle_packet::{Packet, PortId};
 
-use super::{RunError, STORM_NS, Simulation, WIRE_OVERHEAD_BYTES};
+use super::{RunError, STORM_NS, Simulation, TICK_NS, WIRE_OVERHEAD_BYTES};
 use crate::frame;
 use crate::host::Next;
 use crate::placement::pin;
@@ -63,12 +63,11 @@ impl Simulation<'_> {
         }
     }
 
-    /// What happens until some node could hear of what another does meanwhile. False if nothing does.
+    /// What happens until some node could hear of what another does meanwhile. False if nothing does before the end.
     pub(super) fn advance(&mut self) -> Result<bool, RunError> {
         let upheaval_ns = self.upheavals.last().map(|(time_ns, _)| *time_ns);
-        let Some(begin_ns) = self.windows.next_ns().into_iter().chain(upheaval_ns).min() else {
-            return Ok(false);
-        };
+        let begin_ns = self.windows.next_ns().into_iter().chain(upheaval_ns).min();
+        let Some(begin_ns) = begin_ns.filter(|begin_ns| *begin_ns < self.end_ns()) else { return Ok(false) };
         if begin_ns >= self.samples.due_ns() {
             let of_job =
                 |job: usize| -> u64 { self.hosts.iter().map(|host| host.counts[job].payload_bytes).sum() };
@@ -88,7 +87,9 @@ impl Simulation<'_> {
             }
         }
         let upheaval_ns = self.upheavals.last().map_or(u64::MAX, |(time_ns, _)| *time_ns);
-        let end_ns = begin_ns.saturating_add(self.window_ns).min(self.samples.due_ns()).min(upheaval_ns);
+        // A sample is due at a tick.
+        let tick_ns = (begin_ns / TICK_NS + 1).saturating_mul(TICK_NS);
+        let end_ns = begin_ns.saturating_add(self.window_ns).min(tick_ns).min(upheaval_ns);
         for node in 0..self.run.topology.ports.len() {
             self.windows.begin(node, end_ns);
             self.node = node;
