@@ -6,14 +6,16 @@
 //! are, and nothing is ever sorted.
 //!
 //! Invariant: nothing is put in for a time before that of what was taken out last; the lists hold what is due from then on and
-//! less than [`DAYS`] later, each in the order in which it was put in, and the heap what is due after that.
+//! less than [`DAYS`] later, each in the order in which it was put in, and the heap what is due after that. When the first of
+//! all is due is always known.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-/// Nanoseconds that have lists: a power of two.
+/// Nanoseconds that have lists: as many as there are bits in words of which one word can say which hold any.
 const DAYS: usize = 1 << 10;
 const WORDS: usize = DAYS / 64;
+const _: () = assert!(WORDS == u16::BITS as usize);
 /// The end of a list.
 const NONE: u32 = u32::MAX;
 
@@ -70,10 +72,13 @@ struct Note<E> {
 pub(crate) struct Agenda<E> {
     /// When what was taken out last was due.
     now_ns: u64,
+    /// When the first of all is due.
+    next_ns: Option<u64>,
     /// By the low bits of the time.
     days: Box<[Day]>,
-    /// Which of them hold anything.
-    occupied: Box<[u64]>,
+    /// Which of them hold anything, and which words of that.
+    occupied: [u64; WORDS],
+    words: u16,
     notes: Vec<Note<E>>,
     vacant: u32,
     later: BinaryHeap<Reverse<Due<E>>>,
@@ -85,8 +90,10 @@ impl<E> Agenda<E> {
     pub(crate) fn new() -> Self {
         Self {
             now_ns: 0,
+            next_ns: None,
             days: vec![Day { first: NONE, last: NONE }; DAYS].into_boxed_slice(),
-            occupied: vec![0; WORDS].into_boxed_slice(),
+            occupied: [0; WORDS],
+            words: 0,
             notes: Vec::new(),
             vacant: NONE,
             later: BinaryHeap::new(),
@@ -103,20 +110,19 @@ impl<E> Agenda<E> {
             self.sequence += 1;
             self.later.push(Reverse(Due { time_ns, sequence: self.sequence, event }));
         }
+        if self.next_ns.is_none_or(|next_ns| time_ns < next_ns) {
+            self.next_ns = Some(time_ns);
+        }
     }
 
     /// When the first of all is due.
     pub(crate) fn next_ns(&self) -> Option<u64> {
-        if self.days[self.now_ns as usize % DAYS].first != NONE {
-            return Some(self.now_ns);
-        }
-        let of_later = self.later.peek().map(|Reverse(due)| due.time_ns);
-        self.next_occupied().into_iter().chain(of_later).min()
+        self.next_ns
     }
 
     /// Takes out what is due first, with its time, if that is before a time.
     pub(crate) fn take_before(&mut self, end_ns: u64) -> Option<(u64, E)> {
-        let next_ns = self.next_ns().filter(|next_ns| *next_ns < end_ns)?;
+        let next_ns = self.next_ns.filter(|next_ns| *next_ns < end_ns)?;
         if next_ns != self.now_ns {
             self.turn_to(next_ns);
         }
@@ -129,7 +135,12 @@ impl<E> Agenda<E> {
         self.vacant = taken;
         if *first == NONE {
             *last = NONE;
-            self.occupied[day / 64] &= !(1 << (day % 64));
+            let word = &mut self.occupied[day / 64];
+            *word &= !(1 << (day % 64));
+            self.words &= !(u16::from(*word == 0) << (day / 64));
+            let of_later = self.later.peek().map(|Reverse(due)| due.time_ns);
+            // What lies in the heap is due after all that is in lists.
+            self.next_ns = self.next_occupied().or(of_later);
         }
         event.map(|event| (self.now_ns, event))
     }
@@ -154,6 +165,7 @@ impl<E> Agenda<E> {
         if before == NONE {
             *first = at;
             self.occupied[day / 64] |= 1 << (day % 64);
+            self.words |= 1 << (day / 64);
         } else {
             self.notes[before as usize].next = at;
         }
@@ -171,21 +183,24 @@ impl<E> Agenda<E> {
         }
     }
 
-    /// The first day after this one that holds anything.
+    /// The first day from this one on that holds anything.
     fn next_occupied(&self) -> Option<u64> {
-        let first = (self.now_ns as usize + 1) % DAYS;
-        // From the one after this on, round to this one.
-        let ahead = (0..=WORDS).find_map(|turn| {
-            let word = (first / 64 + turn) % WORDS;
-            let seen = match turn {
-                0 => self.occupied[word] & (u64::MAX << (first % 64)),
-                _ => self.occupied[word],
-            };
-            (seen != 0).then(|| word * 64 + seen.trailing_zeros() as usize)
-        });
-        ahead.map(|day| self.now_ns + 1 + ((day + DAYS - first) % DAYS) as u64)
+        let today = self.now_ns as usize % DAYS;
+        let in_word = self.occupied[today / 64] >> (today % 64);
+        if in_word != 0 {
+            return Some(self.now_ns + u64::from(in_word.trailing_zeros()));
+        }
+        // The words after that one, and in the end what comes round to be before today in it.
+        let after = self.words.rotate_right(today as u32 / 64 + 1);
+        if after == 0 {
+            return None;
+        }
+        let word = (today / 64 + 1 + after.trailing_zeros() as usize) % WORDS;
+        let day = word * 64 + self.occupied[word].trailing_zeros() as usize;
+        Some(self.now_ns + ((day + DAYS - today) % DAYS) as u64)
     }
 }
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -6,8 +6,8 @@
 //!
 //! * [`topology`], [`medium`] and [`jobs`] read what the user wrote; [`spec`] says where it is wrong.
 //! * [`collective`] turns jobs into messages, [`host`], [`dcqcn`] and [`frame`] turn these into packets.
-//! * [`ways`], [`lattice`], [`placement`] and [`tables`] are the controller, [`simulation`] runs it all, in the order that
-//!   [`agenda`] and [`windows`] keep, [`ideal`] knows the bound.
+//! * [`ways`], [`lattice`], [`placement`] and [`tables`] are the controller, [`simulation`] runs it all, part by part
+//!   ([`division`]) and in the order that [`agenda`] and [`windows`] keep, [`ideal`] knows the bound.
 //!
 //! Invariant: everything follows from topology, jobs, program, policy and seed. There is no clock, no thread and no other
 //! source of randomness, so a run can be repeated to the byte.
@@ -15,6 +15,7 @@
 mod agenda;
 mod collective;
 mod dcqcn;
+mod division;
 mod frame;
 mod host;
 mod ideal;

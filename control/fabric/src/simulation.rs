@@ -14,6 +14,7 @@ use heddle_runtime::file::FileError;
 use heddle_state::{State, StateError, WriteError};
 
 use crate::collective::Op;
+use crate::division::Division;
 use crate::host::{Host, HostConfig, Opening, Target};
 use crate::jobs::{Jobs, Striping};
 use crate::outlet::Outlet;
@@ -167,11 +168,9 @@ struct Simulation<'r> {
     pins: Pins,
     ways: Vec<Ways>,
     now_ns: u64,
-    /// Every host and switch is a part, by its number.
+    division: Division,
     windows: Windows<Event>,
-    /// For so long none can tell what the others do: the shortest packet is that long on the shortest cable at least.
-    window_ns: u64,
-    /// The one whose events happen.
+    /// The host or switch at which something happens.
     node: NodeIndex,
     /// The next one last.
     upheavals: Vec<(u64, Upheaval)>,
@@ -251,7 +250,7 @@ impl<'r> Simulation<'r> {
             cnp_ns: spec.cnp_us * 1_000,
             reorder_ns: 10_000 + 2 * queues * topology.queue_drain_ns(topology.switch.trims_or_holds_bytes()),
         };
-        let jobs = run.jobs.jobs.len();
+        let (jobs, division) = (run.jobs.jobs.len(), Division::new(topology));
         let mut simulation = Simulation {
             run,
             placed,
@@ -261,8 +260,8 @@ impl<'r> Simulation<'r> {
             pins: Pins::new(),
             ways: Ways::all(topology, &|_| true),
             now_ns: 0,
-            windows: Windows::new(topology.ports.len()),
-            window_ns: topology.cables.iter().map(|cable| cable.delay_ns + 1).min().unwrap_or(u64::MAX),
+            windows: Windows::new(division.parts()),
+            division,
             node: 0,
             upheavals: Vec::new(),
             nodes: Vec::new(),
@@ -293,7 +292,7 @@ impl<'r> Simulation<'r> {
         for (index, failure) in topology.failures.iter().enumerate() {
             if let Some((host, for_ns)) = failure.storm {
                 let until_ns = failure.at_ns.saturating_add(for_ns);
-                simulation.windows.put(host, failure.at_ns, Event::Pause { host: host as u32, until_ns });
+                simulation.schedule(host, failure.at_ns, Event::Pause { host: host as u32, until_ns });
                 continue;
             }
             let detected_ns = failure.at_ns + failure.detect_ns;
@@ -307,7 +306,7 @@ impl<'r> Simulation<'r> {
             for rank in 0..spec.ranks {
                 let host = simulation.placed[job][rank];
                 let event = Event::Computed { job: job as u32, rank: rank as u32 };
-                simulation.windows.put(host, spec.start_ns, event);
+                simulation.schedule(host, spec.start_ns, event);
             }
         }
         Ok(simulation)
@@ -449,7 +448,7 @@ impl<'r> Simulation<'r> {
                 state.computed = true;
                 let at_ns = now_ns + op.compute_ns;
                 let event = Event::Computed { job: job as u32, rank: rank as u32 };
-                self.windows.put(self.node, at_ns, event);
+                self.schedule(self.node, at_ns, event);
                 return;
             }
             if !state.posted {

@@ -6,11 +6,8 @@
 //!
 //! Invariant: events of a part happen in the order in which they would if all events were in one agenda, and everything that
 //! waits when a window ends waits in that order. For that, what is put in during a window for later is put in when it ends, in
-//! the order of the events that did so; and so numbers are given out that tell it.
-
-use std::cmp::Reverse;
-use std::collections::BinaryHeap;
-use std::collections::binary_heap::PeekMut;
+//! the order of the events that did so; and so numbers are given out that tell it. A window is not longer than a list of its
+//! nanoseconds may be.
 
 use crate::agenda::Agenda;
 
@@ -59,8 +56,9 @@ pub(crate) struct Windows<E> {
     /// The part whose turn it is in the window under way, and when that ends.
     turn: Option<usize>,
     end_ns: u64,
-    /// Parts whose events are not all in order yet, by the first of these: its time, number and part, and its position.
-    heads: BinaryHeap<Reverse<(u64, u64, usize, usize)>>,
+    /// By nanosecond of the window that is being ended, the parts that have done anything then, with the position of what is not
+    /// in order yet. Empty at other times.
+    moments: Vec<Vec<(usize, usize)>>,
 }
 
 impl<E> Windows<E> {
@@ -71,7 +69,7 @@ impl<E> Windows<E> {
             number: 0,
             turn: None,
             end_ns: 0,
-            heads: BinaryHeap::new(),
+            moments: Vec::new(),
         }
     }
 
@@ -114,40 +112,67 @@ impl<E> Windows<E> {
     /// Ends the window: numbers what was put in, and hands over what is due later, as if all parts had gone on together.
     pub(crate) fn end(&mut self) {
         self.turn = None;
+        let begins = self.logs.iter().filter_map(|log| log.done.first());
+        let Some(begin_ns) = begins.map(|done| done.time_ns).min() else { return };
         for (part, log) in self.logs.iter().enumerate() {
-            // The first event of a window was put in before it began.
-            if let Some(&Done { time_ns, order: Order::Number(number), .. }) = log.done.first() {
-                self.heads.push(Reverse((time_ns, number, part, 0)));
-            }
-        }
-        while let Some(mut head) = self.heads.peek_mut() {
-            let Reverse((_, _, part, at)) = *head;
-            let Log { done, puts } = &mut self.logs[part];
-            let next = done.get(at + 1);
-            let puts_to = next.map_or(puts.len(), |next| next.puts_from as usize);
-            for put in &mut puts[done[at].puts_from as usize..puts_to] {
-                self.number += 1;
-                put.number = self.number;
-                if let Some(event) = put.event.take() {
-                    self.agendas[put.part as usize].put(put.time_ns, (Order::Number(self.number), event));
-                }
-            }
-            match next {
-                Some(&Done { time_ns, order, .. }) => {
-                    let number = match order {
-                        Order::Number(number) => number,
-                        Order::Put(position) => puts[position as usize].number,
-                    };
-                    *head = Reverse((time_ns, number, part, at + 1));
-                }
-                None => {
-                    PeekMut::pop(head);
+            let mut before_ns = None;
+            for (at, done) in log.done.iter().enumerate() {
+                if before_ns != Some(done.time_ns) {
+                    before_ns = Some(done.time_ns);
+                    let moment = (done.time_ns - begin_ns) as usize;
+                    if moment >= self.moments.len() {
+                        self.moments.resize_with(moment + 1, Vec::new);
+                    }
+                    self.moments[moment].push((part, at));
                 }
             }
         }
+        let mut moments = std::mem::take(&mut self.moments);
+        for heads in &mut moments {
+            while let Some(first) = self.first_of(heads) {
+                let (part, at) = heads[first];
+                self.hand_over(part, at);
+                let done = &self.logs[part].done;
+                match done.get(at + 1).filter(|next| next.time_ns == done[at].time_ns) {
+                    Some(_) => heads[first].1 = at + 1,
+                    None => {
+                        heads.swap_remove(first);
+                    }
+                }
+            }
+        }
+        self.moments = moments;
         for Log { done, puts } in &mut self.logs {
             done.clear();
             puts.clear();
+        }
+    }
+
+    /// Which of some events of one time, each the first of its part that is not in order yet, is the first of all.
+    fn first_of(&self, heads: &[(usize, usize)]) -> Option<usize> {
+        if heads.len() < 2 {
+            return heads.len().checked_sub(1);
+        }
+        let number = |&(part, at): &(usize, usize)| {
+            let Log { done, puts } = &self.logs[part];
+            match done[at].order {
+                Order::Number(number) => number,
+                Order::Put(position) => puts[position as usize].number,
+            }
+        };
+        (0..heads.len()).min_by_key(|head| number(&heads[*head]))
+    }
+
+    /// Numbers what an event has put in, and hands it over.
+    fn hand_over(&mut self, part: usize, at: usize) {
+        let Log { done, puts } = &mut self.logs[part];
+        let puts_to = done.get(at + 1).map_or(puts.len(), |next| next.puts_from as usize);
+        for put in &mut puts[done[at].puts_from as usize..puts_to] {
+            self.number += 1;
+            put.number = self.number;
+            if let Some(event) = put.event.take() {
+                self.agendas[put.part as usize].put(put.time_ns, (Order::Number(self.number), event));
+            }
         }
     }
 }

@@ -47,11 +47,16 @@ pub(super) enum Upheaval {
 const _: () = assert!(size_of::<Option<Event>>() <= 16);
 
 impl Simulation<'_> {
+    /// Has something happen at a host or switch.
+    pub(super) fn schedule(&mut self, node: NodeIndex, time_ns: u64, event: Event) {
+        self.windows.put(self.division.part(node), time_ns, event);
+    }
+
     pub(super) fn wake_host(&mut self, host: usize, time_ns: u64) {
         let time_ns = time_ns.max(self.hosts[host].busy_until_ns);
         if time_ns < self.host_due_ns[host] {
             self.host_due_ns[host] = time_ns;
-            self.windows.put(host, time_ns, Event::WakeHost(host as u32));
+            self.schedule(host, time_ns, Event::WakeHost(host as u32));
         }
     }
 
@@ -59,11 +64,11 @@ impl Simulation<'_> {
         if time_ns < self.nodes[node].due_ns {
             self.nodes[node].due_ns = time_ns;
             let event = Event::StepSwitch(node as u32);
-            self.windows.put(self.hosts.len() + node, time_ns, event);
+            self.schedule(self.hosts.len() + node, time_ns, event);
         }
     }
 
-    /// What happens until some node could hear of what another does meanwhile. False if nothing does before the end.
+    /// What happens until some part could hear of what another does meanwhile. False if nothing does before the end.
     pub(super) fn advance(&mut self) -> Result<bool, RunError> {
         let upheaval_ns = self.upheavals.last().map(|(time_ns, _)| *time_ns);
         let begin_ns = self.windows.next_ns().into_iter().chain(upheaval_ns).min();
@@ -89,18 +94,30 @@ impl Simulation<'_> {
         let upheaval_ns = self.upheavals.last().map_or(u64::MAX, |(time_ns, _)| *time_ns);
         // A sample is due at a tick.
         let tick_ns = (begin_ns / TICK_NS + 1).saturating_mul(TICK_NS);
-        let end_ns = begin_ns.saturating_add(self.window_ns).min(tick_ns).min(upheaval_ns);
-        for node in 0..self.run.topology.ports.len() {
-            self.windows.begin(node, end_ns);
-            self.node = node;
+        let end_ns = begin_ns.saturating_add(self.division.window_ns()).min(tick_ns).min(upheaval_ns);
+        for part in 0..self.division.parts() {
+            self.windows.begin(part, end_ns);
             while let Some((time_ns, event)) = self.windows.take() {
                 self.now_ns = time_ns;
+                self.node = self.node_of(&event);
                 self.happen(event);
             }
         }
         self.windows.end();
         self.now_ns = end_ns - 1;
         Ok(true)
+    }
+
+    /// Where an event happens.
+    fn node_of(&self, event: &Event) -> NodeIndex {
+        match *event {
+            Event::Arrive { cable, end, .. } => {
+                self.run.topology.cables[cable as usize].ends[usize::from(end)].node
+            }
+            Event::StepSwitch(switch) => self.hosts.len() + switch as usize,
+            Event::WakeHost(host) | Event::Pause { host, .. } => host as usize,
+            Event::Computed { job, rank } => self.placed[job as usize][rank as usize],
+        }
     }
 
     fn happen(&mut self, event: Event) {
@@ -129,7 +146,7 @@ impl Simulation<'_> {
                 self.put(End { node: host as usize, port: 0 }, packet);
                 if self.now_ns + STORM_NS < until_ns {
                     let event = Event::Pause { host, until_ns };
-                    self.windows.put(host as usize, self.now_ns + STORM_NS, event);
+                    self.schedule(host as usize, self.now_ns + STORM_NS, event);
                 }
             }
         }
@@ -214,7 +231,7 @@ impl Simulation<'_> {
             self.spare.push(packet);
         } else {
             let arrives = Event::Arrive { cable: index as u32, end: 1 - end as u8, packet };
-            self.windows.put(cable.ends[1 - end].node, sent_ns + cable.delay_ns, arrives);
+            self.schedule(cable.ends[1 - end].node, sent_ns + cable.delay_ns, arrives);
         }
         sent_ns
     }
