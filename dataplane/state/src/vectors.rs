@@ -5,8 +5,8 @@
 //! position, set if the entry admits the value there. The positions left when the rows of a key's nibbles are
 //! intersected are the entries that match, however many masks they have between them; ranges are checked besides. A
 //! page holds the rows of 512 positions, a cache line each, and a scan leaves a page as soon as no position is left:
-//! after three or four rows if entries are specific. While there are but a few entries, each is compared with the key
-//! instead: rows are one for every nibble of a wide key that matches.
+//! after three or four rows if entries are specific. As soon as but one or two are left, they are compared with the key
+//! instead, as all are while there are but a few: rows are one for every nibble of a wide key that matches.
 //!
 //! Invariant: the bits and the pointer of a position are those of its entry before the generation that first sees
 //! the entry is published, and stay until no snapshot sees it. What a reader of an earlier generation finds in a
@@ -14,6 +14,8 @@
 
 #[cfg(all(test, loom))]
 mod model;
+#[cfg(all(test, not(loom)))]
+mod tests;
 
 use std::ptr::{NonNull, null_mut};
 
@@ -53,9 +55,10 @@ struct Page<N> {
     /// By nibble, value and word.
     rows: Box<[AtomicU64]>,
     entries: Box<[AtomicPtr<N>]>,
-    /// Of the first page: which positions have an entry, and by position and word of the key, mask and value of it.
-    occupied: AtomicU64,
+    /// By position and word of the key, mask and value of its entry.
     exact: Box<[[AtomicU64; 2]]>,
+    /// Of the first page: which positions have an entry.
+    occupied: AtomicU64,
     /// The highest rank of its entries, or above.
     bound: AtomicU64,
 }
@@ -111,51 +114,50 @@ fn row(nibble: usize, value: usize, words: usize) -> usize {
 }
 
 impl<N> Page<N> {
-    fn new(nibbles: usize, words: usize, compared_words: usize) -> Page<N> {
+    fn new(nibbles: usize, words: usize, key_words: usize) -> Page<N> {
         Page {
             rows: (0..nibbles * VALUES * words).map(|_| AtomicU64::new(0)).collect(),
             entries: (0..words * WORD).map(|_| AtomicPtr::new(null_mut())).collect(),
+            exact: (0..key_words * words * WORD).map(|_| [AtomicU64::new(0), AtomicU64::new(0)]).collect(),
             occupied: AtomicU64::new(0),
-            exact: (0..compared_words * WORD).map(|_| [AtomicU64::new(0), AtomicU64::new(0)]).collect(),
             bound: AtomicU64::new(0),
         }
     }
 
-    /// Offers every entry that is left when the rows of a key are intersected.
+    /// Offers every entry that matches a key: that is left when the key's rows are intersected, all of them or until few are.
     #[inline(always)] // For two numbers of words.
     fn scan<const W: usize>(&self, order: &[Step], key: &[u64], offer: &mut impl FnMut(NonNull<N>)) {
         let mut left = [u64::MAX; W];
         for step in order {
             let at = (step.first_row as usize + step.nibble.of(key)) * W;
-            let mut any = 0;
+            let (mut any, mut words) = (0u64, 0);
             for (i, left) in left.iter_mut().enumerate() {
                 // SAFETY: a page with rows of so many words has one for every value of the nibbles of its set.
                 *left &= unsafe { self.rows.get_unchecked(at + i) }.load(Ordering::Relaxed);
                 any |= *left;
+                words += u32::from(*left != 0);
             }
             if any == 0 {
                 return;
             }
-        }
-        for (word, mut left) in left.into_iter().enumerate() {
-            while left != 0 {
-                let offset = word * WORD + left.trailing_zeros() as usize;
-                left &= left - 1;
-                let entry = self.entries.get(offset).map_or(null_mut(), |e| e.load(Ordering::Acquire));
-                if let Some(entry) = NonNull::new(entry) {
-                    offer(entry);
-                }
+            // One or two, in one word.
+            let second = any & (any - 1);
+            if words == 1 && second & second.wrapping_sub(1) == 0 {
+                break;
             }
+        }
+        for (word, left) in left.into_iter().enumerate() {
+            self.compare(word, left, key, offer);
         }
     }
 
-    /// Offers every entry of the first page whose value is that of a key under its mask.
+    /// Offers every entry of some positions, bits of a word, whose value is that of a key under its mask.
     #[inline(always)] // As above.
-    fn compare(&self, mut occupied: u64, key: &[u64], offer: &mut impl FnMut(NonNull<N>)) {
-        let words = self.exact.len() / WORD;
-        while occupied != 0 {
-            let offset = occupied.trailing_zeros() as usize;
-            occupied &= occupied - 1;
+    fn compare(&self, word: usize, mut positions: u64, key: &[u64], offer: &mut impl FnMut(NonNull<N>)) {
+        let words = self.exact.len() / self.entries.len().max(1);
+        while positions != 0 {
+            let offset = word * WORD + positions.trailing_zeros() as usize;
+            positions &= positions - 1;
             let exact = self.exact.get(offset * words..(offset + 1) * words).unwrap_or(&[]);
             let is_same = |(i, [mask, value]): (usize, &[AtomicU64; 2])| {
                 let word = key.get(i).copied().unwrap_or(0);
@@ -209,7 +211,7 @@ impl<N> Vectors<N> {
             let mut take = |entry| least = offer(entry);
             let occupied = page.occupied.load(Ordering::Relaxed);
             if number == 0 && occupied.count_ones() <= COMPARED_MAX {
-                page.compare(occupied, key, &mut take);
+                page.compare(0, occupied, key, &mut take);
             } else if number == 0 {
                 page.scan::<FIRST_WORDS>(&published.order, key, &mut take);
             } else {
@@ -253,12 +255,15 @@ impl<N> Vectors<N> {
             positions.used += 1;
             positions.used - 1
         });
-        let (page, offset) = place(position);
-        if page >= self.pages().len() {
-            self.add_page(later);
+        let (number, offset) = place(position);
+        let pages = self.pages().len();
+        if number >= pages || number == 0 && offset.is_power_of_two() {
+            // What tells entries apart is looked at again whenever there are twice as many; later what the first did will do.
+            let new = (number >= pages).then(|| self.new_page(pages));
+            self.publish(new, later);
         }
-        let words = row_words(page);
-        let Some(page) = self.pages().get(page) else { return position };
+        let words = row_words(number);
+        let Some(page) = self.pages().get(number) else { return position };
         // SAFETY: a page is freed when this is dropped.
         let page = unsafe { page.get() };
         let bit = 1u64 << (offset % WORD);
@@ -269,8 +274,8 @@ impl<N> Vectors<N> {
                 }
             }
         }
-        let compared_words = page.exact.len() / WORD;
-        let own = page.exact.get(offset * compared_words..(offset + 1) * compared_words).unwrap_or(&[]);
+        let key_words = page.exact.len() / page.entries.len().max(1);
+        let own = page.exact.get(offset * key_words..(offset + 1) * key_words).unwrap_or(&[]);
         for ([to_mask, to_value], (mask, word)) in own.iter().zip(mask.iter().zip(key)) {
             to_mask.store(*mask, Ordering::Relaxed);
             to_value.store(word & mask, Ordering::Relaxed);
@@ -286,11 +291,14 @@ impl<N> Vectors<N> {
         position
     }
 
-    fn add_page(&self, later: &mut Vec<Later>) {
-        let pages = self.pages();
+    fn new_page(&self, number: usize) -> Held<Page<N>> {
         let key_words = self.nibbles.iter().map(|nibble| nibble.word as usize + 1).max().unwrap_or(0);
-        let compared_words = if pages.is_empty() { key_words } else { 0 };
-        let new = Held::new(Page::new(self.nibbles.len(), row_words(pages.len()), compared_words));
+        Held::new(Page::new(self.nibbles.len(), row_words(number), key_words))
+    }
+
+    /// Shows readers a page more, if there is one, and the order that the last of the others asks for.
+    fn publish(&self, new: Option<Held<Page<N>>>, later: &mut Vec<Later>) {
+        let pages = self.pages();
         let step = |(number, nibble): (usize, &Nibble)| Step {
             nibble: *nibble,
             first_row: (number * VALUES) as u32,
@@ -303,7 +311,7 @@ impl<N> Vectors<N> {
             let last = unsafe { last.get() };
             order.sort_by_cached_key(|step| last.passes(step.first_row as usize / VALUES, words));
         }
-        let pages = Pages { order: order.into(), pages: pages.iter().copied().chain([new]).collect() };
+        let pages = Pages { order: order.into(), pages: pages.iter().copied().chain(new).collect() };
         let old = self.pages.swap(Held::new(pages).as_ptr(), Ordering::AcqRel);
         later.extend(Held::from_ptr(old).map(Held::into_later));
     }
