@@ -20,6 +20,7 @@ use heddle_state::{AtomicSet, key_words};
 use crate::code::{Coder, Purpose, Variant};
 use crate::error::JitError;
 use crate::host::Host;
+use crate::loads::Loads;
 use crate::plan::Plan;
 use crate::program::{Code, Compiled};
 
@@ -143,6 +144,7 @@ impl Assembly {
         let code = Code::new(self.module, functions);
         Ok(Compiled {
             program: (*program).clone(),
+            loads: Loads::new(&program, &self.layout),
             layout: (*self.layout).clone(),
             constants: self.constants,
             arena_words: self.arena_words,

@@ -603,6 +603,11 @@ fn fill_header(m: &mut Machine<'_, '_>, header: HeaderId, at_bytes: usize, varbi
     // SAFETY: within the frame, which is no part of the packet.
     let own = unsafe { words_mut(m.frame().add(slot.word) as u64, count) };
     own[0] = 1;
+    let len_bytes = program.layout.types[slot.ty].fixed_bits as usize / 8;
+    let lies_in = packet_of(m).get(at_bytes..at_bytes + len_bytes).unwrap_or(&[]);
+    if program.loads.take(slot.ty, lies_in, own) {
+        return invalidate_siblings(m, header);
+    }
     let mut at = 8 * at_bytes;
     for field in &slot.fields {
         let width = match field.ty {

@@ -20,6 +20,7 @@ mod exposure;
 mod facts;
 mod host;
 mod jit;
+mod loads;
 mod machine;
 mod plan;
 mod program;

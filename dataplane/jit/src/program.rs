@@ -11,6 +11,7 @@ use heddle_exec::layout::Layout;
 use heddle_ir::{RegisterId, TableId, Verified};
 use heddle_state::AtomicSet;
 
+use crate::loads::Loads;
 use crate::machine::Machine;
 
 /// A pass: takes the machine and the frame, and returns how it ended.
@@ -20,6 +21,7 @@ pub(crate) type Function = unsafe extern "C" fn(*mut Machine<'_, '_>, *mut u64) 
 pub(crate) struct Compiled {
     pub(crate) program: Verified,
     pub(crate) layout: Layout,
+    pub(crate) loads: Loads,
     pub(crate) constants: Vec<u64>,
     pub(crate) arena_words: usize,
     pub(crate) atomic_sets: Vec<AtomicSet>,
