@@ -20,7 +20,7 @@ extern bit<32> held_bytes(in bit<9> port, in bit<3> queue);
 // How much a port has sent lately: bytes, each counted with a weight that halves every 8 microseconds.
 extern bit<32> link_recent_bytes(in bit<9> port);
 
-// 1 while the port works.
+// 1 while the port is attached and has a link.
 extern bit<1> port_is_up(in bit<9> port);
 
 // In ingress: lets nothing begin to leave a queue for so many nanoseconds from now; 0 lets it go on. Of several calls for

@@ -11,6 +11,7 @@ mod shaped;
 mod switch;
 mod xdp;
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use host::{Host, Link, run};
@@ -50,6 +51,8 @@ const TESTS: &[(&str, Test)] = &[
     ("interface_disappears", interface_disappears),
     ("interface_comes_back", interface_comes_back),
     ("xdp_interface_comes_back", xdp::interface_comes_back),
+    ("link_is_lost", link_is_lost),
+    ("xdp_link_is_lost", xdp::link_is_lost),
     ("interface_is_left_as_found", interface_is_left_as_found),
 ];
 
@@ -409,6 +412,45 @@ pub(crate) fn comes_back(kind: &str) -> Result<(), Failed> {
     // The host there has another address now, which the other one learns by being asked.
     b.ping(a.ipv4(), &[])?;
     drop(lb);
+    switch.stop()
+}
+
+fn link_is_lost() -> Result<(), Failed> {
+    loses_its_link("")
+}
+
+/// A host behind two links, the first of which goes down at its end and comes up again, under a switch that runs.
+pub(crate) fn loses_its_link(kind: &str) -> Result<(), Failed> {
+    let (a, b) = (Host::new("10.7.0.1/24", "fd07::1/64")?, Host::new("10.7.0.2/24", "fd07::2/64")?);
+    let la = Link::veth(&a, 1_500)?;
+    let first = Link::veth(&b, 1_500)?;
+    let inner = b.interface();
+    let mac = b.mac()?;
+    let second = Link::veth(&b, 1_500)?;
+    b.exec(&["ip", "link", "set", &b.interface(), "address", &mac])?;
+    let port = |number: u32, link: &Link| format!("{number}@{kind}{}", link.outer);
+    let program =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/namespaces/programs/first_that_is_up.p4");
+    let mut switch =
+        Switch::start(&program, &["-i", &port(1, &la), "-i", &port(2, &first), "-i", &port(3, &second)])?;
+    a.ping(b.ipv4(), &[])?;
+    b.exec(&["ip", "link", "set", &inner, "down"])?;
+    switch.wait_for("port 2 has no link")?;
+    a.ping(b.ipv4(), &[])?;
+    b.exec(&["ip", "link", "set", &inner, "up"])?;
+    switch.wait_for("port 2 has a link again")?;
+    // Nothing but the first one leads there now.
+    b.exec(&["ip", "link", "set", &b.interface(), "down"])?;
+    switch.wait_for("port 3 has no link")?;
+    a.ping(b.ipv4(), &[])?;
+    // One that has no link to begin with is no way either.
+    switch.stop()?;
+    b.exec(&["ip", "link", "set", &b.interface(), "up"])?;
+    b.exec(&["ip", "link", "set", &inner, "down"])?;
+    let mut switch =
+        Switch::start(&program, &["-i", &port(1, &la), "-i", &port(2, &first), "-i", &port(3, &second)])?;
+    switch.wait_for("port 2 has no link")?;
+    a.ping(b.ipv4(), &[])?;
     switch.stop()
 }
 

@@ -110,6 +110,10 @@ pub(crate) fn falls_back() -> Result<(), Failed> {
     switch.stop()
 }
 
+pub(crate) fn link_is_lost() -> Result<(), Failed> {
+    crate::loses_its_link("xdp:")
+}
+
 pub(crate) fn interface_comes_back() -> Result<(), Failed> {
     crate::comes_back("xdp:")
 }

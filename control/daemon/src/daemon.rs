@@ -12,13 +12,14 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crossbeam::channel::{self, Receiver, select};
 use heddle_engine::{
-    Config, Controller, DigestMessage, Engine, EngineError, Event, PacketIn, Reloaded, Stats,
+    Config, Controller, DigestMessage, Engine, EngineError, Event, PacketIn, PortChangeError, Reloaded, Stats,
 };
 use heddle_exec::{Executor, Interpreter};
 use heddle_p4rt::proto::v1;
 use heddle_p4rt::proto::v1::set_forwarding_pipeline_config_request::Action;
 use heddle_packet::PortId;
 use heddle_ports::PortDescription;
+use heddle_ports::links::LinkState;
 use heddle_ports::spec::{BareName, PortSpec};
 use heddle_runtime::learning::{Agent, FLOOD_GROUP};
 use heddle_state::{State, StateError, Update, WriteError};
@@ -27,6 +28,7 @@ use crate::attachments::{Attachments, Opener, PortError};
 use crate::call::{Call, Caller, line};
 use crate::control_plane::ControlPlane;
 use crate::grpc::{Counts, ServeError, Server, ServerSettings};
+use crate::links::LinkWatch;
 use crate::notice::Notice;
 use crate::store::{StateSettings, StoreError};
 use crate::switch::{EngineSwitch, MakeExecutor};
@@ -155,6 +157,10 @@ pub struct Daemon {
     /// Kept, so that the line is never dead.
     _caller: Caller,
     is_draining: bool,
+    /// None where the system tells nothing of links.
+    links: Option<LinkWatch>,
+    /// Whether all links have to be asked for again.
+    asks_links: bool,
 }
 
 impl std::fmt::Debug for Daemon {
@@ -222,6 +228,8 @@ impl Daemon {
             calls,
             _caller: caller.clone(),
             is_draining: false,
+            links: None,
+            asks_links: false,
         };
         let mut serve = None;
         if let Some(control) = control {
@@ -256,6 +264,10 @@ impl Daemon {
                 daemon.observer.notice(&Notice::Serving { address, is_open });
             }
             daemon.server = Some(server);
+        }
+        match LinkWatch::start() {
+            Ok(links) => daemon.links = Some(links),
+            Err(error) => tracing::warn!(%error, "ports that lose their links are not noticed"),
         }
         Ok(daemon)
     }
@@ -399,6 +411,7 @@ impl Daemon {
         let ticks = channel::tick(TICK);
         let engine = Arc::clone(&self.engine);
         let calls = self.calls.clone();
+        let links = self.links.as_ref().map_or_else(channel::never, |links| links.news().clone());
         while !signals.stop.load(Ordering::Relaxed) {
             if limit.is_some_and(|limit| started.elapsed() >= limit) {
                 return;
@@ -416,6 +429,11 @@ impl Daemon {
                 recv(engine.events()) -> event => {
                     if let Ok(event) = event {
                         self.note(&event);
+                    }
+                }
+                recv(links) -> link => {
+                    if let Ok(link) = link {
+                        self.link(&link);
                     }
                 }
                 recv(engine.digests()) -> digest => {
@@ -459,7 +477,31 @@ impl Daemon {
         (stats, kept)
     }
 
+    /// An interface has a link, or has none.
+    fn link(&mut self, link: &LinkState) {
+        let is_it = |spec: &&PortSpec| spec.follows_link() && spec.name == link.name;
+        let Some(port) = self.attachments.specs().iter().find(is_it).map(|spec| spec.id) else { return };
+        match self.engine.set_link(port, link.has_link) {
+            Ok(true) => {
+                self.observer.notice(&Notice::Link { port, has_link: link.has_link });
+                let now_ns = self.engine.now_ns();
+                if let Some(control) = &mut self.control {
+                    control.port(now_ns, port.0, link.has_link);
+                }
+            }
+            Ok(false) => {}
+            Err(PortChangeError::Busy) => self.asks_links = true,
+            // It is gone, or not attached yet, and is asked for again when it is.
+            Err(error) => tracing::debug!(%error, port = port.0, "link"),
+        }
+    }
+
     fn tick(&mut self, signals: &Signals) {
+        if std::mem::take(&mut self.asks_links)
+            && let Some(links) = &self.links
+        {
+            links.ask();
+        }
         self.attachments.bring_back(&self.engine, self.observer.as_mut());
         self.is_draining = self.is_draining && self.engine.is_draining();
         if !self.is_draining && signals.reload.swap(false, Ordering::Relaxed) {
@@ -481,7 +523,10 @@ impl Daemon {
                 self.attachments.lose(&self.engine, *port);
                 (port, false)
             }
-            Event::PortUp { port } => (port, true),
+            Event::PortUp { port } => {
+                self.links.iter().for_each(LinkWatch::ask);
+                (port, true)
+            }
             Event::NotPinned { .. } | Event::NotRealtime { .. } | Event::WorkerPanicked { .. } => return,
         };
         let now_ns = self.engine.now_ns();

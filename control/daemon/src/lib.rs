@@ -19,6 +19,7 @@ mod control_plane;
 mod daemon;
 mod grpc;
 mod keeper;
+mod links;
 mod metrics;
 mod notice;
 pub mod proto;

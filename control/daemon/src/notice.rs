@@ -30,6 +30,13 @@ pub enum Notice<'a> {
         /// Why not.
         error: &'a str,
     },
+    /// A port has lost its link, or has it again.
+    Link {
+        /// Which.
+        port: PortId,
+        /// Which of it.
+        has_link: bool,
+    },
     /// Another program took over.
     Reloaded(&'a Kept),
     /// Another program could not take over, and the one before goes on.
@@ -61,6 +68,7 @@ impl Notice<'_> {
     pub fn is_warning(&self) -> bool {
         match self {
             Notice::Attached(_) | Notice::Reloaded(_) | Notice::Event(Event::PortUp { .. }) => false,
+            Notice::Link { port: _, has_link } => !has_link,
             Notice::Serving { address: _, is_open } => *is_open,
             Notice::Restored { refused, .. } => !refused.is_empty(),
             Notice::Event(
@@ -89,6 +97,8 @@ impl fmt::Display for Notice<'_> {
             Notice::NotBack { port, error } => {
                 write!(f, "port {port} cannot be attached again yet: {error}")
             }
+            Notice::Link { port, has_link: false } => write!(f, "port {port} has no link"),
+            Notice::Link { port, has_link: true } => write!(f, "port {port} has a link again"),
             Notice::Reloaded(kept) => {
                 write!(f, "the program is reloaded; table entries kept: {}", kept.entries)?;
                 kept.left.iter().try_for_each(|left| write!(f, "\n  {left}"))

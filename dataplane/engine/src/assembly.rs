@@ -459,7 +459,7 @@ impl Control {
             if mapped.is_controller() {
                 return Err(PortChangeError::Controller(id));
             }
-            if mapped.is_up() {
+            if mapped.is_attached() {
                 return Err(PortChangeError::Attached(id));
             }
         }
@@ -519,6 +519,35 @@ impl Control {
             *port = None;
         }
         Ok(())
+    }
+
+    /// Takes a port out of service that has lost its link, or into it again. True if that is new.
+    pub(crate) fn set_link(&self, id: PortId, has_link: bool) -> Result<bool, PortChangeError> {
+        let _one_change_at_a_time = self.ports();
+        let position = self.shared.ports.position(id.0).ok_or(PortChangeError::Unknown(id))?;
+        let mapped = &self.shared.ports.ports()[position];
+        if mapped.is_controller() {
+            return Err(PortChangeError::Controller(id));
+        }
+        if !mapped.is_attached() {
+            return Err(PortChangeError::Unknown(id));
+        }
+        self.check_commands(1)?;
+        if !mapped.set_link(has_link) {
+            return Ok(false);
+        }
+        loop {
+            let is_up = mapped.is_up();
+            self.shared.published.load().set_port_up(id.0, is_up);
+            // A worker may find meanwhile that the port is gone.
+            if mapped.is_up() == is_up {
+                break;
+            }
+        }
+        for commands in &self.commands {
+            let _gone = commands.try_send(Command::Link { port: position, has_link });
+        }
+        Ok(true)
     }
 
     /// Whether all workers can take so many more commands.

@@ -442,6 +442,7 @@ impl Core {
                     self.attach(port, number, route, &config, queues);
                 }
                 Command::Detach { port } => self.let_go(port),
+                Command::Link { port, has_link } => self.set_link(port, has_link),
             }
             self.moved += 1;
         }
@@ -682,6 +683,11 @@ impl Core {
         for of in self.queues.iter_mut().filter(|of| of.port == position) {
             of.queue = None;
         }
+        self.stop_sending(position);
+    }
+
+    /// What waits for a port is lost, and what is yet sent to it.
+    fn stop_sending(&mut self, position: usize) {
         self.grow_stale(position);
         if let Some(Some(egress)) = self.egress.get_mut(position) {
             let lost = egress.detach(&mut self.waiting);
@@ -692,6 +698,22 @@ impl Core {
                 queue.depth_bytes.set(0);
             }
         }
+    }
+
+    /// A port goes on receiving without a link, if only to hear why.
+    fn set_link(&mut self, position: usize, has_link: bool) {
+        if has_link {
+            let sends = |of: &ReceiveQueue| of.port == position && of.queue.is_some();
+            if let (Some(queue), Some(Some(egress))) =
+                (self.queues.iter().position(sends), self.egress.get_mut(position))
+            {
+                egress.attach(queue);
+            }
+            self.grow_stale(position);
+        } else {
+            self.stop_sending(position);
+        }
+        self.has_gates = self.egress.iter().flatten().any(Egress::has_gate);
     }
 
     /// Tells everybody that a port works no more, once.

@@ -183,6 +183,19 @@ impl Engine {
         Ok(())
     }
 
+    /// Says whether something answers at the other end of a port, which the port itself does not know. One without a
+    /// link is left by everything that looks for ports that work, and what is sent to it is lost and counted as
+    /// `port_down`. Ports have one until somebody says otherwise, and again when they are attached again. True if
+    /// that is new.
+    ///
+    /// # Errors
+    /// [`PortChangeError`] if there is no such port.
+    pub fn set_link(&self, port: PortId, has_link: bool) -> Result<bool, PortChangeError> {
+        let is_new = self.control.set_link(port, has_link)?;
+        self.common.notify_all();
+        Ok(is_new)
+    }
+
     /// Runs another program for packets that arrive from now on. Those under way finish on the one they began
     /// with; [`Engine::is_draining`] says when all have.
     ///

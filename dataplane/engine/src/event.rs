@@ -134,6 +134,13 @@ pub(crate) enum Command {
         /// Position of the port.
         port: usize,
     },
+    /// A port has a link, or has none.
+    Link {
+        /// Position of the port.
+        port: usize,
+        /// Which of it.
+        has_link: bool,
+    },
     /// New depths and rates for a port.
     Configure {
         /// Position of the port.

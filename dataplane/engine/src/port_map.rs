@@ -41,7 +41,9 @@ pub(crate) struct MappedPort {
     /// None for the controller, and where no port is.
     description: ArcSwapOption<PortDescription>,
     pub(crate) config: PortConfig,
-    up: AtomicBool,
+    attached: AtomicBool,
+    /// Whether something answers at the other end, as far as anybody has said.
+    link: AtomicBool,
 }
 
 impl PortMap {
@@ -61,7 +63,8 @@ impl PortMap {
                 is_controller: description.is_none(),
                 description: ArcSwapOption::from_pointee(description),
                 config,
-                up: AtomicBool::new(true),
+                attached: AtomicBool::new(true),
+                link: AtomicBool::new(true),
             })
             .take(PORTS_MAX)
             .collect();
@@ -89,7 +92,8 @@ impl PortMap {
             is_controller: false,
             description: ArcSwapOption::empty(),
             config: spare_config,
-            up: AtomicBool::new(false),
+            attached: AtomicBool::new(false),
+            link: AtomicBool::new(true),
         }));
         Ok(Self { ports, dense, sparse, spare_from })
     }
@@ -152,18 +156,31 @@ impl MappedPort {
         self.description.store(Some(Arc::new(description)));
     }
 
-    pub(crate) fn is_up(&self) -> bool {
-        self.up.load(Ordering::Relaxed)
+    pub(crate) fn is_attached(&self) -> bool {
+        self.attached.load(Ordering::SeqCst)
     }
 
-    /// Marks it as working. True the first time.
+    /// Whether it is attached and has a link.
+    pub(crate) fn is_up(&self) -> bool {
+        self.is_attached() && self.link.load(Ordering::SeqCst)
+    }
+
+    /// Marks it as attached, and with a link until somebody says otherwise. True the first time.
     pub(crate) fn bring_up(&self) -> bool {
-        !self.up.swap(true, Ordering::Relaxed)
+        if !self.is_attached() {
+            self.link.store(true, Ordering::SeqCst);
+        }
+        !self.attached.swap(true, Ordering::SeqCst)
     }
 
     /// Marks it as gone. True the first time.
     pub(crate) fn take_down(&self) -> bool {
-        self.up.swap(false, Ordering::Relaxed)
+        self.attached.swap(false, Ordering::SeqCst)
+    }
+
+    /// Notes whether it has a link. True if that is new.
+    pub(crate) fn set_link(&self, has_link: bool) -> bool {
+        self.link.swap(has_link, Ordering::SeqCst) != has_link
     }
 
     pub(crate) fn is_controller(&self) -> bool {
@@ -213,5 +230,14 @@ mod tests {
         assert!(map.is_up(3) && !map.is_up(4));
         assert!(map.ports()[0].take_down());
         assert!(!map.ports()[0].take_down() && !map.is_up(3));
+    }
+
+    #[test]
+    fn a_port_that_is_attached_again_has_a_link_until_somebody_says_otherwise() {
+        let map = map(&[3]).expect("distinct");
+        let port = &map.ports()[0];
+        assert!(port.set_link(false) && !port.set_link(false) && !map.is_up(3) && port.is_attached());
+        assert!(port.set_link(true) && map.is_up(3) && port.set_link(false));
+        assert!(port.take_down() && port.bring_up() && map.is_up(3));
     }
 }

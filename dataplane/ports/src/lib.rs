@@ -10,6 +10,7 @@ pub mod device;
 mod error;
 pub mod fault;
 mod frame;
+pub mod links;
 pub mod memory;
 mod offload;
 mod partial;

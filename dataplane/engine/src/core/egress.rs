@@ -254,6 +254,12 @@ impl Egress {
         self.discard(waiting)
     }
 
+    /// Sends again, by this queue pair.
+    pub(super) fn attach(&mut self, queue: usize) {
+        self.sink = Sink::Queue(queue);
+        self.blocked = false;
+    }
+
     /// Holds a queue until a time, or lets it go on. Whether something that waits may leave at once.
     pub(super) fn hold(&mut self, now_ns: u64, queue: u32, until_ns: u64) -> bool {
         let queue = self.scheduler.queue(queue);

@@ -452,6 +452,33 @@ fn ports_come_and_go_while_the_switch_runs() {
 }
 
 #[test]
+fn what_is_sent_to_a_port_without_a_link_is_counted() {
+    let (ports, mut peers) = memory_ports(2, &MemoryOptions::default());
+    let engine = start(Config { workers: 1, ..Config::default() }, by_first_byte(), ports);
+    let is_up = |engine: &Engine| engine.stats().port(PortId(2)).map(|port| port.up);
+    assert_eq!((engine.set_link(PortId(2), false), is_up(&engine)), (Ok(true), Some(false)));
+    assert_eq!(engine.set_link(PortId(2), false), Ok(false));
+    // The worker hears of it when it looks.
+    wait_for("a packet to be lost", || {
+        peers[0].inject(&[2, 1], 0) && engine.stats().drops.get(Reason::PortDown) > 0
+    });
+    peers[1].collect_frames();
+    assert!(peers[0].inject(&[1, 1], 0));
+    wait_for("the other port", || peers[0].collect().is_some());
+    // It goes on receiving.
+    assert!(peers[1].inject(&[1, 2], 0));
+    wait_for("a packet from the port without a link", || peers[0].collect().is_some());
+    assert_eq!((engine.set_link(PortId(2), true), is_up(&engine)), (Ok(true), Some(true)));
+    assert!(peers[0].inject(&[2, 3], 0));
+    wait_for("a packet at the port that has a link again", || peers[1].collect().is_some());
+    assert_eq!(engine.set_link(PortId(3), false), Err(PortChangeError::Unknown(PortId(3))));
+    let stats = engine.stop();
+    let lost = stats.drops.get(Reason::PortDown);
+    assert_eq!((lost + stats.transmitted, stats.in_flight()), (stats.received, 0));
+    assert_eq!(stats.drops.total(), lost);
+}
+
+#[test]
 fn a_port_that_is_gone_comes_back() {
     let (ports, mut peers) = memory_ports(2, &MemoryOptions::default());
     let engine = start(Config { workers: 1, ..Config::default() }, by_first_byte(), ports);
