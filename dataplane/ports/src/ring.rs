@@ -28,8 +28,18 @@ pub(crate) struct Ring {
     block_bytes: usize,
     slot_bytes: usize,
     slots_per_block: usize,
-    slots: usize,
-    next: usize,
+    next: Place,
+    /// [`FRAMES_AHEAD`] slots behind it.
+    ahead: Place,
+}
+
+/// Where a slot is. Slots are counted on, since dividing for each would cost as much as reading it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Place {
+    /// Where its block begins, in bytes.
+    block: usize,
+    /// Its number in the block.
+    slot: usize,
 }
 
 // SAFETY: the mapping belongs to the ring alone and is not tied to a thread.
@@ -105,18 +115,32 @@ impl Ring {
             return Err(error);
         }
         let base = NonNull::new(base.cast()).ok_or_else(|| io::Error::from_raw_os_error(libc::ENOMEM))?;
-        Ok(Self { base, mapped_bytes, block_bytes, slot_bytes, slots_per_block, slots, next: 0 })
+        let next = Place::default();
+        let mut ring =
+            Self { base, mapped_bytes, block_bytes, slot_bytes, slots_per_block, next, ahead: next };
+        for _ in 0..FRAMES_AHEAD {
+            ring.ahead = ring.after(ring.ahead);
+        }
+        Ok(ring)
     }
 
-    fn slot_offset(&self, slot: usize) -> usize {
-        let block = slot / self.slots_per_block;
-        block * self.block_bytes + slot % self.slots_per_block * self.slot_bytes
+    fn offset(&self, place: Place) -> usize {
+        place.block + place.slot * self.slot_bytes
+    }
+
+    /// The slot behind another.
+    fn after(&self, Place { block, slot }: Place) -> Place {
+        if slot + 1 < self.slots_per_block {
+            return Place { block, slot: slot + 1 };
+        }
+        let next = block + self.block_bytes;
+        Place { block: if next < self.mapped_bytes { next } else { 0 }, slot: 0 }
     }
 
     fn status(&self) -> &AtomicU32 {
         // SAFETY: the slot lies within the mapping, which lives as long as self, and starts with its status
         // word, aligned to 64 bytes; the kernel too accesses it as one word.
-        unsafe { AtomicU32::from_ptr(self.base.as_ptr().add(self.slot_offset(self.next)).cast()) }
+        unsafe { AtomicU32::from_ptr(self.base.as_ptr().add(self.offset(self.next)).cast()) }
     }
 
     /// The frame at the head, which stays there until [`Ring::release`].
@@ -129,26 +153,23 @@ impl Ring {
         if status & libc::TP_STATUS_COPY != 0 {
             return Slot::Beside;
         }
-        self.prefetch((self.next + FRAMES_AHEAD) % self.slots);
+        // Another processor wrote it, if anything is in it.
+        let start = self.base.as_ptr().wrapping_add(self.offset(self.ahead));
+        prefetch(start, SLOT_OVERHEAD_BYTES + FRONT_BYTES);
         // SAFETY: the slot lies within the mapping, is ours until released, and `next` moves only through
         // &mut self, so that nobody writes to it while the slice lives.
         let slot = unsafe {
-            std::slice::from_raw_parts(self.base.as_ptr().add(self.slot_offset(self.next)), self.slot_bytes)
+            std::slice::from_raw_parts(self.base.as_ptr().add(self.offset(self.next)), self.slot_bytes)
         };
         Slot::Frame(read_slot(slot, status))
-    }
-
-    /// Asks for the beginning of a slot: another processor wrote it, if anything is in it.
-    fn prefetch(&self, slot: usize) {
-        let start = self.base.as_ptr().wrapping_add(self.slot_offset(slot));
-        prefetch(start, SLOT_OVERHEAD_BYTES + FRONT_BYTES);
     }
 
     /// Gives the slot at the head back to the kernel.
     pub(crate) fn release(&mut self) {
         // Release: the kernel may write to the slot only after it was read.
         self.status().store(libc::TP_STATUS_KERNEL, Ordering::Release);
-        self.next = (self.next + 1) % self.slots;
+        self.next = self.after(self.next);
+        self.ahead = self.after(self.ahead);
     }
 }
 
