@@ -16,7 +16,7 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use forwarder::{Forwarder, Kind};
 use heddle_packet::wire::{FrameBuilder, Mac};
 use heddle_ports::spec::PortKind;
@@ -158,16 +158,23 @@ fn tcp(subject: &Subject) -> Result<(f64, Option<f64>)> {
     );
     let before = subject.forwarder.cpu_time();
     let line = format!("timeout 20 iperf3 -J -t {TCP_SECONDS} -c {}", ADDRESSES[1]);
-    let mut said = lane.exec(0, &line);
-    // Until the server listens.
+    // iperf3 ends well whatever happens; that the server did not listen yet stands in the report.
+    let ask = || -> Result<serde_json::Value> {
+        let report: serde_json::Value = serde_json::from_str(&lane.exec(0, &line)?)?;
+        match report["error"].as_str() {
+            Some(error) => bail!("iperf3: {error}"),
+            None => Ok(report),
+        }
+    };
+    let mut report = ask();
     for _ in 0..20 {
-        if said.is_ok() {
+        if report.is_ok() {
             break;
         }
         std::thread::sleep(Duration::from_millis(50));
-        said = lane.exec(0, &line);
+        report = ask();
     }
-    let report: serde_json::Value = serde_json::from_str(&said?)?;
+    let report = report?;
     let received = &report["end"]["sum_received"];
     let bits = received["bits_per_second"].as_f64().context("iperf3 says nothing of what was received")?;
     let bytes = received["bytes"].as_f64().unwrap_or(1.0);
