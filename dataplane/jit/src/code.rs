@@ -4,7 +4,8 @@
 //! scalars lie, [`wire`] bits of packets, [`header`] headers, [`statement`] statements, [`call`] calls and what leaves
 //! them, [`parser`] parsers, [`table`] tables, [`through`] both passes in one function, [`stay`] headers that stay in
 //! the packet there, [`scout`] the way to a lookup, [`cell`] registers and counters, [`checksum`] sums of what lies in packets,
-//! [`sweep`] loads that nobody needs.
+//! [`sweep`] loads that nobody needs,
+//! [`sink`] loads that are needed on few ways.
 //!
 //! Invariants: a block is started only after every jump to it has been written, but for the heads of loops; what
 //! is known at its start is what all of those jumps agree on. The frame holds every slot that is not promoted as
@@ -19,6 +20,7 @@ mod limb;
 mod parser;
 mod place;
 mod scout;
+mod sink;
 mod statement;
 mod stay;
 mod sweep;
@@ -251,6 +253,7 @@ impl<'a, 'f> Coder<'a, 'f> {
         let config = coder.assembly.frontend_config();
         coder.builder.seal_all_blocks();
         sweep::sweep(coder.builder.func);
+        sink::sink(coder.builder.func, coder.packet_region);
         coder.builder.finalize(config);
     }
 

@@ -7,7 +7,7 @@ use cranelift_codegen::ir::{Function, Inst, Opcode, Value};
 use cranelift_entity::SecondaryMap;
 
 /// Whether an instruction has no effect but its results. No load of compiled code traps.
-fn is_pure(func: &Function, inst: Inst) -> bool {
+pub(super) fn is_pure(func: &Function, inst: Inst) -> bool {
     let opcode = func.dfg.insts[inst].opcode();
     match opcode {
         Opcode::Load => true,
