@@ -40,19 +40,15 @@ impl<'c> Ahead<'c> {
         self.made += packets as u32;
     }
 
-    /// What was found for a packet, if it is what is looked up now.
+    /// Where they will look it up.
     #[inline]
-    pub(crate) fn get(
-        &mut self,
-        keys: &[u64],
-        lane: usize,
-        table: TableId,
-        key: &[u64],
-    ) -> Option<&Match<'c>> {
-        let from = lane * key.len();
-        if table != self.reader.table() || keys.get(from..from + key.len()) != Some(key) {
-            return None;
-        }
+    pub(crate) fn table(&self) -> TableId {
+        self.reader.table()
+    }
+
+    /// What was found for a packet, which looks that up now.
+    #[inline]
+    pub(crate) fn take(&mut self, lane: usize) -> Option<&Match<'c>> {
         self.used += 1;
         self.matches.get(lane)
     }

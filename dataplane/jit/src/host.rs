@@ -175,20 +175,19 @@ host_functions! {
         // SAFETY: the key was put into the arena.
         let key = unsafe { words(key, count as usize) };
         let table = TableId::from_u32(table as u32);
-        if let Some(found) = ahead(m, table, key) {
+        let is_ahead = |keys: &[u64], lane: usize| keys.chunks_exact(key.len().max(1)).nth(lane) == Some(key);
+        if let Some(found) = ahead(m, table, is_ahead) {
             return found;
         }
-        m.lens.find_into(table, key, &mut m.found);
-        u64::from(m.found.action())
+        m.lens.find_into(table, key, &mut m.found)
     }
     /// The same with a key of one word.
     LookupWord = fn lookup_word(m, table, key) {
         let table = TableId::from_u32(table as u32);
-        if let Some(found) = ahead(m, table, &[key]) {
+        if let Some(found) = ahead(m, table, |keys, lane| keys.get(lane) == Some(&key)) {
             return found;
         }
-        m.lens.find_word_into(table, key, &mut m.found);
-        u64::from(m.found.action())
+        m.lens.find_word_into(table, key, &mut m.found)
     }
     /// Picks a member of the group that was found. Gives what [`heddle_state::Match::action`] does.
     Select = fn select(m, hash) {
@@ -537,10 +536,14 @@ host_functions! {
     }
 }
 
-/// Takes what was looked up ahead, if that is what is looked up now.
+/// Takes what was looked up ahead, if that is what is looked up now: in this table, by this packet's key.
 #[inline]
-fn ahead(m: &mut Machine<'_, '_>, table: TableId, key: &[u64]) -> Option<u64> {
-    m.found = *m.ahead.as_mut()?.get(&m.scratch.keys, m.lane, table, key)?;
+fn ahead(m: &mut Machine<'_, '_>, table: TableId, is_key: impl FnOnce(&[u64], usize) -> bool) -> Option<u64> {
+    let ahead = m.ahead.as_mut().filter(|ahead| ahead.table() == table)?;
+    if !is_key(&m.scratch.keys, m.lane) {
+        return None;
+    }
+    m.found = *ahead.take(m.lane)?;
     Some(u64::from(m.found.action()))
 }
 

@@ -12,7 +12,7 @@ use heddle_exec::bitstring::BitString;
 use heddle_exec::layout::Layout;
 use heddle_exec::{Clone, Context, Entry, Frame, Gate, Intrinsics, Passage, Verdict, Work};
 use heddle_ir::{DropReason, MirrorSource, Origin, PROBE_QUEUES, PreserveId, RegisterId, TableId};
-use heddle_packet::{Packet, prefetch};
+use heddle_packet::Packet;
 use heddle_state::{AtomicSection, Cells, Lens, Match};
 
 use crate::ahead::{self, Ahead};
@@ -274,7 +274,7 @@ pub(crate) fn run_through(
 /// Asks for the headers of a packet, which soon will be read.
 #[inline]
 fn fetch_headers(packet: &Packet) {
-    prefetch(packet.bytes().as_ptr(), HEADERS_BYTES);
+    packet.prefetch(HEADERS_BYTES);
 }
 
 impl<'r, 'c> Machine<'r, 'c> {
@@ -350,29 +350,37 @@ impl<'r, 'c> Machine<'r, 'c> {
         self.ahead = reader.filter(|reader| program.ahead_always || reader.is_large()).map(Ahead::new);
     }
 
-    /// Makes the lookups of the next packets of a batch, if its position is that of the first of them.
+    /// Makes the lookups of the next packets of a batch, if its position is that of the first of them; and asks for the
+    /// headers of those after them.
+    #[inline]
     fn go_ahead(&mut self, batch: &mut [Work], position: usize) {
         self.lane = position % ahead::LANES;
         if self.lane == 0 {
-            let end = batch.len().min(position + ahead::LANES);
-            self.look_up_ahead(&mut batch[position..end]);
+            self.look_up_ahead(batch, position);
+        }
+        if let Some(later) = batch.get(position + ahead::LANES) {
+            fetch_headers(&later.packet);
         }
     }
 
-    /// Looks up what packets will look up.
-    fn look_up_ahead(&mut self, works: &mut [Work]) {
+    /// Looks up what packets will look up, from a position on.
+    #[inline(never)] // Once for many packets.
+    fn look_up_ahead(&mut self, batch: &mut [Work], position: usize) {
         let program = self.program;
         let (Some(scout), Some((_, words))) = (program.scout(), program.ahead) else { return };
+        let end = batch.len().min(position + ahead::LANES);
+        let works = &mut batch[position..end];
+        if position == 0 {
+            works.iter().for_each(|work| fetch_headers(&work.packet));
+        }
         let passes = self.frame;
         self.frame = self.scratch.own_frame(program.layout.words);
         self.scratch.keys.clear();
         self.scratch.keys.resize(ahead::LANES * words, 0);
-        for work in &*works {
-            fetch_headers(&work.packet);
-        }
+        let keys = self.scratch.keys.as_mut_ptr();
         for (lane, work) in works.iter_mut().enumerate() {
             if work.intrinsics.origin == Origin::Normal {
-                self.key_ahead = self.scratch.keys[lane * words..].as_mut_ptr();
+                self.key_ahead = keys.wrapping_add(lane * words);
                 self.begin_arrival(work);
                 program.call_function(scout, self);
             }
@@ -475,6 +483,7 @@ impl<'r, 'c> Machine<'r, 'c> {
                     true
                 }
                 flow::PASSED | flow::LOST => {
+                    self.give_room_back(port);
                     let why = match flow & 0xff {
                         flow::LOST => reason((flow >> flow::SHIFT) as u64),
                         _ if self.decided == Decided::Drop as u64 => reason(self.decided_first),
@@ -489,7 +498,6 @@ impl<'r, 'c> Machine<'r, 'c> {
                 _ => false,
             };
             if passes {
-                self.take_room(port);
                 work.verdict = Verdict::Passed { port, queue };
                 if self.mirrored != 0 {
                     return position + 1;
@@ -532,13 +540,12 @@ impl<'r, 'c> Machine<'r, 'c> {
         }
     }
 
-    /// Says that a packet went through a port's gate.
-    #[inline]
-    fn take_room(&mut self, port: u32) {
+    /// Says that a packet that went through a port's gate is not transmitted: it has taken no room.
+    fn give_room_back(&mut self, port: u32) {
         if u64::from(port) < self.gate_count {
             // SAFETY: there are as many gates, lent to this machine's maker for as long as it lives.
             let gate = unsafe { &mut *self.gates.add(port as usize) };
-            gate.room = gate.room.saturating_sub(1);
+            gate.room = gate.room.saturating_add(1);
         }
     }
 

@@ -6,6 +6,7 @@
 use std::fmt;
 use std::ops::{Deref, DerefMut};
 
+use crate::prefetch::prefetch;
 use crate::segmentation::Segmentation;
 
 /// Bytes kept free in front of a received packet, so that a deparser can put longer headers there in place.
@@ -165,6 +166,12 @@ impl Descriptor {
     #[inline]
     pub fn bytes(&self) -> &[u8] {
         &self.storage[self.start..self.start + self.len]
+    }
+
+    /// Fetches so many of the bytes, at least one, into all levels of the cache.
+    #[inline]
+    pub fn prefetch(&self, bytes: usize) {
+        prefetch(self.storage.as_ptr().wrapping_add(self.start), bytes);
     }
 
     /// The bytes, to be changed in place.

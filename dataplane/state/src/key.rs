@@ -61,7 +61,12 @@ pub(crate) struct PrefixShape {
     exact_bits: u32,
     /// First word, words and width of each key, the lpm key last.
     parts: Box<[(usize, usize, u32)]>,
+    /// Bits that a key of one word is shifted by to the top of it; [`NO_WORD`] if the string is not such a key.
+    word_shift: u32,
 }
+
+/// No shift of a word.
+const NO_WORD: u32 = u64::BITS;
 
 impl PrefixShape {
     /// Width of the whole: at most 128.
@@ -77,13 +82,13 @@ impl PrefixShape {
     /// Whether the string is one key of at most a word.
     #[inline]
     pub(crate) fn is_word(&self) -> bool {
-        self.width <= u64::BITS && self.parts.len() == 1
+        self.word_shift != NO_WORD
     }
 
     /// The key of [`PrefixShape::is_word`], at the top of a word.
     #[inline]
     pub(crate) fn word(&self, key: u64) -> u64 {
-        key << (u64::BITS - self.width)
+        key << (self.word_shift % NO_WORD)
     }
 
     /// The string, at the top of a number.
@@ -220,6 +225,7 @@ impl KeyLayout {
         (fits && width <= u64::from(u128::BITS)).then(|| PrefixShape {
             width: width as u32,
             exact_bits: exact_bits as u32,
+            word_shift: NO_WORD.checked_sub(width as u32).filter(|_| exact.is_empty()).unwrap_or(NO_WORD),
             parts: parts.iter().map(|part| (part.at, part.words, part.width)).collect(),
         })
     }

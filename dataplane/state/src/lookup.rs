@@ -12,11 +12,11 @@ use std::mem::offset_of;
 
 use heddle_ir::TableId;
 
-use crate::entry::{EntryRef, TargetRef};
+use crate::entry::{EntryRef, Header, TargetRef};
 use crate::found::{EntryHandle, Found};
 use crate::profile::GroupVersion;
 use crate::snapshot::Snapshot;
-use crate::space::LANES;
+use crate::space::{ByWord, LANES};
 use crate::state::State;
 use crate::table::Table;
 
@@ -39,8 +39,7 @@ pub enum Structure {
 pub struct TableReader<'s> {
     id: TableId,
     table: &'s Table,
-    generation: u64,
-    counts_bits: bool,
+    lens: Lens<'s>,
 }
 
 /// What a key matched, in four words that compiled code can read: a [`Found`] by another name.
@@ -85,6 +84,13 @@ impl<'s> Match<'s> {
     #[inline]
     fn selecting(table: TableId, slot: u32, group: &'s GroupVersion) -> Match<'s> {
         Match { group: Some(group), ..Match::new(table, slot, Match::SELECT, &[]) }
+    }
+
+    /// Becomes another. Gives [`Match::action`] of it.
+    #[inline]
+    fn set(&mut self, to: Match<'s>) -> u64 {
+        *self = to;
+        u64::from(to.action)
     }
 
     /// Position of the action in the table's actions, [`Match::NOTHING`] or [`Match::SELECT`].
@@ -169,60 +175,50 @@ impl<'s> Lens<'s> {
     #[inline]
     pub fn reader(&self, table: TableId) -> Option<TableReader<'s>> {
         let of_state = self.state.tables.get(table.as_u32() as usize)?;
-        let Lens { generation, counts_bits, .. } = *self;
-        Some(TableReader { id: table, table: of_state, generation, counts_bits })
+        Some(TableReader { id: table, table: of_state, lens: *self })
     }
 
-    /// The entry of a table that a key matches, as [`TableReader::find`] has it, in place.
+    /// The entry of a table that a key matches, as [`TableReader::find`] has it, in place. Gives [`Match::action`], in a
+    /// word, so that whoever is asked for that by compiled code has nothing left to do.
     #[inline]
-    pub fn find_into(&self, table: TableId, key: &[u64], to: &mut Match<'s>) {
+    pub fn find_into(&self, table: TableId, key: &[u64], to: &mut Match<'s>) -> u64 {
         #[cfg(target_arch = "x86_64")]
         if self.counts_bits {
             // SAFETY: the processor was asked when this was made.
             return unsafe { find_counting(self, table, key, to) };
         }
-        self.search_plainly(table, key, to);
+        self.search_plainly(table, key, to)
     }
 
     /// For any processor.
     #[inline(never)] // So that callers need not save registers for what they rarely do.
-    fn search_plainly(&self, table: TableId, key: &[u64], to: &mut Match<'s>) {
-        self.search(table, key, to);
+    fn search_plainly(&self, table: TableId, key: &[u64], to: &mut Match<'s>) -> u64 {
+        self.search(table, key, to)
     }
 
     #[inline(always)] // Into code for processors that count bits in one instruction.
-    fn search(&self, table: TableId, key: &[u64], to: &mut Match<'s>) {
+    fn search(&self, table: TableId, key: &[u64], to: &mut Match<'s>) -> u64 {
         match self.reader(table) {
             Some(reader) => reader.search(key, to),
-            None => *to = Match::nothing(table),
+            None => to.set(Match::nothing(table)),
         }
     }
 
-    /// The same by a key of one word, with as little around the search as can be.
+    /// The same by a key of one word, with as little around the search as can be: what takes loops or calls is called
+    /// last of all, so that the rest need not save registers for it.
     #[inline]
-    pub fn find_word_into(&self, table: TableId, key: u64, to: &mut Match<'s>) {
+    pub fn find_word_into(&self, table: TableId, key: u64, to: &mut Match<'s>) -> u64 {
         #[cfg(target_arch = "x86_64")]
         if self.counts_bits {
             // SAFETY: the processor was asked when this was made.
             return unsafe { find_word_counting(self, table, key, to) };
         }
-        self.search_at_length(table, key, to);
+        self.search_at_length(table, key, to)
     }
 
-    #[inline(always)] // As above.
-    fn search_word(&self, table: TableId, key: u64, to: &mut Match<'s>) {
-        match self.reader(table) {
-            Some(reader) => match reader.table.space.find_word(self.generation, key) {
-                Some(found) => reader.settle_into(found, to),
-                None => self.search_at_length(table, key, to),
-            },
-            None => *to = Match::nothing(table),
-        }
-    }
-
-    #[inline(never)] // Called last of all, so that the search by a word need not save registers for it.
-    fn search_at_length(&self, table: TableId, key: u64, to: &mut Match<'s>) {
-        self.find_into(table, &[key], to);
+    #[inline(never)]
+    fn search_at_length(&self, table: TableId, key: u64, to: &mut Match<'s>) -> u64 {
+        self.find_into(table, &[key], to)
     }
 }
 
@@ -258,34 +254,79 @@ fn counts_bits() -> bool {
     false
 }
 
-/// Runs something that is compiled for such processors with it.
+/// [`Lens::search`].
 ///
 /// # Safety
 /// [`counts_bits`] says so.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "popcnt,bmi1,bmi2")]
-unsafe fn counting<R>(search: impl FnOnce() -> R) -> R {
-    search()
+unsafe fn find_counting<'s>(lens: &Lens<'s>, table: TableId, key: &[u64], to: &mut Match<'s>) -> u64 {
+    lens.search(table, key, to)
 }
 
-/// [`counting`] for what packets call: its arguments stay in registers.
+/// [`Space::find_word`], and whatever follows that.
 ///
 /// # Safety
 /// [`counts_bits`] says so.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "popcnt,bmi1,bmi2")]
-unsafe fn find_counting<'s>(lens: &Lens<'s>, table: TableId, key: &[u64], to: &mut Match<'s>) {
-    lens.search(table, key, to);
+unsafe fn find_word_counting<'s>(lens: &Lens<'s>, table: TableId, key: u64, to: &mut Match<'s>) -> u64 {
+    let Some(reader) = lens.reader(table) else { return to.set(Match::nothing(table)) };
+    match reader.table.space.find_word(lens.generation, key) {
+        ByWord::Found(found) => reader.settle_into(found, to),
+        // SAFETY: as for this.
+        ByWord::Below(best, next) => unsafe { find_word_below(lens, table, key, to, best, next) },
+        // SAFETY: as for this.
+        ByWord::Hashed => unsafe { find_word_hashed(lens, table, key, to) },
+        ByWord::AtLength => lens.search_at_length(table, key, to),
+    }
 }
 
-/// As above.
+/// [`Space::find_word_below`]: all that it takes in registers.
+///
+/// # Safety
+/// [`counts_bits`] says so.
+#[cfg(target_arch = "x86_64")]
+#[inline(never)]
+#[target_feature(enable = "popcnt,bmi1,bmi2")]
+unsafe fn find_word_below<'s>(
+    lens: &Lens<'s>,
+    table: TableId,
+    key: u64,
+    to: &mut Match<'s>,
+    best: *mut Header,
+    next: *mut (),
+) -> u64 {
+    let Some(reader) = lens.reader(table) else { return to.set(Match::nothing(table)) };
+    match reader.table.space.find_word_below(lens.generation, key, (best, next)) {
+        ByWord::Found(found) => reader.settle_into(found, to),
+        ByWord::Below(..) | ByWord::Hashed | ByWord::AtLength => lens.search_at_length(table, key, to),
+    }
+}
+
+/// [`Space::find_word_hashed`].
+///
+/// # Safety
+/// [`counts_bits`] says so.
+#[cfg(target_arch = "x86_64")]
+#[inline(never)]
+#[target_feature(enable = "popcnt,bmi1,bmi2")]
+unsafe fn find_word_hashed<'s>(lens: &Lens<'s>, table: TableId, key: u64, to: &mut Match<'s>) -> u64 {
+    let Some(reader) = lens.reader(table) else { return to.set(Match::nothing(table)) };
+    match reader.table.space.find_word_hashed(lens.generation, key) {
+        ByWord::Found(found) => reader.settle_into(found, to),
+        ByWord::Below(..) | ByWord::Hashed | ByWord::AtLength => lens.search_at_length(table, key, to),
+    }
+}
+
+/// [`TableReader::find_each`].
 ///
 /// # Safety
 /// [`counts_bits`] says so.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "popcnt,bmi1,bmi2")]
-unsafe fn find_word_counting<'s>(lens: &Lens<'s>, table: TableId, key: u64, to: &mut Match<'s>) {
-    lens.search_word(table, key, to);
+unsafe fn find_each_counting<'s>(reader: &TableReader<'s>, keys: &[u64], matches: &mut [Match<'s>]) {
+    reader.find_each(keys, matches);
 }
 
 impl<'s> TableReader<'s> {
@@ -319,31 +360,19 @@ impl<'s> TableReader<'s> {
     #[inline]
     pub fn find(&self, key: &[u64]) -> Match<'s> {
         let mut found = Match::nothing(self.id);
-        self.searching(|| self.search(key, &mut found));
+        self.lens.find_into(self.id, key, &mut found);
         found
     }
 
     #[inline(always)] // Into code for processors that count bits in one instruction.
-    fn search(&self, key: &[u64], to: &mut Match<'s>) {
+    fn search(&self, key: &[u64], to: &mut Match<'s>) -> u64 {
         if key.len() != self.key_words() {
-            *to = Match::nothing(self.id);
-            return;
+            return to.set(Match::nothing(self.id));
         }
         // No entry has no key.
         let is_empty = key.is_empty();
-        let found = if is_empty { None } else { self.table.space.find(self.generation, key) };
-        self.settle_into(found, to);
-    }
-
-    /// Searches with what the processor can do.
-    #[inline]
-    fn searching<R>(&self, search: impl FnOnce() -> R) -> R {
-        #[cfg(target_arch = "x86_64")]
-        if self.counts_bits {
-            // SAFETY: the processor was asked when this was made.
-            return unsafe { counting(search) };
-        }
-        search()
+        let found = if is_empty { None } else { self.table.space.find(self.lens.generation, key) };
+        self.settle_into(found, to)
     }
 
     /// [`TableReader::find`] for keys that follow each other without gaps, into the first places of `matches`;
@@ -357,7 +386,13 @@ impl<'s> TableReader<'s> {
         let count = whole.min(matches.len());
         let keys = keys.get(..count * words).unwrap_or(&[]);
         let (matches, _) = matches.split_at_mut(count);
-        self.searching(|| self.find_each(keys, matches));
+        #[cfg(target_arch = "x86_64")]
+        if self.lens.counts_bits {
+            // SAFETY: the processor was asked when this was made.
+            unsafe { find_each_counting(self, keys, matches) };
+            return count;
+        }
+        self.find_each(keys, matches);
         count
     }
 
@@ -366,13 +401,13 @@ impl<'s> TableReader<'s> {
         let (space, words) = (&self.table.space, self.key_words().max(1));
         if !space.is_large() {
             for (key, to) in keys.chunks_exact(words).zip(matches) {
-                self.settle_into(space.find(self.generation, key), to);
+                self.settle_into(space.find(self.lens.generation, key), to);
             }
             return;
         }
         for (keys, matches) in keys.chunks(LANES * words).zip(matches.chunks_mut(LANES)) {
             let mut found = [None; LANES];
-            space.find_many(self.generation, keys, &mut found);
+            space.find_many(self.lens.generation, keys, &mut found);
             for (entry, to) in found.into_iter().zip(matches) {
                 self.settle_into(entry, to);
             }
@@ -380,10 +415,10 @@ impl<'s> TableReader<'s> {
     }
 
     /// Says what an entry does, or the default entry if there is none: in place, since what is written in parts is not
-    /// copied as a whole.
+    /// copied as a whole. Gives [`Match::action`].
     #[inline(always)] // As above.
-    fn settle_into(&self, entry: Option<EntryRef<'s>>, to: &mut Match<'s>) {
-        let Some(entry) = entry else { return settle_default(self.table, self.generation, self.id, to) };
+    fn settle_into(&self, entry: Option<EntryRef<'s>>, to: &mut Match<'s>) -> u64 {
+        let Some(entry) = entry else { return settle_default(self.table, self.lens.generation, self.id, to) };
         match entry.target() {
             TargetRef::Action(position) => {
                 let args = entry.args();
@@ -393,9 +428,10 @@ impl<'s> TableReader<'s> {
                 to.arg_words = args.len() as u32;
                 to.table = self.id;
                 to.group = None;
+                u64::from(position)
             }
             TargetRef::Member(_) | TargetRef::Group(_) => {
-                settle_profile(self.table, self.generation, (self.id, entry), to);
+                settle_profile(self.table, self.lens.generation, (self.id, entry), to)
             }
         }
     }
@@ -403,9 +439,9 @@ impl<'s> TableReader<'s> {
 
 /// What a table does on a miss.
 #[inline(never)] // Called last of all and without the reader, so that searches need not save registers for it.
-fn settle_default<'s>(table: &'s Table, generation: u64, id: TableId, to: &mut Match<'s>) {
+fn settle_default<'s>(table: &'s Table, generation: u64, id: TableId, to: &mut Match<'s>) -> u64 {
     let default = table.default.get(generation);
-    *to = Match::new(id, 0, u32::from(default.position), &default.data.args);
+    to.set(Match::new(id, 0, u32::from(default.position), &default.data.args))
 }
 
 /// What an entry does that refers to an action profile.
@@ -415,8 +451,8 @@ fn settle_profile<'s>(
     generation: u64,
     (id, entry): (TableId, EntryRef<'s>),
     to: &mut Match<'s>,
-) {
-    *to = match entry.target() {
+) -> u64 {
+    to.set(match entry.target() {
         TargetRef::Action(position) => Match::new(id, entry.slot(), u32::from(position), entry.args()),
         TargetRef::Member(member) => {
             let data = member.versions.get(generation);
@@ -424,5 +460,5 @@ fn settle_profile<'s>(
             Match::new(id, entry.slot(), position, &data.args)
         }
         TargetRef::Group(group) => Match::selecting(id, entry.slot(), group.versions.get(generation)),
-    };
+    })
 }

@@ -62,7 +62,8 @@ unsafe fn covers_word(shape: &PrefixShape, entry: NonNull<Header>, key: u64) -> 
     let entry: EntryRef<'_> = unsafe { EntryRef::from_non_null(entry) };
     // SAFETY: the caller's promise.
     let own = shape.word(unsafe { entry.first_key_word() });
-    (key ^ own).unbounded_shr(u64::BITS - entry.rank().min(u64::BITS)) == 0
+    // No prefix without bits stands below the root, where entries are asked.
+    (key ^ own).wrapping_shr(u64::BITS.wrapping_sub(entry.rank())) == 0
 }
 
 /// The tuples in the order they are tried. Replaced as a whole.
@@ -126,49 +127,68 @@ fn longest(shape: &PrefixShape, trie: &Trie<Header>, key: &[u64]) -> Option<NonN
     }
 }
 
-/// [`longest`] for several keys, all walking at the same pace; `take` is given what each finds, in order.
+/// The end of a walk by a key of one word, as a string.
+#[inline(always)] // As above.
+fn end_word<'a>(shape: &PrefixShape, walk: Walk<Header>, generation: u64, key: u64) -> ByWord<'a> {
+    // SAFETY: what is in the trie is not freed while the caller's snapshot or lock is held; its keys have one word.
+    let longest = walk.end(|entry| unsafe { covers_word(shape, entry, key) });
+    // SAFETY: as above.
+    match longest.map(|entry| unsafe { EntryRef::from_non_null(entry) }) {
+        Some(entry) if !entry.span().contains(generation) => ByWord::AtLength,
+        found => ByWord::Found(found),
+    }
+}
+
+/// [`longest`] for several keys, all walking at the same pace.
 #[inline(always)] // As above.
 fn walk_all<K: Key>(
     trie: &Trie<Header>,
-    keys: &[u64],
-    words: usize,
-    string: impl Fn(&[u64]) -> K,
+    keys: &[K],
     covers: impl Fn(NonNull<Header>, K) -> bool,
-    mut take: impl FnMut(usize, &[u64], Option<NonNull<Header>>),
+    found: &mut [Option<NonNull<Header>>; LANES],
 ) {
-    let count = keys.len().checked_div(words).unwrap_or(0).min(LANES);
-    let key = |lane: usize| keys.get(lane * words..(lane + 1) * words).unwrap_or(&[]);
-    let mut strings = [string(&[]); LANES];
-    let mut walks: [Walk<Header>; LANES] = std::array::from_fn(|_| Walk::nothing());
-    for (lane, to) in strings.iter_mut().enumerate().take(count) {
-        *to = string(key(lane));
-        trie.prefetch(*to);
-    }
+    let mut walks = [Walk::nothing(); LANES];
+    keys.iter().for_each(|key| trie.prefetch(*key));
     // Those that have not come to their end.
     let (mut walking, mut left) = ([0u8; LANES], 0);
-    for (lane, (walk, string)) in walks.iter_mut().zip(&strings).enumerate().take(count) {
-        *walk = trie.walk(*string);
+    for (lane, (walk, key)) in (0..).zip(walks.iter_mut().zip(keys)) {
+        *walk = trie.walk(*key);
         walk.prefetch();
-        walking[left] = lane as u8;
+        walking[left % LANES] = lane;
         left += usize::from(walk.goes_on());
     }
     while left > 0 {
         let mut still = 0;
         for at in 0..left {
-            let lane = usize::from(walking[at]) % LANES;
-            let walk = &mut walks[lane];
+            let lane = walking[at % LANES];
+            let (walk, Some(key)) = (&mut walks[usize::from(lane) % LANES], keys.get(usize::from(lane)))
+            else {
+                break;
+            };
             // SAFETY: the snapshot or lock that the caller holds all the while.
-            unsafe { walk.step(strings[lane]) }
+            unsafe { walk.step(*key) }
             walk.prefetch();
-            walking[still] = lane as u8;
+            walking[still % LANES] = lane;
             still += usize::from(walk.goes_on());
         }
         left = still;
     }
-    walks.iter().take(count).for_each(Walk::prefetch_end);
-    for (lane, (walk, string)) in walks.iter().zip(strings).enumerate().take(count) {
-        take(lane, key(lane), walk.end(|entry| covers(entry, string)));
+    walks.iter().zip(keys).for_each(|(walk, _)| walk.prefetch_end());
+    for ((walk, key), to) in walks.iter().zip(keys).zip(found) {
+        *to = walk.end(|entry| covers(entry, *key));
     }
+}
+
+/// Where a lookup by a key of one word has come to in few steps.
+pub(crate) enum ByWord<'a> {
+    /// Its end.
+    Found(Option<EntryRef<'a>>),
+    /// A node of a trie: [`Space::find_word_below`] goes on.
+    Below(*mut Header, *mut ()),
+    /// A hash table: [`Space::find_word_hashed`].
+    Hashed,
+    /// What only [`Space::find`] does.
+    AtLength,
 }
 
 /// What the writer keeps beside a [`Space`].
@@ -311,31 +331,48 @@ impl Space {
         }
     }
 
-    /// [`Space::find`] by a key of one word, where that is the whole of what is searched for and nothing has to be called.
-    /// `None`: it is not.
+    /// [`Space::find`] by a key of one word, as far as it goes without loops and calls.
     #[inline(always)] // As above.
-    pub(crate) fn find_word(&self, generation: u64, key: u64) -> Option<Option<EntryRef<'_>>> {
+    pub(crate) fn find_word(&self, generation: u64, key: u64) -> ByWord<'_> {
         match &self.search {
-            Search::Hash(_) | Search::Trie { .. } if self.layout.words() != 1 => None,
-            Search::Hash(index) => {
-                // SAFETY: the index is freed when this is dropped.
-                let index = unsafe { index.get() };
-                Some(find_exact(index, hash_key(&[key]), generation, &[key]))
-            }
             Search::Trie { shape, trie, .. } if shape.is_word() => {
                 let string = shape.word(key);
-                // SAFETY: what is in the trie is not freed while the caller's snapshot or lock is held; its keys have
-                // one word.
-                let longest = trie.find(string, |entry| unsafe { covers_word(shape, entry, string) });
-                // SAFETY: as above.
-                let longest = longest.map(|entry| unsafe { EntryRef::from_non_null(entry) });
-                match longest {
-                    Some(entry) if !entry.span().contains(generation) => None,
-                    found => Some(found),
+                let walk = trie.walk(string);
+                if walk.goes_on() {
+                    let (best, next) = walk.parts();
+                    return ByWord::Below(best, next);
                 }
+                end_word(shape, walk, generation, string)
             }
-            Search::Trie { .. } | Search::Tuples { .. } => None,
+            Search::Hash(_) if self.layout.words() == 1 => ByWord::Hashed,
+            Search::Hash(_) | Search::Trie { .. } | Search::Tuples { .. } => ByWord::AtLength,
         }
+    }
+
+    /// The rest of a lookup that has come to a node.
+    #[inline(always)] // As above.
+    pub(crate) fn find_word_below(
+        &self,
+        generation: u64,
+        key: u64,
+        at: (*mut Header, *mut ()),
+    ) -> ByWord<'_> {
+        let Search::Trie { shape, trie, .. } = &self.search else { return ByWord::AtLength };
+        let (string, mut walk) = (shape.word(key), trie.walk_on(at));
+        while walk.goes_on() {
+            // SAFETY: the caller's snapshot or lock.
+            unsafe { walk.step(string) }
+        }
+        end_word(shape, walk, generation, string)
+    }
+
+    /// The rest of a lookup in a hash table.
+    #[inline(always)] // As above.
+    pub(crate) fn find_word_hashed(&self, generation: u64, key: u64) -> ByWord<'_> {
+        let Search::Hash(index) = &self.search else { return ByWord::AtLength };
+        // SAFETY: the index is freed when this is dropped.
+        let index = unsafe { index.get() };
+        ByWord::Found(find_exact(index, hash_key(&[key]), generation, &[key]))
     }
 
     /// Whether the memory of several lookups is worth fetching at once.
@@ -365,20 +402,24 @@ impl Space {
                 self.find_many_exact(unsafe { index.get() }, generation, keys, found);
             }
             Search::Trie { shape, trie, probes } => {
-                let take = |lane: usize, key: &[u64], longest| {
-                    if let Some(to) = found.get_mut(lane) {
-                        *to = self.settle(longest, probes, generation, key);
-                    }
-                };
+                let mut all = [None; LANES];
+                let count = (keys.len() / words).min(LANES);
                 if shape.is_word() {
-                    let string = |key: &[u64]| shape.word(key.first().copied().unwrap_or(0));
+                    let mut strings = [0; LANES];
+                    keys.iter().zip(&mut strings).for_each(|(key, to)| *to = shape.word(*key));
                     // SAFETY: what is in the trie is not freed while the caller's snapshot or lock is held; its keys
                     // have one word.
                     let covers = |entry, key| unsafe { covers_word(shape, entry, key) };
-                    walk_all(trie, keys, words, string, covers, take);
+                    walk_all(trie, &strings[..count], covers, &mut all);
                 } else {
+                    let mut strings = [0; LANES];
+                    let keys = keys.chunks_exact(words);
+                    keys.zip(&mut strings).for_each(|(key, to)| *to = shape.string(key));
                     let covers = |entry, key| shape.of(entry).covers(key);
-                    walk_all(trie, keys, words, |key| shape.string(key), covers, take);
+                    walk_all(trie, &strings[..count], covers, &mut all);
+                }
+                for ((key, longest), to) in keys.chunks_exact(words).zip(all).zip(found) {
+                    *to = self.settle(longest, probes, generation, key);
                 }
             }
             Search::Tuples { .. } => {

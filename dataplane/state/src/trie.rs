@@ -385,10 +385,25 @@ pub(crate) struct Walk<N> {
     at: u32,
 }
 
+impl<N> Clone for Walk<N> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<N> Copy for Walk<N> {}
+
 impl<N> Walk<N> {
     /// One that ends at once with nothing.
+    #[inline]
     pub(crate) fn nothing() -> Walk<N> {
         Walk { best: null_mut(), next: null_mut(), at: 0 }
+    }
+
+    /// What it has passed and what comes next, for [`Trie::walk_on`].
+    #[inline]
+    pub(crate) fn parts(self) -> (*mut N, *mut ()) {
+        (self.best, self.next)
     }
 
     /// Fetches into the cache what the next step reads.
@@ -506,6 +521,12 @@ impl<N> Trie<N> {
             best = leaf;
         }
         Walk { best, next: slot.child.load(Ordering::Acquire), at: self.root_bits }
+    }
+
+    /// The walk that [`Trie::walk`] began and that was taken apart since.
+    #[inline]
+    pub(crate) fn walk_on(&self, (best, next): (*mut N, *mut ())) -> Walk<N> {
+        Walk { best, next, at: self.root_bits }
     }
 
     /// The longest prefix that covers a key. The caller holds a snapshot or the writer's lock.

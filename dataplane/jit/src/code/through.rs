@@ -214,9 +214,9 @@ impl Coder<'_, '_> {
             Decision::Enqueue { port, queue } if !in_egress => {
                 let [port, queue] = [port, queue].map(|expr| {
                     let value = self.value(expr);
-                    let limb = self.low_limb(&value);
-                    self.word_value(limb)
+                    self.low_limb(&value)
                 });
+                let port = self.word_value(port);
                 self.pass_gate(port, queue);
                 true
             }
@@ -244,18 +244,18 @@ impl Coder<'_, '_> {
     }
 
     /// On to egress if the gate of a port is open, else out.
-    fn pass_gate(&mut self, port: Value, queue: Value) {
+    fn pass_gate(&mut self, port: Value, queue: Limb) {
         let mirrors = self.both_passes.as_ref().is_some_and(|plan| plan.mirrors);
         let (shut, within, open) = (self.cold_block(), self.new_block(), self.new_block());
         let count = self.fetch(field::GATE_COUNT);
         let is_there = self.builder.ins().icmp(IntCC::UnsignedLessThan, port, count);
         self.branch(is_there, within, shut);
-        let mut at = port;
+        let (mut at, mut room) = (port, port);
         if self.start(within) {
             let gates = self.fetch(field::GATES);
             let offset = self.builder.ins().imul_imm_u(port, size_of::<Gate>() as i64);
             at = self.builder.ins().iadd(gates, offset);
-            let room = self.gate_byte(at, offset_of!(Gate, room));
+            room = self.gate_byte(at, offset_of!(Gate, room));
             let has_room = self.compare(IntCC::NotEqual, Limb::Var(room), Limb::Const(0));
             let offset = offset_of!(Gate, from_ns) as i32;
             let from = self.builder.ins().load(types::I64, MemFlagsData::trusted(), at, offset);
@@ -281,13 +281,24 @@ impl Coder<'_, '_> {
             let what = self.constant(Decided::Enqueue as u64);
             self.put(field::DECIDED, what);
             self.put(field::DECIDED_FIRST, port);
+            let queue = self.word_value(queue);
             self.put(field::DECIDED_SECOND, queue);
             self.hold_up();
         }
         if self.start(open) {
-            let queues = self.gate_byte(at, offset_of!(Gate, queues));
-            let last = self.builder.ins().iadd_imm_s(queues, -1);
-            let queue = self.builder.ins().umin(queue, last);
+            let left = self.builder.ins().iadd_imm_s(room, -1);
+            let left = self.builder.ins().ireduce(types::I8, left);
+            self.builder.ins().store(MemFlagsData::trusted(), left, at, offset_of!(Gate, room) as i32);
+            let queue = match queue {
+                // Every port has it.
+                Limb::Const(0) => self.constant(0),
+                Limb::Const(_) | Limb::Var(_) => {
+                    let queues = self.gate_byte(at, offset_of!(Gate, queues));
+                    let last = self.builder.ins().iadd_imm_s(queues, -1);
+                    let queue = self.word_value(queue);
+                    self.builder.ins().umin(queue, last)
+                }
+            };
             self.put(field::PASSED_PORT, port);
             self.put(field::PASSED_QUEUE, queue);
             if Probe::LinkRecentBytes.of(&self.program()).is_some() {
