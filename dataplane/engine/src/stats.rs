@@ -28,6 +28,7 @@ impl Cell {
     }
 
     /// Raises it to `n` if it is lower. Only the owner may.
+    #[inline]
     pub(crate) fn raise(&self, n: u64) {
         if self.0.load(Ordering::Relaxed) < n {
             self.set(n);

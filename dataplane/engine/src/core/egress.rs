@@ -49,6 +49,8 @@ pub(super) struct Egress {
     tx_bytes: u64,
     /// What left its queues lately, while a program asks for it.
     recent: Recent,
+    /// Bit `q` is one once a packet has gone through queue `q` without stopping.
+    through: u64,
 }
 
 /// Where a port's packets go.
@@ -126,6 +128,7 @@ impl Egress {
             tx_packets: 0,
             tx_bytes: 0,
             recent: Recent::default(),
+            through: 0,
         }
     }
 
@@ -136,6 +139,7 @@ impl Egress {
     }
 
     /// Puts it into the list of ports whose gates have to be looked at.
+    #[inline]
     pub(super) fn grow_stale(&mut self, position: usize, stale: &mut Vec<usize>) {
         if !self.stale {
             self.stale = true;
@@ -172,7 +176,15 @@ impl Egress {
         pipeline.probes.set_recent(&pipeline.state, self.number, recent_bytes);
     }
 
-    /// Takes note of a packet that has gone through one of its queues without stopping.
+    /// Whether a packet that has gone through a queue without stopping is the first to do so.
+    #[inline]
+    pub(super) fn is_first_through(&mut self, queue: u32) -> bool {
+        let before = self.through;
+        self.through |= 1 << (queue % u64::BITS);
+        self.through != before
+    }
+
+    /// Takes note of a packet that has gone through one of its queues without stopping, and is sent.
     #[inline]
     pub(super) fn passed(&mut self, now_ns: u64, queue: u32, packet: &Packet) {
         if self.scheduler.is_rated() {
@@ -190,7 +202,11 @@ impl Egress {
         unsent: &mut Vec<usize>,
         stale: &mut Vec<usize>,
     ) {
-        self.push(packet, pool);
+        if packet.segmentation.is_none() || self.takes_whole {
+            self.fifo.push_back(packet);
+        } else {
+            self.push_cut(packet, pool);
+        }
         if !self.unsent {
             self.unsent = true;
             unsent.push(position);
@@ -277,15 +293,11 @@ impl Egress {
         }
     }
 
-    /// Puts a packet before the kernel, cut if the port takes it only so.
-    #[inline]
-    fn push(&mut self, packet: Packet, pool: &mut Pool) {
-        if packet.segmentation.is_none() || self.takes_whole {
-            self.fifo.push_back(packet);
-        } else {
-            cut(&packet, pool, |segment| self.fifo.push_back(segment));
-            pool.give(packet);
-        }
+    /// Puts the parts of a frame before the kernel that the port does not take whole.
+    #[inline(never)] // Few are such, and all packets come by here.
+    fn push_cut(&mut self, packet: Packet, pool: &mut Pool) {
+        cut(&packet, pool, |segment| self.fifo.push_back(segment));
+        pool.give(packet);
     }
 
     fn has_room(&self, transmit_packets: usize) -> bool {

@@ -40,9 +40,7 @@ impl Core {
         {
             let mut arrived = incoming.drain(..begin);
             loop {
-                for packet in arrived.by_ref().take(run.batch_packets) {
-                    self.begin(run, packet);
-                }
+                self.begin(run, arrived.by_ref().take(run.batch_packets));
                 if self.batch.is_empty() {
                     break;
                 }
@@ -109,11 +107,11 @@ impl Core {
             self.inject(packet);
         }
         while !self.injected.is_empty() {
-            for _ in 0..run.batch_packets {
-                let Some(packet) = self.injected.pop_front() else { break };
-                self.moved += 1;
-                self.begin(run, packet);
-            }
+            let mut injected = std::mem::take(&mut self.injected);
+            let count = injected.len().min(run.batch_packets);
+            self.begin(run, injected.drain(..count));
+            self.injected = injected;
+            self.moved += count as u64;
             self.ingress(run, run.current.generation);
             self.flush(run);
             self.run_loops(run);
@@ -135,25 +133,25 @@ impl Core {
         }
     }
 
-    /// Puts a new packet into the ingress batch.
-    fn begin(&mut self, run: &Run<'_, '_>, packet: Packet) {
-        let intrinsics = Intrinsics {
-            ingress_port: packet.ingress_port.0,
-            packet_length: packet.wire_bytes() as u32,
-            packets: packet.segments() as u32,
-            ingress_time_ns: packet.arrival_ns,
-            ..Intrinsics::default()
-        };
-        self.batch.push(Work {
+    /// Puts new packets into the ingress batch: by an iterator, so that each is written where it is to be.
+    fn begin(&mut self, run: &Run<'_, '_>, packets: impl Iterator<Item = Packet>) {
+        let works = packets.map(|packet| Work {
+            intrinsics: Intrinsics {
+                ingress_port: packet.ingress_port.0,
+                packet_length: packet.wire_bytes() as u32,
+                packets: packet.segments() as u32,
+                ingress_time_ns: packet.arrival_ns,
+                ..Intrinsics::default()
+            },
             packet,
             // Most packets pass without ever needing one.
             frame: Frame::default(),
             parsed_bytes: 0,
-            intrinsics,
             verdict: Verdict::Drop(DropReason::NoDecision),
             truncate_bytes: None,
         });
-        self.batch_facts.push(Facts::new(run.current.generation));
+        self.batch.extend(works);
+        self.batch_facts.resize(self.batch.len(), Facts::new(run.current.generation));
     }
 
     /// Runs ingress over the batch and deals with its packets one after another.

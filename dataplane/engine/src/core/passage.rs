@@ -134,46 +134,34 @@ impl Core {
     /// Gives what has passed to the ports' other side, and counts the rest of the first works.
     fn settle_passed(&mut self, run: &Run<'_, '_>, works: &mut Vec<Work>, count: usize) {
         let mut through = 0;
-        // The port and queue that the packet before passed.
-        let mut latest = None;
         for Work { packet, frame, verdict, .. } in works.drain(..count) {
             if !frame.words.is_empty() {
                 self.frames.give(frame);
             }
             let (position, reason) = match verdict {
-                Verdict::Passed { port, queue } => {
+                Verdict::Passed { port, queue } | Verdict::Lost { port, queue, .. } => {
                     through += 1;
-                    let position = match latest {
-                        Some((same, position)) if same == (port, queue) => position,
-                        Some(_) | None => {
-                            let position = self.shared.ports.position(port).unwrap_or(self.egress.len());
-                            latest = Some(((port, queue), position));
-                            if let Some(Some(_)) = self.egress.get(position) {
+                    let position = self.shared.ports.position(port).unwrap_or(self.egress.len());
+                    match self.egress.get_mut(position) {
+                        Some(Some(egress)) => {
+                            if egress.is_first_through(queue) {
                                 let cells = &self.shared.cells[self.worker].ports[position];
                                 cells.queues[queue as usize].high_water_packets.raise(1);
                             }
-                            position
+                            match verdict {
+                                Verdict::Lost { reason, .. } => (position, Reason::from(reason)),
+                                _ if packet.is_empty() => (position, Reason::Empty),
+                                _ => {
+                                    egress.passed(run.now_ns, queue, &packet);
+                                    let (pool, unsent) = (&mut self.pool, &mut self.unsent);
+                                    egress.send(position, packet, pool, unsent, &mut self.stale);
+                                    continue;
+                                }
+                            }
                         }
-                    };
-                    match self.egress.get_mut(position) {
-                        Some(Some(egress)) if !packet.is_empty() => {
-                            egress.passed(run.now_ns, queue, &packet);
-                            egress.send(position, packet, &mut self.pool, &mut self.unsent, &mut self.stale);
-                            continue;
-                        }
-                        Some(Some(_)) => (position, Reason::Empty),
                         // No gate of such a port is open.
                         Some(None) | None => (position, Reason::PortDown),
                     }
-                }
-                Verdict::Lost { port, queue, reason } => {
-                    through += 1;
-                    let position = self.shared.ports.position(port).unwrap_or(self.egress.len());
-                    let cells = self.shared.cells[self.worker].ports.get(position);
-                    if let Some(cells) = cells.and_then(|cells| cells.queues.get(queue as usize)) {
-                        cells.high_water_packets.raise(1);
-                    }
-                    (position, Reason::from(reason))
                 }
                 Verdict::Drop(reason) => (self.ingress_position(&packet), Reason::from(reason)),
                 Verdict::Enqueue { .. }
