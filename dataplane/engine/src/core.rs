@@ -47,10 +47,10 @@ use crate::event::{Command, DigestMessage, Event, Injection, PacketIn};
 use crate::job::{Facts, Job};
 use crate::pipeline::{Pipeline, Published};
 use crate::port_map::PortMap;
-use crate::probe::Held;
 use crate::reason::Reason;
 use crate::ring::{RingIn, RingOut};
 use crate::stats::{PortCells, WorkerCells};
+use crate::waiting::Waiting;
 
 use self::egress::Egress;
 pub(crate) use self::pauses::Pauses;
@@ -187,8 +187,8 @@ pub(crate) struct Core {
     backlog: Vec<usize>,
     /// Ports with packets on their way to the kernel.
     unsent: Vec<usize>,
-    /// What waits, by where it came from; kept while a program asks for it.
-    waiting: Held,
+    /// What waits at its ports, while a program asks for it.
+    waiting: Waiting,
     pauses: Pauses,
     /// Which ports let packets through without stopping, by number; right but for those in `stale`.
     gates: Vec<Gate>,
@@ -257,10 +257,11 @@ impl Core {
         let published = shared.published.load();
         let words = published.current.executor.frame_words();
         let generation = published.generation;
-        let mut waiting = Held::default();
-        waiting.adopt(published.current.probes.held_in(&published.current.state));
-        drop(published);
         let config = &shared.config;
+        let mut waiting = Waiting::new(config.workers <= 1);
+        let current = &published.current;
+        waiting.adopt(current.executor.program(), &current.state, std::iter::empty());
+        drop(published);
         let batch = config.batch_packets.max(1);
         let egress = routes.iter().zip(shared.ports.ports()).enumerate().map(|(position, (route, port))| {
             let queue = queues.iter().position(|(of, _)| *of == position);
@@ -405,7 +406,8 @@ impl Core {
         self.retiring_frames = std::mem::replace(&mut self.frames, frames);
         self.generation = published.generation;
         let current = &published.current;
-        self.waiting.adopt(current.probes.held_in(&current.state));
+        let there = self.egress.iter().flatten().flat_map(Egress::queued);
+        self.waiting.adopt(current.executor.program(), &current.state, there);
     }
 
     /// Takes up which frames the program may be given whole. What waits to be begun is cut if it is none of them.

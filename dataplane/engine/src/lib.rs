@@ -85,6 +85,7 @@ mod stats;
 #[cfg(test)]
 mod steady_state;
 mod switch;
+mod waiting;
 mod whole;
 mod worker_loop;
 

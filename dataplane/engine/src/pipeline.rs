@@ -16,7 +16,6 @@ use heddle_state::State;
 
 use crate::effects::{egress_touches, may_batch};
 use crate::probe::Probes;
-use crate::scheduler::Scheduler;
 use crate::stats::{Cell, WorkerCells};
 
 /// A program ready to run on a switch: the executor and the state of this switch.
@@ -53,14 +52,6 @@ impl Pipeline {
     /// Finds that out. Takes its time, so on the control side only.
     pub(crate) fn find_whole(&self) {
         self.whole.get_or_init(|| crate::whole::shapes(self.executor.program()));
-    }
-
-    /// Tells a program that asks how much waits for a port, and in the queue that has changed.
-    pub(crate) fn tell_depth(&self, port: u32, scheduler: &Scheduler, queue: usize) {
-        if self.probes.any() {
-            self.probes.set_depth(&self.state, port, scheduler.bytes());
-            self.probes.set_queue(&self.state, port, queue, scheduler.depth(queue).1);
-        }
     }
 
     /// The state.

@@ -353,9 +353,12 @@ impl Scheduler {
         })
     }
 
-    /// Bytes that wait in all queues.
-    pub(crate) fn bytes(&self) -> u64 {
-        self.occupied_queues().map(|queue| self.queues[queue].bytes).sum()
+    /// All packets that wait, each with the number of its queue.
+    pub(crate) fn jobs(&self) -> impl Iterator<Item = (usize, &Job)> + Clone {
+        self.queues
+            .iter()
+            .enumerate()
+            .flat_map(|(number, queue)| queue.jobs.iter().map(move |job| (number, job)))
     }
 
     /// Packets that wait in all queues.

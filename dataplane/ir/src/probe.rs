@@ -17,8 +17,7 @@ pub enum Probe {
     QueueDepthBytes,
     /// Bytes that wait in one queue of the port; the cell's number has the queue in its low three bits.
     QueueBytes,
-    /// Bytes that came by the port and wait in a queue of that number at any port; cells as of [`Probe::QueueBytes`]. A sum of
-    /// what several workers add and take away: 64 bits, so that nothing is carried out of the word.
+    /// Bytes that came by the port and wait in a queue of that number at any port; cells as of [`Probe::QueueBytes`].
     HeldBytes,
     /// Bytes sent lately, each weighted by a half for every [`Probe::HALF_LIFE_NS`] that has passed since.
     LinkRecentBytes,
@@ -49,8 +48,9 @@ impl Probe {
     /// Width of a cell in bits.
     pub fn width(self) -> u32 {
         match self {
-            Probe::QueueDepthBytes | Probe::QueueBytes | Probe::LinkRecentBytes => 32,
-            Probe::HeldBytes => 64,
+            // Sums of what several workers add and take away: nothing is carried out of the word.
+            Probe::QueueDepthBytes | Probe::QueueBytes | Probe::HeldBytes => 64,
+            Probe::LinkRecentBytes => 32,
             Probe::PortIsUp => 1,
             Probe::Hold => 42,
         }

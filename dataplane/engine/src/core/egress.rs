@@ -16,9 +16,10 @@ use super::{Core, Route, Run};
 use crate::config::PortConfig;
 use crate::job::{Facts, Job, Spare, Transfer};
 use crate::port_map::MappedPort;
-use crate::probe::{Held, REFRESH_NS, Recent};
+use crate::probe::{REFRESH_NS, Recent};
 use crate::reason::Reason;
 use crate::scheduler::{Next, Scheduler, waiting_bytes};
+use crate::waiting::{Place, Waiting};
 
 /// Packets that go through egress together.
 const EGRESS_BATCH: usize = 64;
@@ -84,6 +85,11 @@ pub(super) enum Passed {
     NoRoom,
     /// It has to be queued, handed on or dropped.
     No,
+}
+
+/// Where a packet waits for a port, and how many bytes of it.
+fn place_of(port: u32, queue: usize, work: &Work) -> (Place, u64) {
+    (Place { from: work.packet.ingress_port.0, port, queue }, waiting_bytes(work))
 }
 
 impl Egress {
@@ -252,12 +258,13 @@ impl Egress {
     }
 
     /// Throws away all that waits; how many.
-    pub(super) fn discard(&mut self, waiting: &mut Held) -> usize {
+    pub(super) fn discard(&mut self, waiting: &mut Waiting) -> usize {
         self.held_until_ns = 0;
         let mut lost = self.waiting();
+        let port = self.number;
         for (queue, job) in self.scheduler.drain() {
-            let (from, bytes) = (job.work.packet.ingress_port.0, waiting_bytes(&job.work));
-            waiting.remove(from, queue, bytes);
+            let (place, bytes) = place_of(port, queue, &job.work);
+            waiting.remove(place, bytes);
             lost += job.work.packet.segments();
         }
         self.fifo.clear();
@@ -265,7 +272,7 @@ impl Egress {
     }
 
     /// Sends nothing any more and throws away what waits; how many.
-    pub(super) fn detach(&mut self, waiting: &mut Held) -> usize {
+    pub(super) fn detach(&mut self, waiting: &mut Waiting) -> usize {
         self.sink = Sink::Gone;
         self.discard(waiting)
     }
@@ -274,6 +281,11 @@ impl Egress {
     pub(super) fn attach(&mut self, queue: usize) {
         self.sink = Sink::Queue(queue);
         self.blocked = false;
+    }
+
+    /// Where the packets in its queues wait, and what they take there.
+    pub(super) fn queued(&self) -> impl Iterator<Item = (Place, u64)> + Clone + '_ {
+        self.scheduler.jobs().map(|(queue, job)| place_of(self.number, queue, &job.work))
     }
 
     /// Holds a queue until a time, or lets it go on. Whether something that waits may leave at once.
@@ -419,12 +431,10 @@ impl Core {
             egress.scheduler.pass(run.now_ns, queue, &mut job.work);
             self.take_out(run, position, job);
         } else {
-            let pipeline = run.current.pipeline;
-            let (from, bytes) = (job.work.packet.ingress_port.0, waiting_bytes(&job.work));
-            self.waiting.add(from, queue, bytes);
+            let (place, bytes) = place_of(egress.number, queue, &job.work);
+            self.waiting.add(place, bytes);
             egress.scheduler.enqueue(run.now_ns, queue, job);
             let (packets, bytes) = egress.scheduler.depth(queue);
-            pipeline.tell_depth(egress.number, &egress.scheduler, queue);
             cells.depth_packets.set(packets as u64);
             cells.depth_bytes.set(bytes);
             cells.high_water_packets.raise(packets as u64);
@@ -557,11 +567,9 @@ impl Core {
                         return Pumped::Unsettled;
                     }
                     let Some(job) = egress.scheduler.dequeue(queue, start_ns) else { return Pumped::Empty };
-                    let pipeline = run.current.pipeline;
-                    let (from, bytes) = (job.work.packet.ingress_port.0, waiting_bytes(&job.work));
-                    self.waiting.remove(from, queue, bytes);
+                    let (place, bytes) = place_of(egress.number, queue, &job.work);
+                    self.waiting.remove(place, bytes);
                     let (packets, bytes) = egress.scheduler.depth(queue);
-                    pipeline.tell_depth(egress.number, &egress.scheduler, queue);
                     let cells = &self.shared.cells[self.worker].ports[position].queues[queue];
                     cells.depth_packets.set(packets as u64);
                     cells.depth_bytes.set(bytes);
