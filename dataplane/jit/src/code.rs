@@ -187,6 +187,8 @@ pub(crate) struct Coder<'a, 'f> {
     sources: HashMap<Value, wire::Source>,
     /// Sums that were computed for checksums.
     sums: Vec<checksum::Sum>,
+    /// Conditions by their values as numbers.
+    truths: HashMap<Value, Value>,
 }
 
 impl<'a, 'f> Coder<'a, 'f> {
@@ -243,6 +245,7 @@ impl<'a, 'f> Coder<'a, 'f> {
             emitted: Vec::new(),
             sources: HashMap::new(),
             sums: Vec::new(),
+            truths: HashMap::new(),
         };
         match purpose {
             Purpose::Entry(entry, body) => coder.entry(entry, body),

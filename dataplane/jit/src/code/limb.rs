@@ -36,6 +36,9 @@ impl Coder<'_, '_> {
                 IntCC::UnsignedLessThanOrEqual => left <= right,
             });
         }
+        if let Some(cond) = self.of_truth(cc, left, right) {
+            return cond;
+        }
         let (left, right) = (self.word_value(left), self.word_value(right));
         Cond::Var(self.builder.ins().icmp(cc, left, right))
     }
@@ -67,7 +70,22 @@ impl Coder<'_, '_> {
     pub(super) fn truth(&mut self, cond: Cond) -> Limb {
         match cond {
             Cond::Const(value) => Limb::Const(u64::from(value)),
-            Cond::Var(value) => Limb::Var(self.builder.ins().uextend(types::I64, value)),
+            Cond::Var(value) => {
+                let truth = self.builder.ins().uextend(types::I64, value);
+                self.truths.insert(truth, value);
+                Limb::Var(truth)
+            }
+        }
+    }
+
+    /// What a comparison of a condition's truth with a constant comes to, if it is one for equality.
+    fn of_truth(&mut self, cc: IntCC, left: Limb, right: Limb) -> Option<Cond> {
+        let (Limb::Var(truth), Limb::Const(constant)) = (left, right) else { return None };
+        let cond = Cond::Var(*self.truths.get(&truth)?);
+        match (cc, constant) {
+            (IntCC::Equal, 1) | (IntCC::NotEqual, 0) => Some(cond),
+            (IntCC::Equal, 0) | (IntCC::NotEqual, 1) => Some(self.not(cond)),
+            _ => None,
         }
     }
 

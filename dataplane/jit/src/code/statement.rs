@@ -1,11 +1,11 @@
 //! What every statement does.
 
 use cranelift_codegen::ir::condcodes::IntCC;
-use cranelift_codegen::ir::{Block as CodeBlock, InstBuilder, types};
+use cranelift_codegen::ir::{Block as CodeBlock, InstBuilder, Value, types};
 use cranelift_frontend::Switch;
 use heddle_ir::{
     BinaryOp, Bits, Block, Callee, CounterId, Decision, DigestId, DropReason, Expr, HashAlgorithm, MeterId,
-    MirrorSource, RegisterId, Stmt, VarId,
+    MirrorSource, Place, RegisterId, Stmt, VarId,
 };
 
 use super::value::limb_count;
@@ -122,6 +122,9 @@ impl Coder<'_, '_> {
                 self.block(if held { then } else { els });
             }
             Cond::Var(value) => {
+                if els.is_empty() && self.set_where(value, then) {
+                    return;
+                }
                 let (then_block, els_block, after) = (self.new_block(), self.new_block(), self.new_block());
                 self.branch(value, then_block, els_block);
                 for (code, block, held) in [(then_block, then, true), (els_block, els, false)] {
@@ -137,6 +140,24 @@ impl Coder<'_, '_> {
                 self.start(after);
             }
         }
+    }
+
+    /// Gives a slot in a register a value that is known where a condition holds, if that is all that a block does: without a
+    /// branch, which whoever asks for the slot next would take once more.
+    fn set_where(&mut self, cond: Value, block: &Block) -> bool {
+        let [Stmt::Assign(Place::Var(var), Expr::Const(value))] = &block[..] else { return false };
+        let words = self.words_of(*var);
+        let &[word] = &words[..] else { return false };
+        if !self.variables.contains_key(&word) {
+            return false;
+        }
+        let (then, before) = (Limb::Const(value.low_u64()), self.read_word(word));
+        let limb = match (then, before) {
+            (Limb::Const(1), Limb::Const(0)) => self.truth(Cond::Var(cond)),
+            _ => self.choose(Cond::Var(cond), then, before),
+        };
+        self.write_word(word, limb);
+        true
     }
 
     fn switch(&mut self, on: &Expr, cases: &[(Vec<Bits>, Block)], default: &Block, at_end: bool) {
@@ -475,12 +496,7 @@ impl Coder<'_, '_> {
     }
 
     /// A hash of what is long, or of a length that is not known.
-    fn hash_pieces(
-        &mut self,
-        number: cranelift_codegen::ir::Value,
-        data: &[Expr],
-        with_payload: cranelift_codegen::ir::Value,
-    ) -> Limb {
+    fn hash_pieces(&mut self, number: Value, data: &[Expr], with_payload: Value) -> Limb {
         self.host(Host::HashBegin, &[]);
         for value in data {
             let arena_used = self.arena_used;
