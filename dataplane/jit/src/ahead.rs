@@ -8,10 +8,10 @@
 //! keys are compared. That the keys found were the wrong ones costs time and nothing else.
 
 use heddle_ir::TableId;
-use heddle_state::{Match, TableReader};
+use heddle_state::{Hit, Match, TableReader};
 
 /// Packets whose lookups are made together.
-pub(crate) const LANES: usize = 32;
+pub(crate) const LANES: usize = TableReader::LANES;
 /// Words of the longest key that is looked up ahead.
 pub(crate) const KEY_WORDS_MAX: usize = 4;
 /// Packets below which it is not worth it.
@@ -22,7 +22,7 @@ const PAUSE_BATCHES: u32 = 64;
 /// What the packets to come will look up.
 pub(crate) struct Ahead<'c> {
     reader: TableReader<'c>,
-    matches: [Match<'c>; LANES],
+    hits: [Hit<'c>; LANES],
     /// Lookups made, and those that were asked for.
     made: u32,
     used: u32,
@@ -30,13 +30,19 @@ pub(crate) struct Ahead<'c> {
 
 impl<'c> Ahead<'c> {
     pub(crate) fn new(reader: TableReader<'c>) -> Ahead<'c> {
-        Ahead { matches: [Match::nothing(reader.table()); LANES], reader, made: 0, used: 0 }
+        Ahead { hits: [Hit::MISS; LANES], reader, made: 0, used: 0 }
     }
 
-    /// Looks up the keys of so many packets.
+    /// Asks for the memory that the lookup of a key begins with.
+    #[inline]
+    pub(crate) fn prefetch(&self, key: &[u64]) {
+        self.reader.prefetch(key);
+    }
+
+    /// Looks up the keys of so many packets, each of which was asked for.
     pub(crate) fn find(&mut self, keys: &[u64], packets: usize) {
         let words = packets * self.reader.key_words();
-        self.reader.find_batch(keys.get(..words).unwrap_or(&[]), &mut self.matches);
+        self.reader.find_hits(keys.get(..words).unwrap_or(&[]), &mut self.hits);
         self.made += packets as u32;
     }
 
@@ -46,11 +52,11 @@ impl<'c> Ahead<'c> {
         self.reader.table()
     }
 
-    /// What was found for a packet, which looks that up now.
+    /// Says what was found for a packet, which looks that up now, and does so as [`TableReader::settle`].
     #[inline]
-    pub(crate) fn take(&mut self, lane: usize) -> Option<&Match<'c>> {
+    pub(crate) fn take(&mut self, lane: usize, to: &mut Match<'c>) -> u64 {
         self.used += 1;
-        self.matches.get(lane)
+        self.reader.settle(self.hits[lane % LANES], to)
     }
 
     /// For how many batches it is better left alone.

@@ -543,8 +543,7 @@ fn ahead(m: &mut Machine<'_, '_>, table: TableId, is_key: impl FnOnce(&[u64], us
     if !is_key(&m.scratch.keys, m.lane) {
         return None;
     }
-    m.found = *ahead.take(m.lane)?;
-    Some(u64::from(m.found.action()))
+    Some(ahead.take(m.lane, &mut m.found))
 }
 
 fn packet_of<'a>(m: &'a Machine<'_, '_>) -> &'a [u8] {

@@ -383,6 +383,12 @@ impl<'r, 'c> Machine<'r, 'c> {
                 self.key_ahead = keys.wrapping_add(lane * words);
                 self.begin_arrival(work);
                 program.call_function(scout, self);
+                // While the next key is found.
+                if let (Some(ahead), Some(key)) =
+                    (&self.ahead, self.scratch.keys.get(lane * words..(lane + 1) * words))
+                {
+                    ahead.prefetch(key);
+                }
             }
         }
         self.frame = passes;

@@ -47,7 +47,7 @@ pub use declared::{DeclaredEntry, declared_entries};
 pub use error::{StateError, UpdateError, WriteError};
 pub use found::{EntryHandle, Found};
 pub use key::key_words;
-pub use lookup::{Lens, Match, Structure, TableReader};
+pub use lookup::{Hit, Lens, Match, Structure, TableReader};
 pub use meter::{Color, MeterConfig};
 pub use register::{AtomicSection, AtomicSet};
 pub use snapshot::Snapshot;

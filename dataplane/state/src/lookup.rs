@@ -137,6 +137,15 @@ impl<'s> Match<'s> {
     }
 }
 
+/// What a key was found to match, before it is said what that does: see [`TableReader::settle`].
+#[derive(Clone, Copy)]
+pub struct Hit<'s>(Option<EntryRef<'s>>);
+
+impl Hit<'_> {
+    /// A miss, to fill an array with.
+    pub const MISS: Self = Hit(None);
+}
+
 // SAFETY: a `Match` is a shared reference to words and, perhaps, to a group.
 unsafe impl Send for Match<'_> {}
 // SAFETY: as above.
@@ -319,17 +328,20 @@ unsafe fn find_word_hashed<'s>(lens: &Lens<'s>, table: TableId, key: u64, to: &m
     }
 }
 
-/// [`TableReader::find_each`].
+/// [`TableReader::find_many`].
 ///
 /// # Safety
 /// [`counts_bits`] says so.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "popcnt,bmi1,bmi2")]
-unsafe fn find_each_counting<'s>(reader: &TableReader<'s>, keys: &[u64], matches: &mut [Match<'s>]) {
-    reader.find_each(keys, matches);
+unsafe fn find_hits_counting<'s>(reader: &TableReader<'s>, keys: &[u64], hits: &mut [Hit<'s>; LANES]) {
+    reader.find_many(keys, hits);
 }
 
 impl<'s> TableReader<'s> {
+    /// Keys that are looked up together at most.
+    pub const LANES: usize = LANES;
+
     /// The table.
     #[inline]
     pub fn table(&self) -> TableId {
@@ -379,39 +391,56 @@ impl<'s> TableReader<'s> {
     /// gives how many that were. Stops at the last whole key or the last place.
     ///
     /// Where the table does not fit the caches near a core, the memory of several lookups is fetched at once.
-    #[inline]
     pub fn find_batch(&self, keys: &[u64], matches: &mut [Match<'s>]) -> usize {
         let words = self.key_words();
         let Some(whole) = keys.len().checked_div(words) else { return 0 };
         let count = whole.min(matches.len());
         let keys = keys.get(..count * words).unwrap_or(&[]);
         let (matches, _) = matches.split_at_mut(count);
-        #[cfg(target_arch = "x86_64")]
-        if self.lens.counts_bits {
-            // SAFETY: the processor was asked when this was made.
-            unsafe { find_each_counting(self, keys, matches) };
+        if !self.is_large() {
+            for (key, to) in keys.chunks_exact(words).zip(matches) {
+                self.lens.find_into(self.id, key, to);
+            }
             return count;
         }
-        self.find_each(keys, matches);
+        for (keys, matches) in keys.chunks(LANES * words).zip(matches.chunks_mut(LANES)) {
+            keys.chunks_exact(words).for_each(|key| self.prefetch(key));
+            let mut hits = [Hit::MISS; LANES];
+            self.find_hits(keys, &mut hits);
+            for (hit, to) in hits.into_iter().zip(matches) {
+                self.settle(hit, to);
+            }
+        }
         count
     }
 
+    /// Asks for the memory that the lookup of a key begins with.
+    #[inline]
+    pub fn prefetch(&self, key: &[u64]) {
+        self.table.space.prefetch(key);
+    }
+
+    /// What keys that follow each other without gaps match, [`TableReader::LANES`] at most, into the first places of `hits`:
+    /// the memory of all of them is fetched at once, but for what [`TableReader::prefetch`] has fetched.
+    #[inline]
+    pub fn find_hits(&self, keys: &[u64], hits: &mut [Hit<'s>; LANES]) {
+        #[cfg(target_arch = "x86_64")]
+        if self.lens.counts_bits {
+            // SAFETY: the processor was asked when this was made.
+            return unsafe { find_hits_counting(self, keys, hits) };
+        }
+        self.find_many(keys, hits);
+    }
+
     #[inline(always)] // Into code for processors that count bits in one instruction.
-    fn find_each(&self, keys: &[u64], matches: &mut [Match<'s>]) {
-        let (space, words) = (&self.table.space, self.key_words().max(1));
-        if !space.is_large() {
-            for (key, to) in keys.chunks_exact(words).zip(matches) {
-                self.settle_into(space.find(self.lens.generation, key), to);
-            }
-            return;
-        }
-        for (keys, matches) in keys.chunks(LANES * words).zip(matches.chunks_mut(LANES)) {
-            let mut found = [None; LANES];
-            space.find_many(self.lens.generation, keys, &mut found);
-            for (entry, to) in found.into_iter().zip(matches) {
-                self.settle_into(entry, to);
-            }
-        }
+    fn find_many(&self, keys: &[u64], hits: &mut [Hit<'s>; LANES]) {
+        self.table.space.find_many(self.lens.generation, keys, |lane, entry| hits[lane % LANES] = Hit(entry));
+    }
+
+    /// Says what a hit of this table does, or a miss. Gives [`Match::action`] in a word.
+    #[inline]
+    pub fn settle(&self, hit: Hit<'s>, to: &mut Match<'s>) -> u64 {
+        self.settle_into(hit.0, to)
     }
 
     /// Says what an entry does, or the default entry if there is none: in place, since what is written in parts is not

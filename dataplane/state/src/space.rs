@@ -139,7 +139,7 @@ fn end_word<'a>(shape: &PrefixShape, walk: Walk<Header>, generation: u64, key: u
     }
 }
 
-/// [`longest`] for several keys, all walking at the same pace.
+/// [`longest`] for several keys, all walking at the same pace, whose places in the root were fetched.
 #[inline(always)] // As above.
 fn walk_all<K: Key>(
     trie: &Trie<Header>,
@@ -148,7 +148,6 @@ fn walk_all<K: Key>(
     found: &mut [Option<NonNull<Header>>; LANES],
 ) {
     let mut walks = [Walk::nothing(); LANES];
-    keys.iter().for_each(|key| trie.prefetch(*key));
     // Those that have not come to their end.
     let (mut walking, mut left) = ([0u8; LANES], 0);
     for (lane, (walk, key)) in (0..).zip(walks.iter_mut().zip(keys)) {
@@ -386,20 +385,41 @@ impl Space {
         }
     }
 
-    /// [`Space::find`] in what [`Space::is_large`], for several keys that follow each other, as many as there is room
-    /// for; misses of the cache overlap.
+    /// Fetches into the cache what the search for a key of [`KeyLayout::words`] words begins with.
+    #[inline]
+    pub(crate) fn prefetch(&self, key: &[u64]) {
+        match &self.search {
+            // SAFETY: the index is freed when this is dropped.
+            Search::Hash(index) => unsafe { index.get() }.prefetch(hash_key(key)),
+            Search::Trie { shape, trie, .. } => match key {
+                [key] if shape.is_word() => trie.prefetch(shape.word(*key)),
+                _ => trie.prefetch(shape.string(key)),
+            },
+            Search::Tuples { .. } => {}
+        }
+    }
+
+    /// [`Space::find`] for several keys that follow each other, [`LANES`] at most, each after [`Space::prefetch`]; misses
+    /// of the cache overlap. `take` is given what each finds, in order.
     #[inline(always)] // As above.
     pub(crate) fn find_many<'a>(
         &'a self,
         generation: u64,
         keys: &[u64],
-        found: &mut [Option<EntryRef<'a>>; LANES],
+        mut take: impl FnMut(usize, Option<EntryRef<'a>>),
     ) {
         let words = self.layout.words().max(1);
         match &self.search {
             Search::Hash(index) => {
                 // SAFETY: the index is freed when this is dropped.
-                self.find_many_exact(unsafe { index.get() }, generation, keys, found);
+                let index = unsafe { index.get() };
+                let mut hashes = [0; LANES];
+                let keys = || keys.chunks_exact(words);
+                keys().zip(&mut hashes).for_each(|(key, hash)| *hash = hash_key(key));
+                keys().zip(&hashes).for_each(|(_, hash)| index.prefetch_found(*hash));
+                for (lane, (key, hash)) in keys().zip(hashes).enumerate() {
+                    take(lane, find_exact(index, hash, generation, key));
+                }
             }
             Search::Trie { shape, trie, probes } => {
                 let mut all = [None; LANES];
@@ -418,34 +438,15 @@ impl Space {
                     let covers = |entry, key| shape.of(entry).covers(key);
                     walk_all(trie, &strings[..count], covers, &mut all);
                 }
-                for ((key, longest), to) in keys.chunks_exact(words).zip(all).zip(found) {
-                    *to = self.settle(longest, probes, generation, key);
+                for (lane, (key, longest)) in keys.chunks_exact(words).zip(all).enumerate() {
+                    take(lane, self.settle(longest, probes, generation, key));
                 }
             }
             Search::Tuples { .. } => {
-                for (key, to) in keys.chunks_exact(words).zip(found) {
-                    *to = self.find(generation, key);
+                for (lane, key) in keys.chunks_exact(words).take(LANES).enumerate() {
+                    take(lane, self.find(generation, key));
                 }
             }
-        }
-    }
-
-    fn find_many_exact<'a>(
-        &'a self,
-        index: &'a Index<Header>,
-        generation: u64,
-        keys: &[u64],
-        found: &mut [Option<EntryRef<'a>>; LANES],
-    ) {
-        let keys = || keys.chunks_exact(self.layout.words().max(1));
-        let mut hashes = [0; LANES];
-        for (key, hash) in keys().zip(&mut hashes) {
-            *hash = hash_key(key);
-            index.prefetch(*hash);
-        }
-        keys().zip(&hashes).for_each(|(_, hash)| index.prefetch_found(*hash));
-        for ((key, hash), to) in keys().zip(hashes).zip(found) {
-            *to = find_exact(index, hash, generation, key);
         }
     }
 
