@@ -27,9 +27,34 @@ pub(crate) struct HostConfig {
     pub(crate) ack_every: u32,
     pub(crate) timeout_ns: u64,
     pub(crate) cnp_ns: u64,
-    /// How much longer one path may take than another: what was sent that much earlier than something that has arrived
-    /// is lost.
+    /// How much longer one path may take than another at most: what was sent that much earlier than something that has
+    /// arrived is lost.
     pub(crate) reorder_ns: u64,
+}
+
+/// No less is waited for what others have overtaken.
+const REORDER_MIN_NS: u64 = 10_000;
+/// Answers by which the longest round trip seen is forgotten by about two thirds.
+const ROUND_TRIPS_KEPT: u64 = 256;
+
+/// How long paths take, as a host has lately seen it: who sends selectively tells by it what is late from what is lost.
+#[derive(Clone, Copy, Debug, Default)]
+struct Patience {
+    /// The longest round trip, slowly forgotten; none before the first.
+    round_trip_ns: Option<u64>,
+}
+
+impl Patience {
+    fn note(&mut self, round_trip_ns: u64) {
+        let kept_ns = self.round_trip_ns.map_or(0, |known_ns| known_ns - known_ns / ROUND_TRIPS_KEPT);
+        self.round_trip_ns = Some(kept_ns.max(round_trip_ns));
+    }
+
+    /// No way there takes longer than the longest there and back: what was sent so much earlier than something that has arrived
+    /// is lost.
+    fn reorder_ns(&self, config: &HostConfig) -> u64 {
+        self.round_trip_ns.map_or(config.reorder_ns, |ns| ns.max(REORDER_MIN_NS).min(config.reorder_ns))
+    }
 }
 
 /// Where a message of a connection belongs.
@@ -112,6 +137,7 @@ pub(crate) struct Host {
     pub(crate) busy_until_ns: u64,
     /// By class, until when data of it has to wait.
     paused_until_ns: [u64; 8],
+    patience: Patience,
     /// By job.
     pub(crate) counts: Vec<HostCounts>,
 }
@@ -129,6 +155,7 @@ impl Host {
             turn: 0,
             busy_until_ns: 0,
             paused_until_ns: [0; 8],
+            patience: Patience::default(),
             counts: vec![HostCounts::default(); jobs],
         }
     }
@@ -201,7 +228,7 @@ impl Host {
                 continue;
             }
             let counts = &mut self.counts[sender.opening.job as usize];
-            match sender.offer(now_ns, &self.config, counts) {
+            match sender.offer(now_ns, &self.config, &self.patience, counts) {
                 Next::Frame(frame) => return Next::Frame(frame),
                 Next::NotBefore(due_ns) => wait_ns = wait_ns.min(due_ns),
                 Next::Idle => {}
@@ -285,7 +312,7 @@ impl Host {
                 let Some(&index) = self.sender_of.get(&frame.to) else { return };
                 let sender = &mut self.senders[index];
                 let counts = &mut self.counts[sender.opening.job as usize];
-                sender.answered(frame.content, now_ns, &config, counts);
+                sender.answered(frame.content, now_ns, &config, &mut self.patience, counts);
             }
         }
     }
@@ -420,6 +447,20 @@ mod tests {
             }
         }
         (whole.len(), a, b)
+    }
+
+    #[test]
+    fn what_is_waited_for_follows_the_longest_round_trip() {
+        let mut patience = Patience::default();
+        assert_eq!(patience.reorder_ns(&CONFIG), CONFIG.reorder_ns);
+        for (round_trip_ns, waits_ns) in
+            [(3_000, REORDER_MIN_NS), (15_000, 15_000), (90_000, CONFIG.reorder_ns)]
+        {
+            patience.note(round_trip_ns);
+            assert_eq!(patience.reorder_ns(&CONFIG), waits_ns);
+        }
+        (0..4 * ROUND_TRIPS_KEPT).for_each(|_| patience.note(3_000));
+        assert_eq!(patience.reorder_ns(&CONFIG), REORDER_MIN_NS);
     }
 
     #[test]

@@ -4,13 +4,15 @@
 
 use std::collections::VecDeque;
 
-use super::{HostConfig, HostCounts, Next, Opening};
+use super::{HostConfig, HostCounts, Next, Opening, Patience};
 use crate::dcqcn::Dcqcn;
 use crate::frame::{Content, DATA_OVERHEAD_BYTES, Frame, udp_src_port};
 use crate::policy::Transport;
 
-/// A selective sender knows how late a packet can be, and waits for so many times that.
+/// A selective sender knows how late a packet can be, and waits for so many times that; twice as long each time that nothing
+/// comes of it, up to so many times.
 const UET_TIMEOUT_REORDERS: u64 = 4;
+const BACK_OFFS_MAX: u32 = 4;
 /// Share of a window that is given up for a window full of marks.
 const BACK_OFF: f64 = 0.5;
 /// What a window grows by at most in the time of a window's acknowledgements; a small one doubles.
@@ -54,6 +56,8 @@ pub(super) struct Sender {
     arrived_sent_ns: u64,
     look_ns: u64,
     delivery: Delivery,
+    /// Time-outs since something was last heard.
+    back_offs: u32,
 }
 
 /// What arrived of a selective sender's packets in the round trips before: all that a full network has for it.
@@ -106,6 +110,7 @@ impl Sender {
             arrived_sent_ns: 0,
             look_ns: 0,
             delivery: Delivery::default(),
+            back_offs: 0,
             opening,
         }
     }
@@ -131,15 +136,25 @@ impl Sender {
     }
 
     /// The next frame, if window and rate leave one.
-    pub(super) fn offer(&mut self, now_ns: u64, config: &HostConfig, counts: &mut HostCounts) -> Next {
+    pub(super) fn offer(
+        &mut self,
+        now_ns: u64,
+        config: &HostConfig,
+        patience: &Patience,
+        counts: &mut HostCounts,
+    ) -> Next {
         let timeout_ns = match self.opening.transport {
             Transport::Roce => config.timeout_ns,
-            Transport::Uet => config.timeout_ns.min(UET_TIMEOUT_REORDERS * config.reorder_ns),
+            Transport::Uet => {
+                let waits_ns = (UET_TIMEOUT_REORDERS * patience.reorder_ns(config)) << self.back_offs;
+                config.timeout_ns.min(waits_ns)
+            }
         };
         let due_ns = self.last_progress_ns + timeout_ns;
         if self.acknowledged < self.next && due_ns <= now_ns {
             self.last_progress_ns = now_ns;
             counts.timeouts += 1;
+            self.back_offs = (self.back_offs + 1).min(BACK_OFFS_MAX);
             self.give_up_all();
         }
         let timeout = match self.acknowledged < self.next {
@@ -257,6 +272,7 @@ impl Sender {
         content: Content,
         now_ns: u64,
         config: &HostConfig,
+        patience: &mut Patience,
         counts: &mut HostCounts,
     ) {
         match content {
@@ -285,7 +301,7 @@ impl Sender {
                     *fate = Fate::Lost;
                     self.under_way = self.under_way.saturating_sub(1);
                     self.again.push_back(psn);
-                    self.last_progress_ns = now_ns;
+                    self.heard(now_ns);
                     // As long as nothing has arrived, what came of a trimmed packet tells how long the way is.
                     if self.delivery.round_trip_ns == 0 {
                         self.delivery.round_trip_ns = now_ns - sent_ns;
@@ -315,11 +331,14 @@ impl Sender {
                     through += 1;
                 }
                 self.progress(through, now_ns);
-                self.left_behind(now_ns, config.reorder_ns);
                 if newly > 0 {
+                    // What is missing before it is left behind, and no reason to give up all.
+                    self.heard(now_ns);
                     self.delivery.round_trip_ns = now_ns.saturating_sub(self.arrived_sent_ns);
                     self.delivery.note(now_ns, newly);
+                    patience.note(self.delivery.round_trip_ns);
                 }
+                self.left_behind(now_ns, patience.reorder_ns(config));
                 let share = newly as f64 / self.window;
                 if marked {
                     self.window = (self.window * (1.0 - BACK_OFF * share.min(1.0))).max(1.0);
@@ -361,10 +380,14 @@ impl Sender {
         }
     }
 
+    fn heard(&mut self, now_ns: u64) {
+        (self.last_progress_ns, self.back_offs) = (now_ns, 0);
+    }
+
     fn progress(&mut self, through: u64, now_ns: u64) {
         if through > self.acknowledged {
             self.acknowledged = through;
-            self.last_progress_ns = now_ns;
+            self.heard(now_ns);
             while self.messages.front().is_some_and(|m| m.first + m.packets <= through) {
                 self.messages.pop_front();
             }
