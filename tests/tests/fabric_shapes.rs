@@ -213,6 +213,50 @@ fn every_collective_runs_at_odd_sizes() {
 }
 
 #[test]
+fn computing_takes_its_time_in_every_iteration() {
+    let jobs = |more: &str| format!("{}iterations = 3\n{more}", job("a", "ring", 4, 40_000));
+    let topology = leaf_spine(2, 2, 2);
+    let (without, with) =
+        (runs("no compute", &topology, &jobs("")), runs("computes", &topology, &jobs("compute_us = 20\n")));
+    for (without, with) in without.iter().zip(&with) {
+        let (without, with) = (&without.jobs[0], &with.jobs[0]);
+        // What a rank waits for may arrive while it computes, but hardly any of this.
+        assert!(with.completion_ns >= without.completion_ns + 55_000, "{without:?} {with:?}");
+        assert!(with.ideal_ns >= without.ideal_ns + 55_000.0, "{without:?} {with:?}");
+    }
+}
+
+#[test]
+fn what_a_rank_sends_or_receives_at_once_shares_its_link() {
+    // In both steps of it the expert that is liked best waits for all, or all wait for it.
+    let jobs = format!("{}queue_pairs = 4\n", job("a", "expert-parallel", 6, 1_200_000));
+    for report in runs("experts", &leaf_spine(3, 4, 2), &jobs) {
+        let (of_bytes, ideal_ns) = (2.0 * 1_200_000.0 / 6.0 * 5.0 * 8.0 / 100.0, report.jobs[0].ideal_ns);
+        assert!(ideal_ns > 1.1 * of_bytes, "{ideal_ns} {of_bytes}");
+    }
+}
+
+#[test]
+fn queue_pairs_that_take_turns_are_pinned_by_what_each_carries() {
+    // With one message to a connection, the first of its queue pairs has it all.
+    let jobs = format!("{}queue_pairs = 4\nstriping = \"turns\"\n", job("a", "all-to-all", 8, 800_000));
+    let reports = runs("turns", &leaf_spine(4, 2, 2), &jobs);
+    let pinned = of(&reports, Policy::Pinned);
+    assert!(
+        pinned.mean_jct_ns <= 1.15 * pinned.ideal_jct_ns,
+        "{} {}",
+        pinned.mean_jct_ns,
+        pinned.ideal_jct_ns
+    );
+    assert!(
+        pinned.imbalance.max(pinned.imbalance_down) <= 1.1,
+        "{} {}",
+        pinned.imbalance,
+        pinned.imbalance_down
+    );
+}
+
+#[test]
 fn a_link_slower_than_its_hosts_holds_nobody_up() {
     // Of four links of a leaf one is slow; the others carry all that its hosts send.
     let topology = uneven(&[3, 3, 3], 4, |_, spine| if spine == 2 { "slow" } else { "even" });
@@ -238,6 +282,24 @@ fn what_is_default_does_not_lose_to_blind_hashing() {
 #[test]
 fn links_tell_what_was_marked_trimmed_and_dropped_on_them() {
     let jobs = job("a", "incast", 8, 200_000);
+    // Spines whose links down are too few mark and trim as well.
+    let jobs_through = format!("{}placement = \"packed\"\n", job("a", "all-to-all", 8, 400_000));
+    let narrow = format!(
+        "{}[switch]\nqueue_kb = 60\necn_low_kb = 10\necn_high_kb = 30\ntrim_kb = 20\n",
+        uneven(&[2, 2, 2, 2], 2, |leaf, _| if leaf == 0 { "slow" } else { "even" })
+    );
+    for report in reports(&narrow, &jobs_through) {
+        let of_spines = |count: fn(&heddle_fabric::LinkReport) -> u64| -> u64 {
+            report.links.iter().filter(|link| link.from.starts_with("spine")).map(count).sum()
+        };
+        let all = |count: fn(&heddle_fabric::LinkReport) -> u64| -> u64 {
+            report.links.iter().chain(&report.host_links).map(count).sum()
+        };
+        assert!(of_spines(|link| link.marked + link.trimmed) > 0, "{}: spines mark nothing", report.policy);
+        let by_job = &report.jobs[0].switches;
+        assert_eq!(all(|link| link.marked), by_job.marked, "{}", report.policy);
+        assert_eq!(all(|link| link.trimmed), by_job.trimmed, "{}", report.policy);
+    }
     let small = format!(
         "{}[switch]\nqueue_kb = 60\necn_low_kb = 10\necn_high_kb = 30\ntrim_kb = 20\n",
         leaf_spine(2, 2, 4)

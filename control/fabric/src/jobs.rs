@@ -3,6 +3,7 @@
 //! Invariant: a job has at least two ranks, each on a host of the topology, no two of one job on the same host.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use serde::Deserialize;
 use toml::Spanned;
@@ -56,6 +57,19 @@ pub(crate) enum Striping {
     Split,
     /// Each carries every so-manieth message whole, so that it pauses in between.
     Turns,
+}
+
+impl Striping {
+    /// Which of so many queue pairs carry a connection's message of that number.
+    pub(crate) fn lanes(self, lanes: usize, message: u64) -> Range<usize> {
+        match self {
+            Striping::Split => 0..lanes,
+            Striping::Turns => {
+                let turn = (message % lanes.max(1) as u64) as usize;
+                turn..turn + 1
+            }
+        }
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -266,6 +280,11 @@ impl Job {
             Striping::Split => self.queue_pairs.max(1) as u64,
             Striping::Turns => 1,
         }
+    }
+
+    /// What one of its queue pairs has of a message.
+    pub(crate) fn part_bytes(&self, bytes: u64) -> u64 {
+        bytes.div_ceil(self.parts()).max(1)
     }
 
     /// Into how many slices a ring over so many bytes cuts what a rank passes on.

@@ -305,8 +305,10 @@ impl<'r> Simulation<'r> {
         for (job, spec) in run.jobs.jobs.iter().enumerate() {
             for rank in 0..spec.ranks {
                 let host = simulation.placed[job][rank];
+                let first = simulation.jobs[job].ranks[rank].ops.first();
+                let computed_ns = spec.start_ns + first.map_or(0, |op| op.compute_ns);
                 let event = Event::Computed { job: job as u32, rank: rank as u32 };
-                simulation.schedule(host, spec.start_ns, event);
+                simulation.schedule(host, computed_ns, event);
             }
         }
         Ok(simulation)
@@ -344,18 +346,25 @@ impl<'r> Simulation<'r> {
         for (index, job) in self.run.jobs.jobs.iter().enumerate() {
             let transport = job.transport.unwrap_or(self.run.policy.transport());
             let program = job.program(self.run.seed);
-            let mut pairs: BTreeMap<(usize, usize), u64> = BTreeMap::new();
+            // Messages between two ranks, and what each queue pair carries of them.
+            let mut pairs: BTreeMap<(usize, usize), (u64, Vec<u64>)> = BTreeMap::new();
             for (rank, ops) in program.iter().enumerate() {
-                for (to, bytes) in ops.iter().flat_map(|op| &op.sends) {
-                    *pairs.entry((rank, *to)).or_default() += bytes;
-                    let message_bytes = u128::from(bytes / job.parts());
-                    sums[0] += message_bytes * u128::from(*bytes);
-                    sums[1] += u128::from(*bytes);
+                for &(to, bytes) in ops.iter().flat_map(|op| &op.sends) {
+                    let pair = pairs.entry((rank, to)).or_insert_with(|| (0, vec![0; job.queue_pairs]));
+                    let (messages, lanes) = pair;
+                    let part_bytes = job.part_bytes(bytes);
+                    for lane in &mut lanes[job.striping.lanes(job.queue_pairs, *messages)] {
+                        *lane += part_bytes;
+                    }
+                    *messages += 1;
+                    sums[0] += u128::from(part_bytes) * u128::from(bytes);
+                    sums[1] += u128::from(bytes);
                 }
             }
             // How long the busiest host of the job sends or receives: what a flow wants of a link is its bytes over that.
             let mut moved: Vec<[u64; 2]> = vec![[0; 2]; program.len()];
-            for (&(from, to), &bytes) in &pairs {
+            for (&(from, to), (_, lanes)) in &pairs {
+                let bytes: u64 = lanes.iter().sum();
                 moved[from][0] += bytes;
                 moved[to][1] += bytes;
             }
@@ -364,10 +373,10 @@ impl<'r> Simulation<'r> {
                 bits * 1_000_000_000 / u128::from(topology.host_rate_bps(host).max(1))
             });
             let busy_ns = busy_ns.max().unwrap_or(1).max(1);
-            for ((from, to), bytes) in pairs {
+            for ((from, to), (_, bytes_of)) in pairs {
                 let (src, dst) = (self.placed[index][from], self.placed[index][to]);
                 let mut lanes = Vec::new();
-                for lane in 0..job.queue_pairs {
+                for (lane, bytes) in bytes_of.into_iter().enumerate() {
                     let (local, remote) = (take(src, job.id, transport), take(dst, job.id, transport));
                     let opening = Opening {
                         transport,
@@ -389,8 +398,7 @@ impl<'r> Simulation<'r> {
                     };
                     self.hosts[dst].listen(back, Target { job: index, rank: to, from, lane });
                     lanes.push(Connection { sender, host: src, posted_ns: VecDeque::new() });
-                    let of_lane = u128::from(bytes) / job.queue_pairs as u128;
-                    let bytes_per_s = (of_lane * 1_000_000_000 / busy_ns) as u64;
+                    let bytes_per_s = (u128::from(bytes) * 1_000_000_000 / busy_ns) as u64;
                     flows.push(Flow { src, dst, bytes_per_s });
                     keys.push(FlowKey { src, dst, dest_qp: remote });
                 }

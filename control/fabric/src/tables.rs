@@ -297,10 +297,6 @@ impl Plan<'_> {
             .map(|port| topology.peer(node, port).node)
             .filter(|&other| topology.is_host(other))
             .collect();
-        let chooses = entries.iter().any(|entry| entry["action_name"] == "to_group");
-        if here.is_empty() && !chooses && self.jobs.weights.len() < 2 {
-            return;
-        }
         let mut jobs_of: HashMap<usize, Vec<usize>> = HashMap::new();
         for (job, hosts) in self.placed.iter().enumerate() {
             for &host in hosts {
