@@ -212,6 +212,44 @@ fn pinned_flows_leave_a_dead_spine_for_their_second_choice() {
 }
 
 #[test]
+fn a_spine_that_comes_back_carries_again_what_may_go_there() {
+    let fails = |for_us: &str| {
+        format!("[[failures]]\nat_us = 20\nswitch = \"spine1\"\n{for_us}detect_us = 10\ncontrol_us = 20\n")
+    };
+    let (to_the_end, comes_back) = (fails(""), fails("for_us = 60\n"));
+    let sent = |report: &Report, spine: &str| -> u64 {
+        report.links.iter().filter(|link| link.from == spine).map(|link| link.bytes).sum()
+    };
+    let jobs = |iterations| {
+        format!(
+            "[[jobs]]\nname = \"experts\"\nranks = 8\ncollective = \"all-to-all\"\nbytes = 400_000\niterations = {iterations}\n"
+        )
+    };
+    for policy in [Policy::Spray, Policy::Message] {
+        let without = report_of(&wide(&to_the_end), &jobs(20), policy, 1);
+        let with = report_of(&wide(&comes_back), &jobs(20), policy, 1);
+        assert!(10 * sent(&without, "spine1") < sent(&without, "spine0"));
+        assert!(3 * sent(&with, "spine1") > 2 * sent(&with, "spine0"), "{}", policy.name());
+    }
+    // Whose packets keep order is not moved back in the middle of them.
+    for policy in [Policy::Pinned, Policy::Message, Policy::InOrder] {
+        let report = report_of(&wide(&comes_back), &jobs(5), policy, 1);
+        assert_eq!(job(&report, "experts").reordered, 0, "{}", policy.name());
+    }
+}
+
+#[test]
+fn a_failure_too_short_to_be_noticed_costs_what_was_lost() {
+    let flaps = "[[failures]]\nat_us = 20\ncable = [\"leaf0\", \"spine1\"]\nfor_us = 5\ndetect_us = 10\ncontrol_us = 20\n";
+    let jobs = "[[jobs]]\nname = \"a\"\nranks = 8\ncollective = \"ring\"\nbytes = 2_000_000\n";
+    let whole = report_of(&wide(""), jobs, Policy::Spray, 1);
+    let flapped = report_of(&wide(flaps), jobs, Policy::Spray, 1);
+    assert!(flapped.lost_on_cables > 0, "nothing was on the cable");
+    let (whole, flapped) = (job(&whole, "a").completion_ns, job(&flapped, "a").completion_ns);
+    assert!(flapped < whole + 50_000, "{whole} {flapped}");
+}
+
+#[test]
 fn rerouting_in_order_never_reorders() {
     let jobs = "[[jobs]]\nname = \"experts\"\nranks = 8\ncollective = \"all-to-all\"\nbytes = 400_000\niterations = 40\n";
     for policy in [Policy::InOrder, Policy::Message] {
@@ -281,6 +319,7 @@ fn a_seed_decides_everything() {
 fn what_cannot_be_is_refused_with_its_line() {
     let storm_of_a_switch =
         format!("{SMALL}\n[[failures]]\nat_us = 1\npause_storm = \"leaf0\"\nfor_us = 5\n");
+    let no_time = format!("{SMALL}\n[[failures]]\nat_us = 1\nswitch = \"spine0\"\nfor_us = 0\n");
     let small_buffer = format!("{SMALL}\n[switch]\npause_buffer_kb = 20\n");
     let no_queue = format!("{SMALL}\n[switch]\nqueue_kb = 0\n");
     let marks = format!("{SMALL}\n[switch]\necn_low_kb = 900\n");
@@ -288,6 +327,7 @@ fn what_cannot_be_is_refused_with_its_line() {
         (&no_queue, 19, "queue_kb is 0, but a packet has"),
         (&marks, 19, "ecn_low_kb 900 is above ecn_high_kb 800"),
         (&storm_of_a_switch, 21, "a pause_storm is of a host"),
+        (&no_time, 19, "a failure goes on for a nanosecond at least"),
         (&small_buffer, 19, "pause_buffer_kb is 20, but the cable from `h0` to `leaf0` wants"),
     ] {
         let error = Topology::parse("t.toml", text).expect_err(part);

@@ -179,7 +179,8 @@ struct Simulation<'r> {
     host_due_ns: Vec<u64>,
     jobs: Vec<JobState>,
     connections: HashMap<(usize, usize, usize), Lanes>,
-    cable_works: Vec<bool>,
+    /// By cable, the failures under way that it is out of work for.
+    cable_failures: Vec<u32>,
     /// By cable and sending end.
     cable_bytes: Vec<[u64; 2]>,
     lost_on_cables: u64,
@@ -269,7 +270,7 @@ impl<'r> Simulation<'r> {
             host_due_ns: vec![u64::MAX; topology.hosts()],
             jobs: Vec::new(),
             connections: HashMap::new(),
-            cable_works: vec![true; topology.cables.len()],
+            cable_failures: vec![0; topology.cables.len()],
             cable_bytes: vec![[0; 2]; topology.cables.len()],
             lost_on_cables: 0,
             unreadable: 0,
@@ -299,6 +300,11 @@ impl<'r> Simulation<'r> {
             simulation.upheavals.push((failure.at_ns, Upheaval::Fail(index)));
             simulation.upheavals.push((detected_ns, Upheaval::Detect(index)));
             simulation.upheavals.push((detected_ns + failure.control_ns, Upheaval::Reroute));
+            if let Some(for_ns) = failure.for_ns {
+                simulation.upheavals.push((failure.at_ns + for_ns, Upheaval::Mend(index)));
+                let told_ns = detected_ns + for_ns + failure.control_ns;
+                simulation.upheavals.push((told_ns, Upheaval::Reroute));
+            }
         }
         simulation.upheavals.sort_by_key(|(time_ns, _)| *time_ns);
         simulation.upheavals.reverse();
@@ -465,16 +471,10 @@ impl<'r> Simulation<'r> {
                 for &(to, bytes) in &op.sends {
                     let Some(connections) = self.connections.get_mut(&(job, rank, to)) else { continue };
                     let Lanes { lanes, messages } = connections;
-                    let count = lanes.len().max(1) as u64;
-                    let (parts, bytes) = match striping {
-                        Striping::Split => (&mut lanes[..], bytes.div_ceil(count).max(1)),
-                        Striping::Turns => {
-                            let turn = (*messages % count) as usize;
-                            (&mut lanes[turn..=turn], bytes)
-                        }
-                    };
+                    let carriers = striping.lanes(lanes.len(), *messages);
                     *messages += 1;
-                    for lane in parts {
+                    let bytes = self.run.jobs.jobs[job].part_bytes(bytes);
+                    for lane in &mut lanes[carriers] {
                         lane.posted_ns.push_back(now_ns);
                         self.hosts[lane.host].post(lane.sender, bytes, now_ns);
                     }

@@ -52,6 +52,8 @@ pub(crate) struct Failure {
     pub(crate) detect_ns: u64,
     /// From then until the controller has told every switch which ways lead nowhere.
     pub(crate) control_ns: u64,
+    /// How long it goes on, if not to the end.
+    pub(crate) for_ns: Option<u64>,
     pub(crate) cables: Vec<usize>,
     /// A host whose adapter pauses its switch all the time, and for how long.
     pub(crate) storm: Option<(usize, u64)>,
@@ -233,8 +235,7 @@ struct FailureSpec {
     cable: Option<[Spanned<String>; 2]>,
     /// A host whose adapter pauses its switch without a break.
     pause_storm: Option<Spanned<String>>,
-    #[serde(default)]
-    for_us: f64,
+    for_us: Option<f64>,
     #[serde(default = "detect_us")]
     detect_us: f64,
     #[serde(default = "control_us")]
@@ -617,21 +618,28 @@ impl Builder<'_> {
     fn failures(&mut self, parsed: &File) -> Result<(), SpecError> {
         for failure in &parsed.failures {
             let spec = failure.get_ref();
-            let times = [spec.at_us, spec.detect_us, spec.control_us, spec.for_us];
+            let times = [spec.at_us, spec.detect_us, spec.control_us, spec.for_us.unwrap_or(1.0)];
             if times.iter().any(|time| !time.is_finite() || *time < 0.0 || *time > 1e9) {
                 return Err(self.wrong(failure, "a failure's times are from 0 to 10^9 microseconds"));
             }
             let ns = |us: f64| (us * 1e3) as u64;
+            if spec.for_us.is_some_and(|us| ns(us) == 0) {
+                return Err(self.wrong(
+                    failure,
+                    "a failure goes on for a nanosecond at least; without `for_us`, to the end",
+                ));
+            }
+            let for_ns = spec.for_us.map(ns);
             let mut storm = None;
             let cables: Vec<usize> = match (&spec.switch, &spec.cable, &spec.pause_storm) {
                 (None, None, Some(name)) => {
                     let node = self.named(name)?;
-                    if !self.topology.is_host(node) || spec.for_us <= 0.0 {
+                    let Some(for_ns) = for_ns.filter(|_| self.topology.is_host(node)) else {
                         return Err(
                             self.wrong(name, "a pause_storm is of a host, and goes on `for_us` microseconds")
                         );
-                    }
-                    storm = Some((node, ns(spec.for_us)));
+                    };
+                    storm = Some((node, for_ns));
                     Vec::new()
                 }
                 (Some(name), None, None) => {
@@ -659,7 +667,7 @@ impl Builder<'_> {
                 }
             };
             let (at_ns, detect_ns, control_ns) = (ns(spec.at_us), ns(spec.detect_us), ns(spec.control_us));
-            self.topology.failures.push(Failure { at_ns, detect_ns, control_ns, cables, storm });
+            self.topology.failures.push(Failure { at_ns, detect_ns, control_ns, for_ns, cables, storm });
         }
         Ok(())
     }

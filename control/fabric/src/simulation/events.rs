@@ -39,7 +39,10 @@ pub(super) enum Event {
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Upheaval {
     Fail(usize),
+    Mend(usize),
+    /// The ends of what has failed know that their ports are dead, if they still are.
     Detect(usize),
+    /// The controller tells every switch what leads where, and which of its ports work again.
     Reroute,
 }
 
@@ -84,7 +87,12 @@ impl Simulation<'_> {
             match upheaval {
                 Upheaval::Fail(failure) => {
                     for &cable in &self.run.topology.failures[failure].cables {
-                        self.cable_works[cable] = false;
+                        self.cable_failures[cable] += 1;
+                    }
+                }
+                Upheaval::Mend(failure) => {
+                    for &cable in &self.run.topology.failures[failure].cables {
+                        self.cable_failures[cable] -= 1;
                     }
                 }
                 Upheaval::Detect(failure) => self.detect(failure),
@@ -152,32 +160,49 @@ impl Simulation<'_> {
         }
     }
 
+    fn works(&self, cable: usize) -> bool {
+        self.cable_failures[cable] == 0
+    }
+
     fn detect(&mut self, failure: usize) {
+        for &cable in &self.run.topology.failures[failure].cables {
+            if !self.works(cable) {
+                self.set_ports_up(cable, false);
+            }
+        }
+    }
+
+    /// Tells the switches at a cable's ends.
+    fn set_ports_up(&self, cable: usize, up: bool) {
         let topology = self.run.topology;
-        for &cable in &topology.failures[failure].cables {
-            for end in topology.cables[cable].ends {
-                if let Some(node) = end.node.checked_sub(topology.hosts()) {
-                    self.nodes[node].switch.state().set_port_up(number(end.port) as u32, false);
-                }
+        for end in topology.cables[cable].ends {
+            if let Some(node) = end.node.checked_sub(topology.hosts()) {
+                self.nodes[node].switch.state().set_port_up(number(end.port) as u32, up);
             }
         }
     }
 
     fn reroute(&mut self) -> Result<(), RunError> {
         let topology = self.run.topology;
-        self.ways = Ways::all(topology, &|cable| self.cable_works[cable]);
-        let works = |cable: usize| self.cable_works[cable];
+        self.ways = Ways::all(topology, &|cable| self.works(cable));
         let told: BTreeSet<_> = self.pins.keys().copied().collect();
-        self.pins = pin(topology, &self.flows, &self.ways, &works, Some(&self.pins));
+        self.pins = pin(topology, &self.flows, &self.ways, &|cable| self.works(cable), Some(&self.pins));
         for node in topology.hosts()..topology.ports.len() {
+            let works = |cable: usize| self.works(cable);
             let state = self.nodes[node - topology.hosts()].switch.state();
             state.write(&self.plan().rerouted(node, &works, &told, self.run.executor.program())?)?;
+        }
+        // Not before: a port that came back by itself would draw flows from where the controller has just put them.
+        for cable in topology.failures.iter().flat_map(|failure| &failure.cables) {
+            if self.works(*cable) {
+                self.set_ports_up(*cable, true);
+            }
         }
         Ok(())
     }
 
     fn arrive(&mut self, cable: usize, end: usize, mut packet: Packet) {
-        if !self.cable_works[cable] {
+        if !self.works(cable) {
             self.lost_on_cables += 1;
             self.spare.push(packet);
             return;
@@ -226,7 +251,7 @@ impl Simulation<'_> {
         let sent_ns = self.now_ns + (8 * wire_bytes * 1_000_000_000).div_ceil(cable.rate_bps);
         self.cable_bytes[index][end] += wire_bytes;
         let loss = cable.medium.bit_error_rate * (8 * wire_bytes) as f64;
-        if !self.cable_works[index] || self.randoms[self.node].f64() < loss {
+        if !self.works(index) || self.randoms[self.node].f64() < loss {
             self.lost_on_cables += 1;
             self.spare.push(packet);
         } else {
