@@ -23,7 +23,7 @@ const PAUSE_BATCHES: u32 = 64;
 pub(crate) struct Ahead<'c> {
     reader: TableReader<'c>,
     hits: [Hit<'c>; LANES],
-    /// Lookups made, and those that were asked for.
+    /// Packets whose lookups were made, and those that asked for them.
     made: u32,
     used: u32,
 }
@@ -39,9 +39,9 @@ impl<'c> Ahead<'c> {
         self.reader.prefetch(key);
     }
 
-    /// Looks up the keys of so many packets, each of which was asked for.
-    pub(crate) fn find(&mut self, keys: &[u64], packets: usize) {
-        let words = packets * self.reader.key_words();
+    /// Makes so many lookups by keys, each of which was asked for, for so many packets.
+    pub(crate) fn find(&mut self, keys: &[u64], lookups: usize, packets: usize) {
+        let words = lookups * self.reader.key_words();
         self.reader.find_hits(keys.get(..words).unwrap_or(&[]), &mut self.hits);
         self.made += packets as u32;
     }

@@ -85,6 +85,8 @@ pub(crate) struct Machine<'r, 'c> {
     /// What was looked up ahead, and which of it is this packet's.
     pub(crate) ahead: Option<Ahead<'c>>,
     pub(crate) lane: usize,
+    /// By packet, which lookup is its: packets of one flow that follow each other share one.
+    lanes: [u8; ahead::LANES],
     pub(crate) section: Option<AtomicSection<'r>>,
 }
 
@@ -331,6 +333,7 @@ impl<'r, 'c> Machine<'r, 'c> {
             scratch,
             ahead: None,
             lane: 0,
+            lanes: [0; ahead::LANES],
             section: None,
         }
     }
@@ -354,10 +357,11 @@ impl<'r, 'c> Machine<'r, 'c> {
     /// headers of those after them.
     #[inline]
     fn go_ahead(&mut self, batch: &mut [Work], position: usize) {
-        self.lane = position % ahead::LANES;
-        if self.lane == 0 {
+        let first = position % ahead::LANES;
+        if first == 0 {
             self.look_up_ahead(batch, position);
         }
+        self.lane = usize::from(self.lanes[first]);
         if let Some(later) = batch.get(position + ahead::LANES) {
             fetch_headers(&later.packet);
         }
@@ -378,22 +382,26 @@ impl<'r, 'c> Machine<'r, 'c> {
         self.scratch.keys.clear();
         self.scratch.keys.resize(ahead::LANES * words, 0);
         let keys = self.scratch.keys.as_mut_ptr();
-        for (lane, work) in works.iter_mut().enumerate() {
+        let mut lookups = 0;
+        for (work, lane) in works.iter_mut().zip(0..) {
             if work.intrinsics.origin == Origin::Normal {
-                self.key_ahead = keys.wrapping_add(lane * words);
+                self.key_ahead = keys.wrapping_add(lookups * words);
                 self.begin_arrival(work);
                 program.call_function(scout, self);
-                // While the next key is found.
-                if let (Some(ahead), Some(key)) =
-                    (&self.ahead, self.scratch.keys.get(lane * words..(lane + 1) * words))
-                {
+            }
+            let (before, key) = self.scratch.keys[..(lookups + 1) * words].split_at(lookups * words);
+            if lookups == 0 || !before.iter().rev().zip(key.iter().rev()).all(|(one, other)| one == other) {
+                lookups += 1;
+                if let Some(ahead) = &self.ahead {
+                    // While the next key is found.
                     ahead.prefetch(key);
                 }
             }
+            self.lanes[lane] = (lookups - 1) as u8;
         }
         self.frame = passes;
         if let Some(ahead) = &mut self.ahead {
-            ahead.find(&self.scratch.keys, works.len());
+            ahead.find(&self.scratch.keys, lookups, works.len());
         }
     }
 

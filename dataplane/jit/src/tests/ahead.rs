@@ -70,6 +70,13 @@ fn keys_of_the_packet_are_looked_up_ahead() {
 }
 
 #[test]
+fn packets_of_one_flow_share_a_lookup() {
+    let words: Vec<u16> = (0..70).map(|i| if i / 5 % 2 == 0 { 0x0102 } else { i / 20 }).collect();
+    let ports = words.iter().map(|word| if *word == 0x0102 { 7 } else { 9 }).collect();
+    assert_eq!(run(false, &words), (ports, false));
+}
+
+#[test]
 fn keys_that_nobody_asks_for_are_given_up() {
     assert_eq!(run(true, &[1, 2, 3, 4, 5]), (vec![7; 5], true));
 }
