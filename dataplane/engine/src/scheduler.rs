@@ -485,6 +485,29 @@ mod tests {
     }
 
     #[test]
+    fn a_packet_that_passed_is_charged_as_one_that_waited() {
+        // 1,000 bytes take 8 us at the port's rate and 16 us at a queue's.
+        let queue = QueueConfig { rate: Rate::bits_per_second(500_000_000), ..QueueConfig::default() };
+        let rate = Rate::bits_per_second(1_000_000_000);
+        let config = PortConfig { queues: 2, queue, rate, ..PortConfig::default() };
+        let (mut passing, mut waiting) = (Scheduler::new(&config), Scheduler::new(&config));
+        assert_eq!(passing.passes_from_ns(), Some(0));
+        passing.passed(100, 1, 1_000);
+        waiting.enqueue(100, 1, job(0, 1_000));
+        assert_eq!(take_due(&mut waiting, 100), [(100, 0)]);
+        for scheduler in [&mut passing, &mut waiting] {
+            assert_eq!(scheduler.passes_from_ns(), Some(16_100), "whatever queue the next one is for");
+            for (tag, queue) in [(1, 1), (2, 0), (3, 0)] {
+                scheduler.enqueue(200, queue, job(tag, 1_000));
+            }
+            assert_eq!(scheduler.passes_from_ns(), None, "something waits");
+            assert_eq!(take_due(scheduler, 8_099), []);
+            assert_eq!(take_due(scheduler, 16_099), [(8_100, 2)]);
+            assert_eq!(take_due(scheduler, 24_100), [(16_100, 1), (24_100, 3)]);
+        }
+    }
+
+    #[test]
     fn a_held_queue_waits_and_others_do_not() {
         let mut scheduler = Scheduler::new(&PortConfig { queues: 2, ..PortConfig::default() });
         scheduler.hold(0, 1, 500);

@@ -7,6 +7,7 @@ mod expressions;
 mod generator;
 #[path = "../../exec/src/interp/tests/headers.rs"]
 mod headers;
+mod hold;
 #[path = "../../exec/src/interp/tests/parsers.rs"]
 mod parsers;
 #[path = "../../exec/src/interp/tests/passes.rs"]

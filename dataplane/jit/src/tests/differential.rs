@@ -22,6 +22,7 @@ const WAITING_MAX: usize = 40;
 /// An executor with a switch of its own.
 pub(super) struct Side<'e> {
     executor: &'e dyn Executor,
+    worker: usize,
     pub(super) state: State,
     pool: Pool,
     frames: FramePool,
@@ -35,12 +36,18 @@ pub(super) struct Side<'e> {
 
 impl<'e> Side<'e> {
     pub(super) fn new(executor: &'e dyn Executor, updates: &[Update]) -> Side<'e> {
-        let state = State::new(executor.program(), 1).expect("the state fits");
+        Side::of_worker(0, executor, updates)
+    }
+
+    /// One of several workers, of which this is the last.
+    pub(super) fn of_worker(worker: usize, executor: &'e dyn Executor, updates: &[Update]) -> Side<'e> {
+        let state = State::new(executor.program(), worker + 1).expect("the state fits");
         // Whatever is refused is refused on both sides.
         let _ = state.write_each(updates);
         let frames = FramePool::new(executor.frame_words(), 0);
         Side {
             executor,
+            worker,
             state,
             pool: Pool::new(4),
             frames,
@@ -75,12 +82,12 @@ impl<'e> Side<'e> {
         self.run_now(|executor, context| executor.run(entry, context, batch));
     }
 
-    fn run_now<R>(&mut self, run: impl FnOnce(&dyn Executor, &mut Context<'_>) -> R) -> R {
+    pub(super) fn run_now<R>(&mut self, run: impl FnOnce(&dyn Executor, &mut Context<'_>) -> R) -> R {
         let snapshot = self.state.pin();
         let mut context = Context {
             state: &self.state,
             snapshot: &snapshot,
-            worker: 0,
+            worker: self.worker,
             now_ns: self.now_ns,
             random: &mut self.random,
             pool: &mut self.pool,
