@@ -6,7 +6,17 @@
 header H { bit<8> x; bit<16> y; }
 struct Hs { H h; }
 struct M { bit<8> m; }
-parser P(packet_in b, out Hs h, inout M m, inout standard_metadata_t s) { state start { b.extract(h.h); transition accept; } }
+bit<8> counted(inout bit<8> calls) { calls = calls + 1; return calls; }
+parser P(packet_in b, out Hs h, inout M m, inout standard_metadata_t s) {
+    state start { b.extract(h.h); transition counting; }
+    @atomic state counting {
+        transition select(h.h.x) {
+            1: accept;
+            counted(m.m): accept;
+            default: reject;
+        }
+    }
+}
 control V(inout Hs h, inout M m) { apply { } }
 control I(inout Hs h, inout M m, inout standard_metadata_t s) {
     action a(H p) { h.h = p; }

@@ -113,9 +113,14 @@ impl Lowerer<'_> {
         })?;
         steps.push((block, transition));
         if annotation(&state.decl.annotations, "atomic").is_some() {
-            for (block, _) in &mut steps {
-                *block = vec![Stmt::Atomic(std::mem::take(block))];
-            }
+            // A section ends with its block, and what a later keyset calls is in another one.
+            let [(block, _)] = &mut steps[..] else {
+                return self.unsupported(
+                    state.decl.span,
+                    "an `@atomic` state in which a keyset calls something behind another case",
+                );
+            };
+            *block = vec![Stmt::Atomic(std::mem::take(block))];
         }
         Ok(steps)
     }
