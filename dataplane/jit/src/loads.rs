@@ -39,10 +39,15 @@ fn load(word: usize, at: usize, width: u32, len_bytes: usize) -> Option<Load> {
     })
 }
 
+fn whole_bytes(bits: u32) -> Option<usize> {
+    bits.is_multiple_of(u8::BITS).then_some((bits / u8::BITS) as usize)
+}
+
 impl Loads {
     pub(crate) fn new(program: &Program, layout: &Layout) -> Loads {
         let of_type = |ty: HeaderTypeId| {
-            let len_bytes = program.header_types[ty].fixed_width() as usize / 8;
+            // One that is not whole bytes long lies in no packet as a whole, only some of its bits do.
+            let len_bytes = whole_bytes(program.header_types[ty].fixed_width())?;
             let (mut loads, mut at, mut word) = (Vec::new(), 0, 1);
             for field in &program.header_types[ty].fields {
                 let Ty::Bits(width) = field.ty else { return None };
@@ -136,7 +141,8 @@ mod tests {
         let (over_nine_bytes, ty) = program(&[4, 64, 4]);
         let (mut with_varbit, _) = program(&[8, 8]);
         with_varbit.header_types[ty].fields[1].ty = Ty::Varbit(64);
-        for program in [over_nine_bytes, with_varbit] {
+        let (no_whole_bytes, _) = program(&[4, 8]);
+        for program in [over_nine_bytes, with_varbit, no_whole_bytes] {
             let layout = Layout::new(&program);
             let mut own = vec![7; layout.types[ty].words];
             assert!(!Loads::new(&program, &layout).take(ty, &[0xff; 9], &mut own));

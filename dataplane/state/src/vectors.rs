@@ -251,14 +251,15 @@ impl<N> Vectors<N> {
         admits: impl Fn(Nibble, usize) -> bool,
         later: &mut Vec<Later>,
     ) -> u32 {
+        let is_new = positions.free.is_empty();
         let position = positions.free.pop().unwrap_or_else(|| {
             positions.used += 1;
             positions.used - 1
         });
         let (number, offset) = place(position);
         let pages = self.pages().len();
-        if number >= pages || number == 0 && offset.is_power_of_two() {
-            // What tells entries apart is looked at again whenever there are twice as many; later what the first did will do.
+        if number >= pages || is_new && number == 0 && offset.is_power_of_two() {
+            // What tells entries apart is looked at again whenever there are twice as many as ever before, then when a page is full.
             let new = (number >= pages).then(|| self.new_page(pages));
             self.publish(new, later);
         }

@@ -198,7 +198,8 @@ impl Coder<'_, '_> {
     /// Where a header lies; zeros if it is not valid.
     fn range_of(&mut self, header: HeaderId) -> Range {
         let (number, ty) = (header.as_u32(), self.layout.headers[header].ty);
-        let len_bytes = self.layout.types[ty].fixed_bits / 8;
+        // One that is no whole bytes long is in no packet, and has zeros for all bits that it has.
+        let len_bytes = self.layout.types[ty].fixed_bits.div_ceil(8);
         if let Some(at @ Limb::Const(_)) = self.known.get(POSITIONS + number) {
             return self.range(at, len_bytes);
         }

@@ -49,6 +49,8 @@ pub(super) struct Generator {
     pub(super) program: Program,
     /// Headers that may be named directly.
     headers: Vec<HeaderId>,
+    /// Headers that are no whole bytes long, and so neither extracted nor emitted.
+    loose: Vec<HeaderId>,
     vars: Vec<VarId>,
     leaves: Vec<BodyId>,
     /// Actions that may be called directly.
@@ -77,6 +79,7 @@ impl Generator {
             random: seed,
             program: Program { name: "random".to_string(), errors, ..Program::default() },
             headers: vec![],
+            loose: vec![],
             vars: vec![],
             leaves: vec![],
             callable: vec![],
@@ -250,6 +253,16 @@ impl Generator {
                 let header = self.program.headers.push(Header { name: "h".to_string(), ty, union: None });
                 self.headers.push(header);
             }
+        }
+        let mut fields: Vec<Ty> = (0..1 + self.below(3)).map(|_| Ty::Bits(self.pick(&WIDTHS))).collect();
+        if fields.iter().map(|ty| ty.width()).sum::<u32>().is_multiple_of(8) {
+            fields.push(Ty::Bits(4));
+        }
+        let fields = fields.into_iter().map(|ty| HeaderField { name: "f".to_string(), ty }).collect();
+        let ty = self.program.header_types.push(HeaderType { name: "loose".to_string(), fields });
+        for _ in 0..2 {
+            let header = self.program.headers.push(Header { name: "l".to_string(), ty, union: None });
+            self.loose.push(header);
         }
         // A stack, perhaps with holes between its elements.
         let ty = self.pick(&types);

@@ -72,6 +72,6 @@ fn a_scan_offers_what_matches_however_many_entries_there_are() {
             found_any += usize::from(!found.is_empty() && found.len() < 4);
         }
     }
-    assert!(found_any > 500, "few keys match but a few entries: {found_any}");
+    assert!(found_any > 100, "few keys match but a few entries: {found_any}");
     later.into_iter().for_each(std::mem::forget);
 }

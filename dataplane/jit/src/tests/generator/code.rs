@@ -31,6 +31,14 @@ impl Generator {
     }
 
     pub(super) fn header(&mut self) -> HeaderRef {
+        if self.chance(10) {
+            return HeaderRef::One(self.pick(&self.loose.clone()));
+        }
+        self.header_of_bytes()
+    }
+
+    /// One that can be extracted and emitted.
+    fn header_of_bytes(&mut self) -> HeaderRef {
         if self.chance(70) {
             let headers = self.headers.clone();
             HeaderRef::One(self.pick(&headers))
@@ -379,7 +387,7 @@ impl Generator {
     /// What can be done in few places only.
     pub(super) fn of_place(&mut self, around: Around) -> Stmt {
         match around.place {
-            Spot::Ingress | Spot::Egress => Stmt::Emit(self.header()),
+            Spot::Ingress | Spot::Egress => Stmt::Emit(self.header_of_bytes()),
             Spot::ParserState => match self.below(8) {
                 0 => Stmt::Lookahead(self.fixed_var()),
                 1 => {
@@ -394,7 +402,7 @@ impl Generator {
                 }
                 2 => Stmt::Verify { cond: self.expr(1, 2), error: self.expr(32, 1) },
                 _ => {
-                    let header = self.header();
+                    let header = self.header_of_bytes();
                     let has_varbit =
                         self.program.header_types[self.type_of(&header)].varbit_field().is_some();
                     let varbit_bits = has_varbit.then(|| {
