@@ -411,7 +411,7 @@ impl Daemon {
         let ticks = channel::tick(TICK);
         let engine = Arc::clone(&self.engine);
         let calls = self.calls.clone();
-        let links = self.links.as_ref().map_or_else(channel::never, |links| links.news().clone());
+        let mut links = self.links.as_ref().map_or_else(channel::never, |links| links.news().clone());
         while !signals.stop.load(Ordering::Relaxed) {
             if limit.is_some_and(|limit| started.elapsed() >= limit) {
                 return;
@@ -431,11 +431,11 @@ impl Daemon {
                         self.note(&event);
                     }
                 }
-                recv(links) -> link => {
-                    if let Ok(link) = link {
-                        self.link(&link);
-                    }
-                }
+                recv(links) -> link => match link {
+                    Ok(link) => self.link(link),
+                    // Whoever listened has said why it does not any more.
+                    Err(_) => links = channel::never(),
+                },
                 recv(engine.digests()) -> digest => {
                     if let Ok(digest) = digest {
                         self.digest(digest);
@@ -478,21 +478,26 @@ impl Daemon {
     }
 
     /// An interface has a link, or has none.
-    fn link(&mut self, link: &LinkState) {
-        let is_it = |spec: &&PortSpec| spec.follows_link() && spec.name == link.name;
-        let Some(port) = self.attachments.specs().iter().find(is_it).map(|spec| spec.id) else { return };
+    fn link(&mut self, link: LinkState) {
+        let is_it = |port: &Arc<PortDescription>| port.interface == Some(link.index);
+        let Some(port) = self.engine.ports().find(is_it).map(|port| port.id) else { return };
         match self.engine.set_link(port, link.has_link) {
             Ok(true) => {
                 self.observer.notice(&Notice::Link { port, has_link: link.has_link });
-                let now_ns = self.engine.now_ns();
-                if let Some(control) = &mut self.control {
-                    control.port(now_ns, port.0, link.has_link);
-                }
+                self.tell_control(port);
             }
             Ok(false) => {}
             Err(PortChangeError::Busy) => self.asks_links = true,
             // It is gone, or not attached yet, and is asked for again when it is.
             Err(error) => tracing::debug!(%error, port = port.0, "link"),
+        }
+    }
+
+    /// Tells controllers whether a port works now, whatever was said of it before.
+    fn tell_control(&mut self, port: PortId) {
+        let (now_ns, is_up) = (self.engine.now_ns(), self.engine.is_up(port));
+        if let Some(control) = &mut self.control {
+            control.port(now_ns, port.0, is_up);
         }
     }
 
@@ -518,21 +523,18 @@ impl Daemon {
 
     fn note(&mut self, event: &Event) {
         self.observer.notice(&Notice::Event(event));
-        let (port, is_up) = match event {
+        let port = match event {
             Event::PortGone { port, error: _ } => {
                 self.attachments.lose(&self.engine, *port);
-                (port, false)
+                port
             }
             Event::PortUp { port } => {
                 self.links.iter().for_each(LinkWatch::ask);
-                (port, true)
+                port
             }
             Event::NotPinned { .. } | Event::NotRealtime { .. } | Event::WorkerPanicked { .. } => return,
         };
-        let now_ns = self.engine.now_ns();
-        if let Some(control) = &mut self.control {
-            control.port(now_ns, port.0, is_up);
-        }
+        self.tell_control(*port);
     }
 
     fn packet_in(&mut self, packet: PacketIn) {

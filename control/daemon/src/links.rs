@@ -1,6 +1,6 @@
 //! A thread that listens for interfaces that lose their links, and have them again.
 //!
-//! Invariant: whoever has been told last knows how it is; the thread ends soon after nobody listens any more.
+//! Invariant: what is told last is how it is; the thread ends soon after nobody listens any more.
 
 use std::io;
 use std::sync::Arc;

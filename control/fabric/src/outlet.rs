@@ -39,6 +39,7 @@ impl Port for OutletPort {
             id: self.id,
             name: format!("port{}", self.id.0),
             kind: "model",
+            interface: None,
             queues: 1,
             mtu_bytes: usize::from(u16::MAX),
             notes: Vec::new(),

@@ -351,6 +351,11 @@ impl Control {
         Stats::collect(&self.shared.cells, &ports)
     }
 
+    /// Whether a port is attached and has a link.
+    pub(crate) fn is_up(&self, id: PortId) -> bool {
+        self.shared.ports.is_up(id.0)
+    }
+
     /// What attaching each port did.
     pub(crate) fn descriptions(&self) -> impl Iterator<Item = Arc<PortDescription>> + '_ {
         self.shared.ports.ports().iter().filter_map(MappedPort::description)
@@ -468,6 +473,8 @@ impl Control {
         let position = self.shared.ports.occupy(id).ok_or(PortChangeError::NoRoom(id))?;
         let mapped = &self.shared.ports.ports()[position];
         mapped.describe(description);
+        // Before anybody can say otherwise, which takes its being attached.
+        mapped.set_link(true);
         let split = port.split();
         if split.iter().any(|queue| queue.takes_whole()) {
             self.shared.takes_whole.store(true, Ordering::Relaxed);
@@ -510,7 +517,7 @@ impl Control {
         }
         self.check_commands(1)?;
         if mapped.take_down() {
-            self.shared.published.load().set_port_up(id.0, false);
+            self.shared.tell_up(mapped);
         }
         for commands in &self.commands {
             let _gone = commands.try_send(Command::Detach { port: position });
@@ -536,14 +543,7 @@ impl Control {
         if !mapped.set_link(has_link) {
             return Ok(false);
         }
-        loop {
-            let is_up = mapped.is_up();
-            self.shared.published.load().set_port_up(id.0, is_up);
-            // A worker may find meanwhile that the port is gone.
-            if mapped.is_up() == is_up {
-                break;
-            }
-        }
+        self.shared.tell_up(mapped);
         for commands in &self.commands {
             let _gone = commands.try_send(Command::Link { port: position, has_link });
         }

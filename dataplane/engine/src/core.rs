@@ -40,15 +40,15 @@ use heddle_exec::trace::TraceSink;
 use heddle_exec::{
     Clone as PacketClone, Context, DigestBuffer, Entry, Frame, FramePool, Gate, Passage, Work,
 };
-use heddle_packet::{Packet, Pool, PortId};
-use heddle_ports::{Queue, QueueError, Shapes, cut};
+use heddle_packet::{Packet, Pool};
+use heddle_ports::{Queue, Shapes, cut};
 use heddle_state::Snapshot;
 
-use crate::config::{Config, PortConfig};
+use crate::config::Config;
 use crate::event::{Command, DigestMessage, Event, Injection, PacketIn};
 use crate::job::{Facts, Job};
 use crate::pipeline::{Pipeline, Published};
-use crate::port_map::PortMap;
+use crate::port_map::{MappedPort, PortMap};
 use crate::reason::Reason;
 use crate::ring::{RingIn, RingOut};
 use crate::stats::{PortCells, WorkerCells};
@@ -93,6 +93,18 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
+    /// Tells programs whether a port works now. Several may find out different things at once: what is told last is so.
+    pub(crate) fn tell_up(&self, port: &MappedPort) {
+        let Some(id) = port.id() else { return };
+        loop {
+            let is_up = port.is_up();
+            self.published.load().set_port_up(id.0, is_up);
+            if port.is_up() == is_up {
+                return;
+            }
+        }
+    }
+
     /// Which large frames a pipeline may be given whole.
     pub(crate) fn whole(&self, pipeline: &Pipeline) -> Shapes {
         if self.is_paced.load(Ordering::Relaxed) { Shapes::NONE } else { pipeline.whole() }

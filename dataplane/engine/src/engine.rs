@@ -183,6 +183,11 @@ impl Engine {
         Ok(())
     }
 
+    /// Whether a port is attached and has a link.
+    pub fn is_up(&self, port: PortId) -> bool {
+        self.control.is_up(port)
+    }
+
     /// Says whether something answers at the other end of a port, which the port itself does not know. One without a
     /// link is left by everything that looks for ports that work, and what is sent to it is lost and counted as
     /// `port_down`. Ports have one until somebody says otherwise, and again when they are attached again. True if

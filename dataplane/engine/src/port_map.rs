@@ -165,11 +165,8 @@ impl MappedPort {
         self.is_attached() && self.link.load(Ordering::SeqCst)
     }
 
-    /// Marks it as attached, and with a link until somebody says otherwise. True the first time.
+    /// Marks it as attached. True the first time.
     pub(crate) fn bring_up(&self) -> bool {
-        if !self.is_attached() {
-            self.link.store(true, Ordering::SeqCst);
-        }
         !self.attached.swap(true, Ordering::SeqCst)
     }
 
@@ -233,11 +230,11 @@ mod tests {
     }
 
     #[test]
-    fn a_port_that_is_attached_again_has_a_link_until_somebody_says_otherwise() {
+    fn a_port_without_a_link_is_attached_and_does_not_work() {
         let map = map(&[3]).expect("distinct");
         let port = &map.ports()[0];
         assert!(port.set_link(false) && !port.set_link(false) && !map.is_up(3) && port.is_attached());
-        assert!(port.set_link(true) && map.is_up(3) && port.set_link(false));
-        assert!(port.take_down() && port.bring_up() && map.is_up(3));
+        assert!(port.take_down() && port.bring_up() && !map.is_up(3));
+        assert!(port.set_link(true) && map.is_up(3));
     }
 }

@@ -51,7 +51,7 @@ struct Endless {
 impl Port for Endless {
     fn description(&self) -> PortDescription {
         let (id, name, notes) = (self.id, "endless".to_owned(), Vec::new());
-        PortDescription { id, name, kind: "memory", queues: 1, mtu_bytes: 1_500, notes }
+        PortDescription { id, name, kind: "memory", interface: None, queues: 1, mtu_bytes: 1_500, notes }
     }
 
     fn split(&mut self) -> Vec<Box<dyn Queue>> {

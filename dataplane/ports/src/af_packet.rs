@@ -65,6 +65,7 @@ impl AfPacketPort {
             id,
             name: name.to_owned(),
             kind: "AF_PACKET",
+            interface: Some(interface.index),
             queues: opened.len(),
             mtu_bytes: interface.mtu_bytes,
             notes,

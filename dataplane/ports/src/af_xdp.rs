@@ -161,6 +161,7 @@ impl XdpPort {
             id,
             name: interface.name.clone(),
             kind: "AF_XDP",
+            interface: Some(interface.index),
             queues: sockets.len(),
             mtu_bytes: interface.mtu_bytes,
             notes,

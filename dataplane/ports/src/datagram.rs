@@ -71,8 +71,15 @@ impl DatagramPort {
             ));
         }
         let mtu_bytes = interface.mtu_bytes;
-        let description =
-            PortDescription { id, name: name.to_owned(), kind: "datagram", queues: 1, mtu_bytes, notes };
+        let description = PortDescription {
+            id,
+            name: name.to_owned(),
+            kind: "datagram",
+            interface: Some(interface.index),
+            queues: 1,
+            mtu_bytes,
+            notes,
+        };
         let queue = DatagramQueue {
             id,
             name: name.to_owned(),

@@ -1,11 +1,12 @@
 //! Which interfaces have a link, as the kernel tells it (rtnetlink(7)).
 //!
 //! Invariant: only interfaces of the network namespace in which it was opened are told of, and of each the state that it is
-//! in comes last.
+//! in comes last: what the kernel had no room to tell is asked for once all that it did tell has been read.
 #![allow(unsafe_code)] // Netlink has no safe face in the standard library.
 
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// Bytes read at once; the kernel puts no more into one message of several.
@@ -13,22 +14,36 @@ const READ_BYTES: usize = 32_768;
 const HEADER_BYTES: usize = size_of::<libc::nlmsghdr>();
 /// `struct ifinfomsg`: family, type, index, flags, change mask.
 const INFO_BYTES: usize = 16;
+const INDEX_AT: usize = 4;
 const FLAGS_AT: usize = 8;
-const ATTRIBUTE_BYTES: usize = 4;
 
 /// An interface that is set up, and whether it has a link.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LinkState {
-    /// Its name.
-    pub name: String,
+    /// Its index.
+    pub index: i32,
     /// Whether something answers at the other end.
     pub has_link: bool,
 }
 
-/// What the kernel says of links.
+/// What the kernel says of links. One thread waits; any may ask.
 #[derive(Debug)]
 pub struct Links {
     socket: OwnedFd,
+    /// All links are being told. Meanwhile the kernel refuses to begin again.
+    is_telling: AtomicBool,
+    /// They are wanted once more after that.
+    is_wanted: AtomicBool,
+    /// The kernel has had no room for something.
+    has_missed: AtomicBool,
+}
+
+/// What a row of messages said.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Told {
+    links: Vec<LinkState>,
+    /// That was the last of what was asked for, or it was refused.
+    is_over: bool,
 }
 
 impl Links {
@@ -69,7 +84,8 @@ impl Links {
         if refused {
             return Err(io::Error::last_os_error());
         }
-        let links = Links { socket };
+        let [is_telling, is_wanted, has_missed] = [false; 3].map(AtomicBool::new);
+        let links = Links { socket, is_telling, is_wanted, has_missed };
         links.ask()?;
         Ok(links)
     }
@@ -79,6 +95,15 @@ impl Links {
     /// # Errors
     /// What the system says.
     pub fn ask(&self) -> io::Result<()> {
+        self.is_wanted.store(true, Ordering::SeqCst);
+        if self.is_telling.swap(true, Ordering::SeqCst) {
+            return Ok(());
+        }
+        self.is_wanted.store(false, Ordering::SeqCst);
+        self.send()
+    }
+
+    fn send(&self) -> io::Result<()> {
         let mut request = [0; HEADER_BYTES + INFO_BYTES];
         let flags = (libc::NLM_F_REQUEST | libc::NLM_F_DUMP) as u16;
         request[..4].copy_from_slice(&((HEADER_BYTES + INFO_BYTES) as u32).to_ne_bytes());
@@ -89,24 +114,44 @@ impl Links {
         if sent < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
     }
 
+    /// They have all been told.
+    fn told(&self) -> io::Result<()> {
+        self.is_telling.store(false, Ordering::SeqCst);
+        if self.is_wanted.swap(false, Ordering::SeqCst) { self.ask() } else { Ok(()) }
+    }
+
     /// Waits for news, and gives them in their order; none if it has waited as long as it may.
     ///
     /// # Errors
     /// What the system says.
     pub fn wait(&self) -> io::Result<Vec<LinkState>> {
         let mut buffer = vec![0; READ_BYTES];
+        let flags = if self.has_missed.load(Ordering::SeqCst) { libc::MSG_DONTWAIT } else { 0 };
         // SAFETY: the pointer is to as many live bytes as are given, which nobody else has meanwhile.
         let read =
-            unsafe { libc::recv(self.socket.as_raw_fd(), buffer.as_mut_ptr().cast(), buffer.len(), 0) };
-        match usize::try_from(read) {
-            Ok(read) => Ok(parse(buffer.get(..read).unwrap_or(&[]))),
-            Err(_) => match io::Error::last_os_error() {
-                error if matches!(error.raw_os_error(), Some(libc::EAGAIN | libc::EINTR)) => Ok(Vec::new()),
-                // More happened than there was room for.
-                error if error.raw_os_error() == Some(libc::ENOBUFS) => self.ask().map(|()| Vec::new()),
-                error => Err(error),
-            },
+            unsafe { libc::recv(self.socket.as_raw_fd(), buffer.as_mut_ptr().cast(), buffer.len(), flags) };
+        let Ok(read) = usize::try_from(read) else {
+            let error = io::Error::last_os_error();
+            return match error.raw_os_error() {
+                Some(libc::EINTR) => Ok(Vec::new()),
+                // Nothing of what is asked for now goes missing, where before all was read it might.
+                Some(libc::EAGAIN) if self.has_missed.swap(false, Ordering::SeqCst) => {
+                    self.is_wanted.store(true, Ordering::SeqCst);
+                    self.told().map(|()| Vec::new())
+                }
+                Some(libc::EAGAIN) => Ok(Vec::new()),
+                Some(libc::ENOBUFS) => {
+                    self.has_missed.store(true, Ordering::SeqCst);
+                    Ok(Vec::new())
+                }
+                _ => Err(error),
+            };
+        };
+        let Told { links, is_over } = parse(buffer.get(..read).unwrap_or(&[]));
+        if is_over {
+            self.told()?;
         }
+        Ok(links)
     }
 }
 
@@ -114,102 +159,100 @@ fn number<const N: usize>(bytes: &[u8], at: usize) -> Option<[u8; N]> {
     bytes.get(at..)?.first_chunk().copied()
 }
 
-/// The links of a row of messages; what is cut off or means something else is passed over.
-fn parse(mut bytes: &[u8]) -> Vec<LinkState> {
-    let mut found = Vec::new();
+/// What a row of messages says; what is cut off or means something else is passed over.
+fn parse(mut bytes: &[u8]) -> Told {
+    let mut told = Told::default();
     while let Some(length) = number(bytes, 0).map(u32::from_ne_bytes) {
         let length = length as usize;
         let Some(message) = bytes.get(..length).filter(|_| length >= HEADER_BYTES) else { break };
-        if number(message, 4).map(u16::from_ne_bytes) == Some(libc::RTM_NEWLINK) {
-            found.extend(link(&message[HEADER_BYTES..]));
+        match number(message, 4).map(u16::from_ne_bytes) {
+            Some(libc::RTM_NEWLINK) => told.links.extend(link(&message[HEADER_BYTES..])),
+            Some(kind) if [libc::NLMSG_DONE, libc::NLMSG_ERROR].contains(&i32::from(kind)) => {
+                told.is_over = true;
+            }
+            Some(_) | None => {}
         }
         bytes = bytes.get(length.next_multiple_of(4)..).unwrap_or(&[]);
     }
-    found
+    told
 }
 
 /// An interface that is not set up is no matter of links.
 fn link(info: &[u8]) -> Option<LinkState> {
-    let flags = u32::from_ne_bytes(number(info, FLAGS_AT)?);
-    if flags & libc::IFF_UP as u32 == 0 {
-        return None;
-    }
-    let has_link = flags & libc::IFF_LOWER_UP as u32 != 0;
-    let mut attributes = info.get(INFO_BYTES..)?;
-    loop {
-        let length = usize::from(u16::from_ne_bytes(number(attributes, 0)?));
-        let kind = u16::from_ne_bytes(number(attributes, 2)?);
-        let value = attributes.get(ATTRIBUTE_BYTES..length)?;
-        if kind == libc::IFLA_IFNAME {
-            let name = value.split(|&byte| byte == 0).next()?;
-            return Some(LinkState { name: String::from_utf8(name.to_vec()).ok()?, has_link });
-        }
-        attributes = attributes.get(length.next_multiple_of(4)..)?;
-    }
+    let (index, flags) = (number(info, INDEX_AT)?, u32::from_ne_bytes(number(info, FLAGS_AT)?));
+    let is = |flag: libc::c_int| flags & flag as u32 != 0;
+    is(libc::IFF_UP).then(|| LinkState { index: i32::from_ne_bytes(index), has_link: is(libc::IFF_LOWER_UP) })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn message(kind: u16, flags: i32, attributes: &[(u16, &[u8])]) -> Vec<u8> {
-        let mut info = vec![0; INFO_BYTES];
-        info[FLAGS_AT..FLAGS_AT + 4].copy_from_slice(&flags.to_ne_bytes());
-        for (kind, value) in attributes {
-            info.extend((value.len() as u16 + 4).to_ne_bytes());
-            info.extend(kind.to_ne_bytes());
-            info.extend(*value);
-            info.resize(info.len().next_multiple_of(4), 0);
-        }
-        let mut message = ((HEADER_BYTES + info.len()) as u32).to_ne_bytes().to_vec();
+    fn message(kind: u16, index: i32, flags: i32) -> Vec<u8> {
+        // With an attribute behind it that means nothing here.
+        let mut message = ((HEADER_BYTES + INFO_BYTES + 8) as u32).to_ne_bytes().to_vec();
         message.extend(kind.to_ne_bytes());
-        message.resize(HEADER_BYTES, 0);
-        message.extend(info);
+        message.resize(HEADER_BYTES + INDEX_AT, 0);
+        message.extend(index.to_ne_bytes());
+        message.extend(flags.to_ne_bytes());
+        message.resize(HEADER_BYTES + INFO_BYTES + 8, 0xff);
         message
     }
 
     #[test]
-    fn links_are_told_by_name_in_their_order() {
+    fn links_are_told_in_their_order() {
         let (up, lower) = (libc::IFF_UP, libc::IFF_LOWER_UP);
-        let name = libc::IFLA_IFNAME;
         let row = [
-            message(libc::RTM_NEWLINK, up | lower, &[(libc::IFLA_MTU, &[0; 4]), (name, b"eth1\0")]),
-            message(libc::RTM_NEWLINK, up, &[(name, b"eth22\0")]),
-            message(libc::RTM_NEWLINK, 0, &[(name, b"unset\0")]),
-            message(libc::RTM_DELLINK, up | lower, &[(name, b"gone\0")]),
-            message(libc::RTM_NEWLINK, up | lower, &[(name, b"eth22\0")]),
+            message(libc::RTM_NEWLINK, 3, up | lower),
+            message(libc::RTM_NEWLINK, 22, up),
+            message(libc::RTM_NEWLINK, 4, 0),
+            message(libc::RTM_DELLINK, 5, up | lower),
+            message(libc::RTM_NEWLINK, 22, up | lower),
         ]
         .concat();
-        let told = |name: &str, has_link| LinkState { name: name.to_owned(), has_link };
-        assert_eq!(parse(&row), [told("eth1", true), told("eth22", false), told("eth22", true)]);
+        let told = |index, has_link| LinkState { index, has_link };
+        let links = vec![told(3, true), told(22, false), told(22, true)];
+        assert_eq!(parse(&row), Told { links, is_over: false });
         // Nothing is made of what is cut off, wherever that is.
         for length in 0..row.len() {
-            let found = parse(&row[..length]);
-            assert!(found.len() <= 3 && parse(&row).starts_with(&found), "{length}");
+            assert!(parse(&row).links.starts_with(&parse(&row[..length]).links), "{length}");
+        }
+        for over in [libc::NLMSG_DONE, libc::NLMSG_ERROR] {
+            let row = [message(libc::RTM_NEWLINK, 3, up), message(over as u16, 0, 0)].concat();
+            assert_eq!(parse(&row), Told { links: vec![told(3, false)], is_over: true });
         }
     }
 
     #[test]
     fn lengths_that_cannot_be_end_it() {
         for length in [0u32, 3, 15, u32::MAX] {
-            assert_eq!(parse(&[&length.to_ne_bytes()[..], &[0; 40]].concat()), []);
+            assert_eq!(parse(&[&length.to_ne_bytes()[..], &[0; 40]].concat()), Told::default());
         }
-        let mut short = message(libc::RTM_NEWLINK, libc::IFF_UP, &[(libc::IFLA_IFNAME, b"a\0")]);
-        short[HEADER_BYTES + INFO_BYTES..][..2].copy_from_slice(&0u16.to_ne_bytes());
-        assert_eq!(parse(&short), []);
+        let short =
+            [&(HEADER_BYTES as u32 + 6).to_ne_bytes()[..], &libc::RTM_NEWLINK.to_ne_bytes(), &[0xff; 40]];
+        assert_eq!(parse(&short.concat()).links, []);
     }
 
     #[test]
-    fn the_kernel_tells_of_the_loopback_interface() {
+    fn the_kernel_tells_all_that_there_are_as_often_as_they_are_asked_for() {
         let links = Links::open(Duration::from_millis(50)).expect("netlink is there");
-        let mut told = links.wait().expect("it answers");
-        while !told.iter().any(|link| link.name == "lo") {
-            let more = links.wait().expect("it answers");
-            // A loopback interface that is not set up is not told of.
-            if more.is_empty() {
-                return;
+        let all = |links: &Links| {
+            let mut told = Vec::new();
+            while links.is_telling.load(Ordering::SeqCst) {
+                told.extend(links.wait().expect("it answers"));
             }
-            told.extend(more);
-        }
+            told
+        };
+        let first = all(&links);
+        // The second time while the first is under way.
+        links.ask().expect("it is sent");
+        links.ask().expect("it is kept");
+        assert!(links.is_wanted.load(Ordering::SeqCst));
+        let twice = all(&links);
+        assert!(twice.len() >= 2 * first.len(), "{first:?}, then {twice:?}");
+        // What was missed is asked for when nothing is left to read.
+        links.has_missed.store(true, Ordering::SeqCst);
+        assert!(links.wait().expect("nothing is there").is_empty());
+        assert!(all(&links).len() >= first.len());
     }
 }

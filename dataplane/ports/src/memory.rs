@@ -84,6 +84,7 @@ impl Port for MemoryPort {
             id: self.id,
             name: self.options.name.clone(),
             kind: "memory",
+            interface: None,
             queues: self.options.queues.max(1),
             mtu_bytes: self.options.mtu_bytes,
             notes: Vec::new(),

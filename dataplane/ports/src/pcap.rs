@@ -51,7 +51,15 @@ impl PcapPort {
         if let Some(output) = output {
             notes.push(format!("Records what is sent into {}.", output.display()));
         }
-        let description = PortDescription { id, name, kind: "pcap", queues: 1, mtu_bytes: MTU_BYTES, notes };
+        let description = PortDescription {
+            id,
+            name,
+            kind: "pcap",
+            interface: None,
+            queues: 1,
+            mtu_bytes: MTU_BYTES,
+            notes,
+        };
         Ok(Self { description, queue: Some(queue) })
     }
 

@@ -30,6 +30,8 @@ pub struct PortDescription {
     pub name: String,
     /// `AF_PACKET`, `AF_XDP`, `TAP`, `pcap`, `memory`.
     pub kind: &'static str,
+    /// Index of the interface, if its link matters. What holds a TAP interface is its link.
+    pub interface: Option<i32>,
     /// Queues it will split into.
     pub queues: usize,
     /// Largest frame without Ethernet header, in bytes.

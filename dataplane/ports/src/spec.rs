@@ -155,14 +155,6 @@ impl PortSpec {
         }
     }
 
-    /// Whether it is an interface whose link the kernel tells of. What holds a TAP interface is its link.
-    pub fn follows_link(&self) -> bool {
-        match self.kind {
-            PortKind::AfPacket | PortKind::Xdp | PortKind::Datagram => true,
-            PortKind::Tap | PortKind::Pcap => false,
-        }
-    }
-
     /// Opens it. What a capture port sends is not recorded; [`PcapPort::open`] can.
     ///
     /// # Errors

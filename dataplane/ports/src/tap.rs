@@ -111,6 +111,7 @@ impl TapPort {
             id,
             name: name.to_owned(),
             kind: "TAP",
+            interface: None,
             queues: queues.len(),
             mtu_bytes,
             notes,

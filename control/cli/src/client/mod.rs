@@ -270,7 +270,9 @@ impl Client {
         }
         let primary = self.primary()?;
         let written = self.write_as(&primary, updates);
-        self.finish(primary).and(written)
+        // What the stream says matters no more.
+        let _ = self.finish(primary);
+        written
     }
 
     fn validate(&mut self, updates: Vec<v1::Update>) -> anyhow::Result<()> {
@@ -316,7 +318,8 @@ impl Client {
         };
         let set = self.p4runtime.set_forwarding_pipeline_config(request);
         let set = self.runtime.block_on(set).map_err(|status| explain(&status));
-        self.finish(primary).and(set.map(drop))
+        let _ = self.finish(primary);
+        set.map(drop)
     }
 
     /// Says something on a stream.
@@ -339,12 +342,13 @@ impl Client {
         let Primary { say, mut heard } = primary;
         drop(say);
         let rest = async {
+            let mut found = Ok(());
             while let Some(message) = heard.message().await.map_err(|status| explain(&status))? {
                 if let Some(Heard::Error(error)) = message.update {
-                    bail!("{}", error.message);
+                    found = found.and(Err(anyhow!(error.message)));
                 }
             }
-            Ok(())
+            found
         };
         self.runtime.block_on(async { tokio::time::timeout(CLOSE, rest).await }).unwrap_or(Ok(()))
     }

@@ -162,7 +162,7 @@ pub(crate) fn port(options: &PortOptions) -> anyhow::Result<Exit> {
                 let rows: Vec<Vec<String>> = ports
                     .iter()
                     .map(|port| {
-                        let state = if port.up { "up" } else { "gone" };
+                        let state = if port.up { "up" } else { "down" };
                         vec![
                             port.id.to_string(),
                             port.spec.clone(),
@@ -264,7 +264,7 @@ fn show_stats(stats: &GetStatsResponse, before: Option<&GetStatsResponse>) {
             let most = port.queues.iter().map(|queue| queue.high_water_packets).max().unwrap_or(0);
             vec![
                 port.id.map(|id| id.to_string()).unwrap_or_default(),
-                if port.up { "up" } else { "gone" }.to_owned(),
+                if port.up { "up" } else { "down" }.to_owned(),
                 format!("{}{}", port.rx_packets, rate(port.rx_packets, then.map(|then| then.rx_packets))),
                 port.rx_bytes.to_string(),
                 format!("{}{}", port.tx_packets, rate(port.tx_packets, then.map(|then| then.tx_packets))),

@@ -64,7 +64,7 @@ impl Core {
             && sends
             && port.bring_up()
         {
-            self.shared.published.load().set_port_up(number, true);
+            self.shared.tell_up(port);
             self.tell(Event::PortUp { port: PortId(number) });
         }
     }
@@ -113,7 +113,7 @@ impl Core {
         if let Some(id) = port.id()
             && port.take_down()
         {
-            self.shared.published.load().set_port_up(id.0, false);
+            self.shared.tell_up(port);
             self.tell(Event::PortGone { port: id, error: error.to_owned() });
         }
     }

@@ -223,7 +223,7 @@ struct SilentQueue {
 impl Port for SilentPort {
     fn description(&self) -> PortDescription {
         let (id, name, notes) = (self.id, "silent".to_owned(), Vec::new());
-        PortDescription { id, name, kind: "memory", queues: 1, mtu_bytes: 1_500, notes }
+        PortDescription { id, name, kind: "memory", interface: None, queues: 1, mtu_bytes: 1_500, notes }
     }
 
     fn split(&mut self) -> Vec<Box<dyn Queue>> {
