@@ -172,7 +172,6 @@ fn walk_all<K: Key>(
         }
         left = still;
     }
-    walks.iter().zip(keys).for_each(|(walk, _)| walk.prefetch_end());
     for ((walk, key), to) in walks.iter().zip(keys).zip(found) {
         *to = walk.end(|entry| covers(entry, *key));
     }

@@ -406,10 +406,12 @@ impl<N> Walk<N> {
         (self.best, self.next)
     }
 
-    /// Fetches into the cache what the next step reads.
+    /// Fetches into the cache what the next step reads, or the end. Not the null pointer where there is anything: asked for
+    /// what is not mapped, a processor searches its page tables every time.
     #[inline]
     pub(crate) fn prefetch(&self) {
-        prefetch(self.next.cast_const());
+        let next = if self.next.is_null() { self.best.cast() } else { self.next };
+        prefetch(next.cast_const());
         if self.goes_on() {
             // What the bitmaps lead to is in the second line as often as in the first.
             prefetch(self.next.wrapping_byte_add(LINE_BYTES).cast_const());
@@ -461,13 +463,6 @@ impl<N> Walk<N> {
             Link::Alone(entry) if covers(entry) => Some(entry),
             Link::Alone(_) | Link::Nothing | Link::Node(_) => NonNull::new(self.best),
         }
-    }
-
-    /// Fetches into the cache what the end of a walk looks at: what may be alone there, or what was passed.
-    #[inline]
-    pub(crate) fn prefetch_end(&self) {
-        let entry = if self.next.is_null() { self.best.cast() } else { self.next };
-        prefetch(entry.cast_const());
     }
 }
 
