@@ -197,8 +197,10 @@ pub(crate) struct Core {
     flushing: bool,
     /// Ports to be asked again once the egress batch has been run.
     revisit: VecDeque<usize>,
-    /// Ports whose scheduler holds packets.
+    /// Ports whose scheduler holds packets; no other has any.
     backlog: Vec<usize>,
+    /// Nothing of the backlog may leave before; 0 where that is not known.
+    backlog_due_ns: u64,
     /// Ports with packets on their way to the kernel.
     unsent: Vec<usize>,
     /// What waits at its ports, while a program asks for it.
@@ -333,6 +335,7 @@ impl Core {
             flushing: false,
             revisit: VecDeque::new(),
             backlog: Vec::with_capacity(ports),
+            backlog_due_ns: 0,
             unsent: Vec::with_capacity(ports),
             waiting,
             pauses,
@@ -449,6 +452,7 @@ impl Core {
                 Command::Configure { port, config } => {
                     if let Some(Some(egress)) = self.egress.get_mut(port) {
                         egress.configure(&config);
+                        self.backlog_due_ns = 0;
                         self.has_gates = self.egress.iter().flatten().any(Egress::has_gate);
                         self.grow_stale(port);
                     }
@@ -643,10 +647,14 @@ impl Core {
         let retry_ns = now_ns.saturating_add(self.shared.config.retry_ns.max(1));
         let asked = self.receiving.iter().filter_map(|&index| self.queues.get(index));
         let arrivals = asked.filter_map(|of| of.queue.as_ref()?.next_arrival_ns());
-        let scheduled = self
-            .backlog
+        // Where it is not known as a whole, each port is asked.
+        let is_known = self.backlog_due_ns > now_ns;
+        let of_all = Some(self.backlog_due_ns).filter(|due_ns| is_known && *due_ns < u64::MAX);
+        let asked = if is_known { &[][..] } else { &self.backlog };
+        let scheduled = asked
             .iter()
-            .filter_map(|&position| self.egress[position].as_ref().and_then(|egress| egress.due_ns(now_ns)));
+            .filter_map(|&position| self.egress[position].as_ref().and_then(|egress| egress.due_ns(now_ns)))
+            .chain(of_all);
         // What waits for room before a port is due when the port is asked again.
         let blocked = (!self.unsent.is_empty()).then_some(retry_ns);
         let waiting = !self.loops.is_empty() || !self.incoming.is_empty() || self.budget == 0;

@@ -192,7 +192,9 @@ impl Scheduler {
         if !self.rated {
             return Some(0);
         }
-        let pacers = self.queues.iter().filter_map(|queue| queue.pacer.as_ref()).chain(&self.pacer);
+        // All queues have a rate or none.
+        let queues = if self.queues_rated { &self.queues[..] } else { &[] };
+        let pacers = queues.iter().filter_map(|queue| queue.pacer.as_ref()).chain(&self.pacer);
         Some(pacers.map(Pacer::free_ns).max().unwrap_or(0))
     }
 

@@ -56,6 +56,7 @@ impl Core {
             let is_listed = egress.as_ref().map(Egress::listed);
             *egress = (route == Route::Here)
                 .then(|| Egress::attached(number, config, first, takes_whole, is_listed));
+            self.backlog_due_ns = 0;
         }
         self.has_gates = self.egress.iter().flatten().any(Egress::has_gate);
         self.grow_stale(position);

@@ -208,14 +208,18 @@ impl Core {
         }
     }
 
-    /// Looks at every port that has packets waiting.
+    /// Looks at every port that has packets waiting, if any may leave.
     pub(super) fn serve_backlog(&mut self, run: &Run<'_, '_>) {
-        if self.backlog.is_empty() {
+        if self.backlog.is_empty() || self.backlog_due_ns > run.now_ns {
             return;
         }
+        // From here on what ports are found to be held until.
+        self.backlog_due_ns = u64::MAX;
         for index in 0..self.backlog.len() {
             let position = self.backlog[index];
-            if self.egress[position].as_ref().is_some_and(|egress| egress.held_until_ns > run.now_ns) {
+            let held_until_ns = self.egress[position].as_ref().map_or(0, |egress| egress.held_until_ns);
+            if held_until_ns > run.now_ns {
+                self.backlog_due_ns = self.backlog_due_ns.min(held_until_ns);
                 continue;
             }
             self.serve(run, position);
@@ -243,6 +247,7 @@ impl Core {
                 return;
             }
             if self.out.is_empty() {
+                self.backlog_due_ns = 0;
                 return;
             }
             self.flush(run);
@@ -251,6 +256,15 @@ impl Core {
 
     /// Takes packets out of a port's queues while it is certain that they may leave now.
     fn pump(&mut self, run: &Run<'_, '_>, position: usize) -> Pumped {
+        let pumped = self.pump_out(run, position);
+        if pumped == Pumped::Held {
+            let held_until_ns = self.egress[position].as_ref().map_or(0, |egress| egress.held_until_ns);
+            self.backlog_due_ns = self.backlog_due_ns.min(held_until_ns);
+        }
+        pumped
+    }
+
+    fn pump_out(&mut self, run: &Run<'_, '_>, position: usize) -> Pumped {
         let room = self.shared.config.transmit_packets.max(1);
         loop {
             let Some(egress) = self.egress[position].as_mut() else { return Pumped::Empty };
@@ -320,12 +334,15 @@ impl Core {
     }
 
     /// Runs egress over everything that was taken out, and over what that leads to being taken out.
+    #[inline]
     pub(super) fn flush(&mut self, run: &Run<'_, '_>) {
-        if self.out.is_empty() && self.revisit.is_empty() {
-            self.flushing = false;
-            return;
+        self.flushing = !self.out.is_empty() || !self.revisit.is_empty();
+        if self.flushing {
+            self.flush_out(run);
         }
-        self.flushing = true;
+    }
+
+    fn flush_out(&mut self, run: &Run<'_, '_>) {
         loop {
             while self.out.is_empty()
                 && let Some(position) = self.revisit.pop_front()
@@ -340,7 +357,10 @@ impl Core {
             }
             self.run_egress(run);
         }
-        self.revisit.clear();
+        if !self.revisit.is_empty() {
+            self.revisit.clear();
+            self.backlog_due_ns = 0;
+        }
         self.flushing = false;
     }
 

@@ -119,7 +119,14 @@ impl Core {
     }
 
     /// Runs what was resubmitted or recirculated, one by one: each may come back again, ahead of the next.
+    #[inline]
     pub(super) fn run_loops(&mut self, run: &Run<'_, '_>) {
+        if !self.loops.is_empty() {
+            self.run_all_loops(run);
+        }
+    }
+
+    fn run_all_loops(&mut self, run: &Run<'_, '_>) {
         while self.budget > 0
             && let Some(job) = self.loops.pop_front()
         {

@@ -106,6 +106,7 @@ impl Core {
         let Some(position) = self.shared.ports.position(port) else { return };
         let Some(Some(egress)) = self.egress.get_mut(position) else { return };
         let goes_on = egress.hold(run.now_ns, queue, until_ns);
+        self.backlog_due_ns = 0;
         self.grow_stale(position);
         if goes_on {
             self.serve(run, position);

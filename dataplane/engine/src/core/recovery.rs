@@ -24,6 +24,7 @@ impl Core {
         self.flushing = false;
         // The lists may have been on loan when the step ended.
         self.backlog.clear();
+        self.backlog_due_ns = 0;
         self.unsent.clear();
         for (position, egress) in self.egress.iter_mut().enumerate() {
             let Some((backlog, unsent)) = egress.as_mut().map(Egress::recover) else { continue };
