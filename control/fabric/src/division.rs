@@ -76,7 +76,7 @@ mod tests {
     fn division(host_m: u32, fabric_m: u32) -> Division {
         let text = format!(
             "[leaf_spine]\nleaves = 2\nspines = 2\nhosts_per_leaf = 2\nhost_link = 'host'\nfabric_link = 'fabric'\n\
-             [media.wire]\nns_per_m = 5\nends_ns = 0\nreach_m = 100\n\
+             [media.wire]\nns_per_m = 5\nends_ns = 0\npj_per_bit = 0\nbit_error_rate = 0\nreach_m = 100\n\
              [links.host]\nrate_gbps = 100\nlength_m = {host_m}\nmedium = 'wire'\n\
              [links.fabric]\nrate_gbps = 100\nlength_m = {fabric_m}\nmedium = 'wire'\n"
         );
