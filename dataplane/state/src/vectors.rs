@@ -172,10 +172,14 @@ impl<N> Page<N> {
         }
     }
 
-    /// How many entries a nibble lets through for one of its values, on average, times a constant.
+    /// How many entries a nibble lets through for a key that is like one of them, times a constant: keys have in common what
+    /// entries have.
     fn passes(&self, nibble: usize, words: usize) -> u32 {
         let rows = self.rows.get(row(nibble, 0, words)..row(nibble, VALUES, words)).unwrap_or(&[]);
-        rows.iter().map(|word| word.load(Ordering::Relaxed).count_ones()).sum()
+        let count = |row: &[AtomicU64]| -> u32 {
+            row.iter().map(|word| word.load(Ordering::Relaxed).count_ones()).sum()
+        };
+        rows.chunks_exact(words).map(count).map(|count| count * count).sum()
     }
 }
 
