@@ -601,11 +601,11 @@ fn move_header(m: &mut Machine<'_, '_>, to: HeaderId, from: HeaderId) {
 fn fill_header(m: &mut Machine<'_, '_>, header: HeaderId, at_bytes: usize, varbit_bits: u32) {
     let program = m.program;
     let slot = &program.layout.headers[header];
-    let count = program.layout.types[slot.ty].words;
+    let ty = &program.layout.types[slot.ty];
     // SAFETY: within the frame, which is no part of the packet.
-    let own = unsafe { words_mut(m.frame().add(slot.word) as u64, count) };
+    let own = unsafe { words_mut(m.frame().add(slot.word) as u64, ty.words) };
     own[0] = 1;
-    let len_bytes = program.layout.types[slot.ty].fixed_bits as usize / 8;
+    let len_bytes = ty.fixed_bits as usize / 8;
     let lies_in = packet_of(m).get(at_bytes..at_bytes + len_bytes).unwrap_or(&[]);
     if program.loads.take(slot.ty, lies_in, own) {
         return invalidate_siblings(m, header);

@@ -1,6 +1,8 @@
+#![allow(unsafe_code)] // Packets and frames are reached without asking whether each load is within them.
 //! How the fields of headers are taken from packets into frames: a load, a shift and a mask for each limb.
 //!
-//! Invariant: every load lies within its header, or within the eight bytes that a shorter one is padded to.
+//! Invariant: every load lies within its header, or within the eight bytes that a shorter one is padded to, and what it gives
+//! goes into a word of the header.
 
 use cranelift_entity::PrimaryMap;
 use heddle_exec::layout::Layout;
@@ -21,9 +23,17 @@ struct Load {
     mask: u64,
 }
 
+/// What takes all fields of a header.
+#[derive(Debug)]
+struct OfType {
+    loads: Box<[Load]>,
+    len_bytes: usize,
+    words: usize,
+}
+
 /// By type of header, what takes its fields from a packet; none for a type that takes more than loads.
 #[derive(Debug)]
-pub(crate) struct Loads(PrimaryMap<HeaderTypeId, Option<Box<[Load]>>>);
+pub(crate) struct Loads(PrimaryMap<HeaderTypeId, Option<OfType>>);
 
 /// The limb of bits `at` to `at + width` of a header of so many bytes, if one load has all of it.
 fn load(word: usize, at: usize, width: u32, len_bytes: usize) -> Option<Load> {
@@ -62,15 +72,18 @@ impl Loads {
                 at += width as usize;
             }
             debug_assert_eq!(word, layout.types[ty].words, "laid out otherwise");
-            Some(loads.into())
+            Some(OfType { loads: loads.into(), len_bytes, words: word })
         };
         Loads(program.header_types.keys().map(of_type).collect())
     }
 
-    /// Takes all fields of a header that begins where `bytes` do into its words of the frame. False, with nothing done, if that
-    /// takes more than loads.
+    /// Takes all fields of a header, whose bytes these are, into its words of the frame. False, with nothing done, if that takes
+    /// more than loads.
     pub(crate) fn take(&self, ty: HeaderTypeId, bytes: &[u8], own: &mut [u64]) -> bool {
-        let Some(loads) = &self.0[ty] else { return false };
+        let Some(of_type) = &self.0[ty] else { return false };
+        if bytes.len() != of_type.len_bytes || own.len() != of_type.words {
+            return false;
+        }
         let mut padded = [0; BYTES];
         let bytes = match bytes.len() {
             short @ ..BYTES => {
@@ -79,12 +92,13 @@ impl Loads {
             }
             _ => bytes,
         };
-        for load in loads {
-            let chunk = bytes.get(usize::from(load.start)..).and_then(<[u8]>::first_chunk);
-            let word = chunk.map_or(0, |chunk| u64::from_be_bytes(*chunk));
-            if let Some(to) = own.get_mut(usize::from(load.word)) {
-                *to = word >> load.shift & load.mask;
-            }
+        for load in &of_type.loads {
+            // SAFETY: `load` keeps its eight bytes within those of the header, of which there are as many as were counted, or
+            // within the padding.
+            let word = unsafe { bytes.as_ptr().add(usize::from(load.start)).cast::<[u8; BYTES]>().read() };
+            // SAFETY: words were counted up to the last of the header, of which there are as many.
+            let to = unsafe { own.get_unchecked_mut(usize::from(load.word)) };
+            *to = u64::from_be_bytes(word) >> load.shift & load.mask;
         }
         true
     }
