@@ -644,22 +644,30 @@ impl Core {
 
     /// When there is something to do though nothing is received.
     fn next_due_ns(&self, now_ns: u64) -> Option<u64> {
-        let retry_ns = now_ns.saturating_add(self.shared.config.retry_ns.max(1));
-        let asked = self.receiving.iter().filter_map(|&index| self.queues.get(index));
-        let arrivals = asked.filter_map(|of| of.queue.as_ref()?.next_arrival_ns());
-        // Where it is not known as a whole, each port is asked.
-        let is_known = self.backlog_due_ns > now_ns;
-        let of_all = Some(self.backlog_due_ns).filter(|due_ns| is_known && *due_ns < u64::MAX);
-        let asked = if is_known { &[][..] } else { &self.backlog };
-        let scheduled = asked
-            .iter()
-            .filter_map(|&position| self.egress[position].as_ref().and_then(|egress| egress.due_ns(now_ns)))
-            .chain(of_all);
-        // What waits for room before a port is due when the port is asked again.
-        let blocked = (!self.unsent.is_empty()).then_some(retry_ns);
         let waiting = !self.loops.is_empty() || !self.incoming.is_empty() || self.budget == 0;
-        let at_once = (waiting || self.pauses.is_waiting()).then_some(now_ns);
-        arrivals.chain(scheduled).chain(blocked).chain(at_once).map(|due_ns| due_ns.max(now_ns)).min()
+        if waiting || self.pauses.is_waiting() {
+            return Some(now_ns);
+        }
+        // Never, until something is found that says when.
+        let mut next_ns = u64::MAX;
+        for &index in &self.receiving {
+            let queue = self.queues.get(index).and_then(|of| of.queue.as_ref());
+            next_ns = next_ns.min(queue.and_then(|queue| queue.next_arrival_ns()).unwrap_or(u64::MAX));
+        }
+        if !self.unsent.is_empty() {
+            // What waits for room before a port is due when the port is asked again.
+            next_ns = next_ns.min(now_ns.saturating_add(self.shared.config.retry_ns.max(1)));
+        }
+        if self.backlog_due_ns > now_ns {
+            next_ns = next_ns.min(self.backlog_due_ns);
+        } else {
+            // It is not known of all at once.
+            for &position in &self.backlog {
+                let due_ns = self.egress[position].as_ref().and_then(|egress| egress.due_ns(now_ns));
+                next_ns = next_ns.min(due_ns.unwrap_or(u64::MAX));
+            }
+        }
+        (next_ns < u64::MAX).then_some(next_ns.max(now_ns))
     }
 }
 

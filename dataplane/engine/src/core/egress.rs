@@ -402,6 +402,10 @@ impl Core {
         self.cells().egress_passes.add(count as u64);
         let ran = self.execute(run, Entry::Egress, generation, &mut works[..count], &mut clones);
         let sent = if ran && clones.is_empty() { self.send_front(works, facts, count) } else { 0 };
+        if sent == count {
+            self.leaving_clones = clones;
+            return;
+        }
         let left = works.drain(..count - sent).zip(facts.drain(..count - sent));
         let mut made = clones.drain(..).peekable();
         for (parent, (work, facts)) in left.enumerate() {

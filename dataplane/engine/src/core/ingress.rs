@@ -28,6 +28,9 @@ fn may_pass(run: &Run<'_, '_>, generation: u64, works: &[Work]) -> bool {
 impl Core {
     /// Receives up to a batch from each queue and runs it.
     pub(super) fn run_received(&mut self, run: &Run<'_, '_>) {
+        if self.receiving.is_empty() && self.incoming.is_empty() {
+            return;
+        }
         let horizon_ns = self.receive(run);
         if self.incoming.is_empty() {
             return;

@@ -52,18 +52,32 @@ impl Core {
     /// Sets a port's gate. Whether it has to be looked at again next time.
     fn refresh_gate(&mut self, run: &Run<'_, '_>, position: usize) -> bool {
         let room_max = self.shared.config.transmit_packets.max(1);
-        let of_port = |core: &Self| core.egress.get(position)?.as_ref().map(|egress| egress.gate(room_max));
-        let mut found = of_port(self);
-        if found.is_some_and(|(gate, may_change)| gate.room == 0 && may_change) {
-            // There may be room once the port has been given what waits for it.
+        let mut found = (Gate::default(), false);
+        // Twice if there may be room once the port has been given what waits for it.
+        for is_last in [false, true] {
+            let Some(Some(egress)) = self.egress.get_mut(position) else {
+                // Another worker sends for it now.
+                let port = self.shared.ports.ports().get(position);
+                if let Some(number) = port.and_then(|port| port.id()) {
+                    self.set_gate(number.0, Gate::default());
+                }
+                return false;
+            };
+            found = egress.gate(room_max);
+            let (gate, may_change) = found;
+            egress.set_stale(may_change);
+            if is_last || gate.room > 0 || !may_change {
+                let number = egress.number;
+                self.set_gate(number, gate);
+                break;
+            }
             self.transmit(run, position);
-            found = of_port(self);
         }
-        let (gate, may_change) = found.unwrap_or_default();
-        let Some(number) = self.shared.ports.ports().get(position).and_then(|port| port.id()) else {
-            return false;
-        };
-        let number = number.0 as usize;
+        found.1
+    }
+
+    fn set_gate(&mut self, number: u32, gate: Gate) {
+        let number = number as usize;
         if number < GATES_MAX {
             if number >= self.gates.len() && gate != Gate::default() {
                 self.gates.resize(number + 1, Gate::default());
@@ -72,10 +86,6 @@ impl Core {
                 *place = gate;
             }
         }
-        if let Some(Some(egress)) = self.egress.get_mut(position) {
-            egress.set_stale(may_change);
-        }
-        may_change
     }
 
     /// Takes packets of a batch that have just arrived out of it and to where they go, as long as most pass.
@@ -105,16 +115,20 @@ impl Core {
             let at = at.unwrap_or_else(|| self.ingress_position(&last.packet));
             let its_facts = facts[ran - 1];
             let passed = ran - usize::from(!is_over);
-            self.settle_passed(run, works, passed);
-            facts.drain(..passed);
+            if passed > 0 {
+                self.settle_passed(run, works, passed);
+                facts.drain(..passed);
+            }
             if run.current.pipeline.probes.holds() {
                 self.hold_queues(run);
             }
             if is_over && clones.is_empty() && self.out.is_empty() {
                 continue;
             }
-            for clone in clones.drain(..) {
-                self.mirror(run, at, clone, its_facts);
+            if !clones.is_empty() {
+                for clone in clones.drain(..) {
+                    self.mirror(run, at, clone, its_facts);
+                }
             }
             if !is_over {
                 let (work, its_facts) = (works.remove(0), facts.remove(0));
