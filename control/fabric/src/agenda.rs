@@ -120,6 +120,12 @@ impl<E> Agenda<E> {
         self.next_ns
     }
 
+    /// What is due first of all; none if it lies in the heap.
+    pub(crate) fn first(&self) -> Option<&E> {
+        let day = self.days[self.next_ns? as usize % DAYS];
+        self.notes.get(day.first as usize)?.event.as_ref()
+    }
+
     /// Takes out what is due first, with its time, if that is before a time.
     pub(crate) fn take_before(&mut self, end_ns: u64) -> Option<(u64, E)> {
         let next_ns = self.next_ns.filter(|next_ns| *next_ns < end_ns)?;

@@ -15,10 +15,10 @@ use heddle_ports::{Port, PortDescription, Queue, QueueError, QueueStats};
 pub(crate) struct Outlet(Arc<Mutex<Vec<(usize, Packet)>>>);
 
 impl Outlet {
-    /// Everything sent since it was asked last, exchanged for an empty vector.
+    /// Everything sent since it was asked last.
     pub(crate) fn take(&self, into: &mut Vec<(usize, Packet)>) {
         // One thread drives switch and simulation: nobody ever waits here.
-        std::mem::swap(into, &mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
+        into.append(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
     }
 
     /// A port that sends to here.
@@ -86,7 +86,7 @@ impl Queue for OutletQueue {
     ) -> Result<usize, QueueError> {
         let mut sent = self.outlet.0.lock().unwrap_or_else(PoisonError::into_inner);
         let count = from.len();
-        for packet in from.drain(..) {
+        while let Some(packet) = from.pop_front() {
             self.stats.tx_packets += 1;
             self.stats.tx_bytes += packet.wire_len as u64;
             sent.push((self.position, packet));

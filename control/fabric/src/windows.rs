@@ -35,7 +35,7 @@ struct Put<E> {
     part: u32,
     /// None: its part has it already.
     event: Option<E>,
-    /// Once the window has ended.
+    /// 0 until what has put it in is in order.
     number: u64,
 }
 
@@ -57,7 +57,7 @@ pub(crate) struct Windows<E> {
     turn: Option<usize>,
     end_ns: u64,
     /// By nanosecond of the window that is being ended, the parts that have done anything then, with the position of what is not
-    /// in order yet. Empty at other times.
+    /// in order yet.
     moments: Vec<Vec<(usize, usize)>>,
 }
 
@@ -90,6 +90,12 @@ impl<E> Windows<E> {
         let Log { done, puts } = &mut self.logs[part];
         done.push(Done { time_ns, order, puts_from: puts.len() as u32 });
         Some((time_ns, event))
+    }
+
+    /// What the part whose turn it is will be given next, unless something is put in for before it.
+    pub(crate) fn following(&self) -> Option<&E> {
+        let (_, event) = self.agendas[self.turn?].first()?;
+        Some(event)
     }
 
     /// Puts in what is due at a time: in a window for the part whose turn it is, or for any when the window is over.
@@ -127,17 +133,14 @@ impl<E> Windows<E> {
                 }
             }
         }
-        let mut moments = std::mem::take(&mut self.moments);
+        let (mut moments, mut known) = (std::mem::take(&mut self.moments), Vec::new());
         for heads in &mut moments {
-            while let Some(first) = self.first_of(heads) {
-                let (part, at) = heads[first];
-                self.hand_over(part, at);
-                let done = &self.logs[part].done;
-                match done.get(at + 1).filter(|next| next.time_ns == done[at].time_ns) {
-                    Some(_) => heads[first].1 = at + 1,
-                    None => {
-                        heads.swap_remove(first);
-                    }
+            // What an event has put in for its own time is in order after all that was known before it.
+            while !heads.is_empty() {
+                heads.retain_mut(|(part, at)| self.take_known(*part, at, &mut known));
+                known.sort_unstable();
+                for (_, part, at) in known.drain(..) {
+                    self.hand_over(part, at);
                 }
             }
         }
@@ -148,19 +151,23 @@ impl<E> Windows<E> {
         }
     }
 
-    /// Which of some events of one time, each the first of its part that is not in order yet, is the first of all.
-    fn first_of(&self, heads: &[(usize, usize)]) -> Option<usize> {
-        if heads.len() < 2 {
-            return heads.len().checked_sub(1);
-        }
-        let number = |&(part, at): &(usize, usize)| {
-            let Log { done, puts } = &self.logs[part];
-            match done[at].order {
+    /// Takes the events of a part from a position on that are of one time, by their numbers, up to the first that has none yet.
+    /// Whether there is one.
+    fn take_known(&self, part: usize, at: &mut usize, known: &mut Vec<(u64, usize, usize)>) -> bool {
+        let Log { done, puts } = &self.logs[part];
+        let time_ns = done[*at].time_ns;
+        while let Some(event) = done.get(*at).filter(|event| event.time_ns == time_ns) {
+            let number = match event.order {
                 Order::Number(number) => number,
                 Order::Put(position) => puts[position as usize].number,
+            };
+            if number == 0 {
+                return true;
             }
-        };
-        (0..heads.len()).min_by_key(|head| number(&heads[*head]))
+            known.push((number, part, *at));
+            *at += 1;
+        }
+        false
     }
 
     /// Numbers what an event has put in, and hands it over.

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use heddle_packet::{Packet, PortId};
+use heddle_packet::{Packet, PortId, prefetch};
 
 use super::{RunError, STORM_NS, Simulation, TICK_NS, WIRE_OVERHEAD_BYTES};
 use crate::frame;
@@ -13,6 +13,9 @@ use crate::placement::pin;
 use crate::tables::{number, pause_ns};
 use crate::topology::{End, NodeIndex};
 use crate::ways::Ways;
+
+/// Where the headers of most packets end.
+const HEADERS_BYTES: usize = 64;
 
 #[derive(Debug)]
 pub(super) enum Event {
@@ -106,6 +109,10 @@ impl Simulation<'_> {
         for part in 0..self.division.parts() {
             self.windows.begin(part, end_ns);
             while let Some((time_ns, event)) = self.windows.take() {
+                if let Some(Event::Arrive { packet, .. }) = self.windows.following() {
+                    // It comes from another part, and so was not touched for a window.
+                    prefetch(packet.bytes().as_ptr(), HEADERS_BYTES);
+                }
                 self.now_ns = time_ns;
                 self.node = self.node_of(&event);
                 self.happen(event);
