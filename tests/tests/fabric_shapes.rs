@@ -257,6 +257,26 @@ fn queue_pairs_that_take_turns_are_pinned_by_what_each_carries() {
 }
 
 #[test]
+fn jobs_of_one_run_go_by_their_own_policies() {
+    let of =
+        |name, policy| format!("{}queue_pairs = 4\npolicy = \"{policy}\"\n", job(name, "ring", 8, 4_000_000));
+    let jobs = format!("{}{}", of("kept", "pinned"), of("strewn", "spray"));
+    let topology = Topology::parse("topology", &leaf_spine(4, 4, 4)).expect("a good topology");
+    for policy in [Policy::Ecmp, Policy::Spray] {
+        let report = report(&topology, &jobs, policy);
+        let [kept, strewn] = &report.jobs[..] else { panic!("two jobs") };
+        assert_eq!((kept.policy, kept.transport, kept.reordered), ("pinned", "roce", 0));
+        assert_eq!((strewn.policy, strewn.transport), ("spray", "uet"));
+        assert!(report.imbalance < 1.1, "{policy:?}: {}", report.imbalance);
+        // Quarters of a flow divide evenly among four links, and so does what is strewn.
+        for job in [kept, strewn] {
+            let over = job.completion_ns as f64 / job.ideal_ns;
+            assert!(over < 1.2, "{policy:?}, {}: {over}", job.name);
+        }
+    }
+}
+
+#[test]
 fn a_link_slower_than_its_hosts_holds_nobody_up() {
     // Of four links of a leaf one is slow; the others carry all that its hosts send.
     let topology = uneven(&[3, 3, 3], 4, |_, spine| if spine == 2 { "slow" } else { "even" });
@@ -403,6 +423,7 @@ fn impossible_fabrics_are_refused_with_line_and_remedy() {
             4,
             "halving-doubling wants a power of two, not 3",
         ),
+        (format!("{good}policy = \"fair\"\n"), 6, "policy is one of ecmp, queue-pair, message, pinned"),
         (format!("{good}{good}"), 6, "job `a` is there twice"),
     ] {
         let error = Jobs::parse("j.toml", &text, &topology).expect_err(part);

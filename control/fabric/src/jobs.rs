@@ -9,7 +9,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use crate::collective::{Collective, Op, schedule};
-use crate::policy::Transport;
+use crate::policy::{Policy, Transport};
 use crate::spec::{Source, SpecError};
 use crate::topology::Topology;
 
@@ -47,7 +47,9 @@ pub(crate) struct Job {
     pub(crate) queue_pairs: usize,
     pub(crate) slices: Option<u64>,
     pub(crate) striping: Striping,
-    pub(crate) transport: Option<Transport>,
+    /// Its own instead of the run's.
+    policy: Option<Policy>,
+    transport: Option<Transport>,
 }
 
 /// How several queue pairs of a connection share its messages.
@@ -121,6 +123,7 @@ struct JobSpec {
     #[serde(default = "one")]
     queue_pairs: usize,
     striping: Option<Spanned<String>>,
+    policy: Option<Spanned<String>>,
     transport: Option<Spanned<String>>,
     tenant: Option<u16>,
     weight: Option<Spanned<u64>>,
@@ -274,6 +277,16 @@ const SLICES: u64 = 4;
 const SLICE_BYTES_MIN: u64 = 65_536;
 
 impl Job {
+    /// How its packets choose among paths in a run of a policy.
+    pub(crate) fn policy(&self, of_run: Policy) -> Policy {
+        self.policy.unwrap_or(of_run)
+    }
+
+    /// What carries it there.
+    pub(crate) fn transport(&self, of_run: Policy) -> Transport {
+        self.transport.unwrap_or(self.policy(of_run).transport())
+    }
+
     /// That a message is sent in.
     pub(crate) fn parts(&self) -> u64 {
         match self.striping {
@@ -418,6 +431,17 @@ fn job(
     if !is_time(spec.compute_us) || !is_time(spec.start_us) {
         return wrong(start, "times are from 0 to 10^9 microseconds".into());
     }
+    let policy = match &spec.policy {
+        None => None,
+        Some(name) => match Policy::named(name.get_ref()) {
+            Some(policy) => Some(policy),
+            None => {
+                let known = Policy::ALL.map(Policy::name).join(", ");
+                let message = format!("policy is one of {known}, not `{}`", name.get_ref());
+                return wrong(name.span().start, message);
+            }
+        },
+    };
     let transport = match spec.transport.as_ref().map(|t| (t, t.get_ref().as_str())) {
         None | Some((_, "auto")) => None,
         Some((_, "roce")) => Some(Transport::Roce),
@@ -460,6 +484,7 @@ fn job(
         queue_pairs: spec.queue_pairs,
         slices: spec.slices.as_ref().map(|slices| *slices.get_ref()),
         striping,
+        policy,
         transport,
     })
 }

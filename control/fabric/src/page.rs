@@ -279,6 +279,7 @@ mod tests {
             completion_ns: jct_ns,
             jobs: vec![JobReport {
                 name: "a & b".into(),
+                policy: policy.name(),
                 transport: policy.transport().name(),
                 completion_ns: jct_ns,
                 ideal_ns: 100_000.0,

@@ -55,6 +55,8 @@ pub struct Report {
 pub struct JobReport {
     /// Its name.
     pub name: String,
+    /// How its packets chose among paths: the run's policy, or its own.
+    pub policy: &'static str,
     /// What carried it.
     pub transport: &'static str,
     /// From its start to its last rank's end.

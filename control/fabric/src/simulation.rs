@@ -350,7 +350,7 @@ impl<'r> Simulation<'r> {
         let (mut flows, mut keys) = (Vec::new(), Vec::new());
         let mut sums = [0u128; 2];
         for (index, job) in self.run.jobs.jobs.iter().enumerate() {
-            let transport = job.transport.unwrap_or(self.run.policy.transport());
+            let (policy, transport) = (job.policy(self.run.policy), job.transport(self.run.policy));
             let program = job.program(self.run.seed);
             // Messages between two ranks, and what each queue pair carries of them.
             let mut pairs: BTreeMap<(usize, usize), (u64, Vec<u64>)> = BTreeMap::new();
@@ -404,9 +404,11 @@ impl<'r> Simulation<'r> {
                     };
                     self.hosts[dst].listen(back, Target { job: index, rank: to, from, lane });
                     lanes.push(Connection { sender, host: src, posted_ns: VecDeque::new() });
-                    let bytes_per_s = (u128::from(bytes) * 1_000_000_000 / busy_ns) as u64;
-                    flows.push(Flow { src, dst, bytes_per_s });
-                    keys.push(FlowKey { src, dst, dest_qp: remote });
+                    if policy == Policy::Pinned {
+                        let bytes_per_s = (u128::from(bytes) * 1_000_000_000 / busy_ns) as u64;
+                        flows.push(Flow { src, dst, bytes_per_s });
+                        keys.push(FlowKey { src, dst, dest_qp: remote });
+                    }
                 }
                 self.connections.insert((index, from, to), Lanes { lanes, messages: 0 });
             }
@@ -427,10 +429,8 @@ impl<'r> Simulation<'r> {
             });
         }
         self.message_bytes = u64::try_from(sums[0] / sums[1].max(1)).unwrap_or(u64::MAX);
-        if self.run.policy == Policy::Pinned {
-            (self.keys, self.flows) = (keys, flows);
-            self.pins = pin(topology, &self.flows, &self.ways, &|_| true, None);
-        }
+        (self.keys, self.flows) = (keys, flows);
+        self.pins = pin(topology, &self.flows, &self.ways, &|_| true, None);
     }
 
     /// Which job is not done, and who waits for whom.

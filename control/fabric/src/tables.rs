@@ -311,7 +311,7 @@ impl Plan<'_> {
             }));
             entries.push(json!({
                 "table": "job_policy", "match": { "job": job.id }, "action_name": "set_policy",
-                "action_params": { "policy": self.policy.number(), "queue": job.queue },
+                "action_params": { "policy": job.policy(self.policy).number(), "queue": job.queue },
             }));
             for &host in hosts {
                 let address = topology.address(host);

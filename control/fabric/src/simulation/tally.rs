@@ -201,6 +201,7 @@ impl Simulation<'_> {
         let program: Vec<Vec<Op>> = state.ranks.iter().map(|rank| rank.ops.clone()).collect();
         JobReport {
             name: spec.name.clone(),
+            policy: spec.policy(self.run.policy).name(),
             transport: state.transport.name(),
             completion_ns: state.finished_ns.unwrap_or(0).saturating_sub(spec.start_ns),
             ideal_ns: ideal::completion_ns(self.run.topology, &self.placed[index], &program, spec.parts()),
