@@ -479,7 +479,9 @@ impl Daemon {
 
     /// An interface has a link, or has none.
     fn link(&mut self, link: LinkState) {
-        let is_it = |port: &Arc<PortDescription>| port.interface == Some(link.index);
+        // One that was removed keeps its description.
+        let is_there = |port: PortId| self.attachments.specs().iter().any(|spec| spec.id == port);
+        let is_it = |port: &Arc<PortDescription>| port.interface == Some(link.index) && is_there(port.id);
         let Some(port) = self.engine.ports().find(is_it).map(|port| port.id) else { return };
         match self.engine.set_link(port, link.has_link) {
             Ok(true) => {

@@ -403,6 +403,8 @@ impl Control {
         self.shared.find_whole(&pipeline);
         let published = self.shared.published.load();
         self.shared.published.store(Arc::new(published.replaced(pipeline)));
+        // A worker that found meanwhile how a port is may have told only the program before.
+        self.shared.ports.ports().iter().for_each(|port| self.shared.tell_up(port));
         Ok(())
     }
 

@@ -156,10 +156,10 @@ mod tests {
         let (mut with_varbit, _) = program(&[8, 8]);
         with_varbit.header_types[ty].fields[1].ty = Ty::Varbit(64);
         let (no_whole_bytes, _) = program(&[4, 8]);
-        for program in [over_nine_bytes, with_varbit, no_whole_bytes] {
+        for (program, bytes) in [(over_nine_bytes, 9), (with_varbit, 2), (no_whole_bytes, 1)] {
             let layout = Layout::new(&program);
             let mut own = vec![7; layout.types[ty].words];
-            assert!(!Loads::new(&program, &layout).take(ty, &[0xff; 9], &mut own));
+            assert!(!Loads::new(&program, &layout).take(ty, &[0xff; 9][..bytes], &mut own));
             assert!(own.iter().all(|word| *word == 7));
         }
     }

@@ -7,6 +7,7 @@
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 /// Bytes read at once; the kernel puts no more into one message of several.
@@ -30,12 +31,18 @@ pub struct LinkState {
 #[derive(Debug)]
 pub struct Links {
     socket: OwnedFd,
-    /// All links are being told. Meanwhile the kernel refuses to begin again.
-    is_telling: AtomicBool,
-    /// They are wanted once more after that.
-    is_wanted: AtomicBool,
+    asked: Mutex<Asked>,
     /// The kernel has had no room for something.
     has_missed: AtomicBool,
+}
+
+/// What was asked for.
+#[derive(Debug, Default)]
+struct Asked {
+    /// All links are being told. Meanwhile the kernel refuses to begin again.
+    is_telling: bool,
+    /// They are wanted once more after that.
+    is_wanted: bool,
 }
 
 /// What a row of messages said.
@@ -84,8 +91,7 @@ impl Links {
         if refused {
             return Err(io::Error::last_os_error());
         }
-        let [is_telling, is_wanted, has_missed] = [false; 3].map(AtomicBool::new);
-        let links = Links { socket, is_telling, is_wanted, has_missed };
+        let links = Links { socket, asked: Mutex::default(), has_missed: AtomicBool::new(false) };
         links.ask()?;
         Ok(links)
     }
@@ -95,12 +101,18 @@ impl Links {
     /// # Errors
     /// What the system says.
     pub fn ask(&self) -> io::Result<()> {
-        self.is_wanted.store(true, Ordering::SeqCst);
-        if self.is_telling.swap(true, Ordering::SeqCst) {
-            return Ok(());
+        self.change(|asked| asked.is_wanted = true)
+    }
+
+    /// Asks if that is wanted then and may be. What could not be sent is wanted still.
+    fn change(&self, change: impl FnOnce(&mut Asked)) -> io::Result<()> {
+        let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        change(&mut asked);
+        if asked.is_wanted && !asked.is_telling {
+            self.send()?;
+            *asked = Asked { is_telling: true, is_wanted: false };
         }
-        self.is_wanted.store(false, Ordering::SeqCst);
-        self.send()
+        Ok(())
     }
 
     fn send(&self) -> io::Result<()> {
@@ -112,12 +124,6 @@ impl Links {
         // SAFETY: the pointer is to as many live bytes as are given, which the call only reads.
         let sent = unsafe { libc::send(self.socket.as_raw_fd(), request.as_ptr().cast(), request.len(), 0) };
         if sent < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
-    }
-
-    /// They have all been told.
-    fn told(&self) -> io::Result<()> {
-        self.is_telling.store(false, Ordering::SeqCst);
-        if self.is_wanted.swap(false, Ordering::SeqCst) { self.ask() } else { Ok(()) }
     }
 
     /// Waits for news, and gives them in their order; none if it has waited as long as it may.
@@ -136,8 +142,8 @@ impl Links {
                 Some(libc::EINTR) => Ok(Vec::new()),
                 // Nothing of what is asked for now goes missing, where before all was read it might.
                 Some(libc::EAGAIN) if self.has_missed.swap(false, Ordering::SeqCst) => {
-                    self.is_wanted.store(true, Ordering::SeqCst);
-                    self.told().map(|()| Vec::new())
+                    let asked = self.change(|asked| *asked = Asked { is_telling: false, is_wanted: true });
+                    asked.map(|()| Vec::new())
                 }
                 Some(libc::EAGAIN) => Ok(Vec::new()),
                 Some(libc::ENOBUFS) => {
@@ -149,7 +155,8 @@ impl Links {
         };
         let Told { links, is_over } = parse(buffer.get(..read).unwrap_or(&[]));
         if is_over {
-            self.told()?;
+            // If that cannot be sent, it is wanted still, and sent with the next.
+            let _ = self.change(|asked| asked.is_telling = false);
         }
         Ok(links)
     }
@@ -238,7 +245,7 @@ mod tests {
         let links = Links::open(Duration::from_millis(50)).expect("netlink is there");
         let all = |links: &Links| {
             let mut told = Vec::new();
-            while links.is_telling.load(Ordering::SeqCst) {
+            while links.asked.lock().expect("nobody panicked").is_telling {
                 told.extend(links.wait().expect("it answers"));
             }
             told
@@ -247,7 +254,7 @@ mod tests {
         // The second time while the first is under way.
         links.ask().expect("it is sent");
         links.ask().expect("it is kept");
-        assert!(links.is_wanted.load(Ordering::SeqCst));
+        assert!(links.asked.lock().expect("nobody panicked").is_wanted);
         let twice = all(&links);
         assert!(twice.len() >= 2 * first.len(), "{first:?}, then {twice:?}");
         // What was missed is asked for when nothing is left to read.

@@ -271,6 +271,8 @@ impl Core {
             if egress.scheduler.is_empty() {
                 return Pumped::Empty;
             }
+            // What it was held for need not be what holds it now.
+            egress.held_until_ns = 0;
             if self.budget == 0 {
                 return Pumped::Held;
             }
@@ -287,7 +289,6 @@ impl Core {
                 }
                 continue;
             }
-            egress.held_until_ns = 0;
             match egress.scheduler.next(run.now_ns) {
                 Next::Empty => return Pumped::Empty,
                 Next::NotBefore(due_ns) => {

@@ -482,9 +482,12 @@ fn what_is_sent_to_a_port_without_a_link_is_counted() {
 fn a_port_that_is_gone_comes_back() {
     let (ports, mut peers) = memory_ports(2, &MemoryOptions::default());
     let engine = start(Config { workers: 1, ..Config::default() }, by_first_byte(), ports);
+    // Whatever is the matter with its link, it has one when it comes back.
+    assert_eq!(engine.set_link(PortId(2), false), Ok(true));
     peers[1].unplug();
     let event = engine.events().recv_timeout(FAR_TOO_LONG).expect("it is told");
     assert!(matches!(event, Event::PortGone { port: PortId(2), .. }), "{event}");
+    assert_eq!(engine.set_link(PortId(2), true), Err(PortChangeError::Unknown(PortId(2))));
     assert!(peers[0].inject(&[2, 1], 0) && peers[0].inject(&[1, 1], 0));
     wait_for("the other port", || peers[0].collect().is_some());
     engine.detach_port(PortId(2)).expect("what is left of it");
