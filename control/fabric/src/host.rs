@@ -35,7 +35,7 @@ pub(crate) struct HostConfig {
 /// No less is waited for what others have overtaken.
 const REORDER_MIN_NS: u64 = 10_000;
 /// Answers by which the longest round trip seen is forgotten by about two thirds.
-const ROUND_TRIPS_KEPT: u64 = 256;
+const ROUND_TRIPS_KEPT: u64 = 2_048;
 
 /// How long paths take, as a host has lately seen it: who sends selectively tells by it what is late from what is lost.
 #[derive(Clone, Copy, Debug, Default)]
