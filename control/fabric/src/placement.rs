@@ -24,6 +24,7 @@ const PINNED_MAX: usize = 65_536;
 /// A flow to be pinned.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Flow {
+    pub(crate) job: usize,
     pub(crate) src: usize,
     pub(crate) dst: usize,
     /// What it wants while its job is under way: one of many into the same host wants a part of that host's link.
@@ -193,7 +194,17 @@ impl<'f> Fabric<'f> {
         let (heavy, light): (Vec<_>, Vec<_>) =
             all.partition(|&(flow, _)| 2 * self.flows[flow].bytes_per_s >= most);
         let mut loads = self.in_several_orders(&self.empty(), &heavy, None);
-        self.place_all(&mut loads, &light, None);
+        // The others job by job, those that want most first: where a job's flows go does not depend on who sends little beside it.
+        let mut by_job: BTreeMap<usize, (Reverse<u64>, Vec<(usize, usize)>)> = BTreeMap::new();
+        for (flow, hop) in light {
+            let Flow { job, bytes_per_s, .. } = self.flows[flow];
+            let (most, of_job) = by_job.entry(job).or_insert((Reverse(0), Vec::new()));
+            *most = (*most).min(Reverse(bytes_per_s));
+            of_job.push((flow, hop));
+        }
+        let mut jobs: Vec<_> = by_job.into_values().collect();
+        jobs.sort_by_key(|&(most, _)| most);
+        jobs.iter().for_each(|(_, of_job)| self.place_all(&mut loads, of_job, None));
         loads
     }
 
@@ -349,7 +360,7 @@ mod tests {
 
     /// Flows of all hosts of the first pod to those of the second, each of a link's rate.
     fn flows() -> Vec<Flow> {
-        (0..4).map(|host| Flow { src: host, dst: 4 + host, bytes_per_s: 12_500_000_000 }).collect()
+        (0..4).map(|host| Flow { job: 0, src: host, dst: 4 + host, bytes_per_s: 12_500_000_000 }).collect()
     }
 
     /// Links that a flow goes by, where switches that are told nothing of it have but one.
@@ -387,6 +398,32 @@ mod tests {
         let all: Vec<usize> = (0..4).flat_map(|flow| links(&topology, &pins, flow, None)).collect();
         let different: BTreeSet<usize> = all.iter().copied().collect();
         assert_eq!((all.len(), different.len()), (16, 16));
+    }
+
+    #[test]
+    fn who_sends_little_does_not_move_others() {
+        let topology = pods();
+        let ways = Ways::all(&topology, &|_| true);
+        let between = |job, bytes_per_s| {
+            let pairs = (0..8).flat_map(|src| (0..8).map(move |dst| (src, dst)));
+            pairs.filter(|(src, dst)| src != dst).enumerate().map(move |(index, (src, dst))| Flow {
+                job,
+                src,
+                dst,
+                bytes_per_s: bytes_per_s * (1 + index as u64 % 5),
+            })
+        };
+        let mut flows: Vec<Flow> = between(0, 1_000_000_000).collect();
+        let alone = pin(&topology, &flows, &ways, &|_| true, None);
+        flows.extend(between(1, 100_000_000));
+        let beside = pin(&topology, &flows, &ways, &|_| true, None);
+        // Where they enter the fabric: elsewhere there are second choices as well, which go by what is left.
+        let firsts = |pins: &Pins| -> Vec<_> {
+            let entering =
+                pins.iter().filter(|((node, flow), _)| topology.leaves.contains(node) && *flow < 56);
+            entering.map(|(key, of)| (*key, of.first)).collect()
+        };
+        assert_eq!(firsts(&alone), firsts(&beside));
     }
 
     #[test]

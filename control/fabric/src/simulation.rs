@@ -406,7 +406,7 @@ impl<'r> Simulation<'r> {
                     lanes.push(Connection { sender, host: src, posted_ns: VecDeque::new() });
                     if policy == Policy::Pinned {
                         let bytes_per_s = (u128::from(bytes) * 1_000_000_000 / busy_ns) as u64;
-                        flows.push(Flow { src, dst, bytes_per_s });
+                        flows.push(Flow { job: index, src, dst, bytes_per_s });
                         keys.push(FlowKey { src, dst, dest_qp: remote });
                     }
                 }
