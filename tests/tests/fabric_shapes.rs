@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 use heddle_exec::Executor;
-use heddle_fabric::{Jobs, Policy, Report, Run, Topology, run};
+use heddle_fabric::{JobReport, Jobs, Policy, Report, Run, Topology, run};
 use heddle_jit::Jit;
 use heddle_p4::{CompileOptions, DiskFiles};
 
@@ -254,6 +254,33 @@ fn queue_pairs_that_take_turns_are_pinned_by_what_each_carries() {
         pinned.imbalance,
         pinned.imbalance_down
     );
+}
+
+#[test]
+fn what_is_late_is_not_sent_again() {
+    // One way is fifty times as long as the others, and nothing is lost on any.
+    let mut cables = Vec::new();
+    for host in 0..8 {
+        cables.push((format!("h{host}"), format!("leaf{}", host / 4), "host"));
+    }
+    for (leaf, spine) in (0..2).flat_map(|leaf| (0..4).map(move |spine| (leaf, spine))) {
+        cables.push((
+            format!("leaf{leaf}"),
+            format!("spine{spine}"),
+            if spine == 3 { "far" } else { "even" },
+        ));
+    }
+    let far = "[links.far]\nrate_gbps = 100\nlength_m = 2000\nmedium = \"optics\"\n";
+    let far = format!("{}{far}", cabled(&cables));
+    // A host's queue pairs are so many that each has its turn seldom.
+    let many = format!("{}queue_pairs = 4\n", job("a", "all-to-all", 32, 2_000_000));
+    for (topology, jobs) in [(far, job("a", "ring", 8, 4_000_000)), (leaf_spine(4, 8, 8), many)] {
+        let topology = Topology::parse("topology", &topology).expect("a good topology");
+        let report = report(&topology, &jobs, Policy::Spray);
+        let counts = |of: fn(&JobReport) -> u64| report.jobs.iter().map(of).sum::<u64>();
+        assert_eq!((report.lost_on_cables, counts(|job| job.trimmed), report.drops.len()), (0, 0, 0));
+        assert_eq!((counts(|job| job.timeouts), counts(|job| job.retransmitted)), (0, 0));
+    }
 }
 
 #[test]

@@ -36,24 +36,31 @@ pub(crate) struct HostConfig {
 const REORDER_MIN_NS: u64 = 10_000;
 /// Answers by which the longest round trip seen is forgotten by about two thirds.
 const ROUND_TRIPS_KEPT: u64 = 2_048;
+/// Answers after which it has seen all ways that there are.
+const ANSWERS_MIN: u32 = 64;
 
 /// How long paths take, as a host has lately seen it: who sends selectively tells by it what is late from what is lost.
 #[derive(Clone, Copy, Debug, Default)]
 struct Patience {
-    /// The longest round trip, slowly forgotten; none before the first.
-    round_trip_ns: Option<u64>,
+    /// The longest round trip, slowly forgotten.
+    round_trip_ns: u64,
+    answers: u32,
 }
 
 impl Patience {
     fn note(&mut self, round_trip_ns: u64) {
-        let kept_ns = self.round_trip_ns.map_or(0, |known_ns| known_ns - known_ns / ROUND_TRIPS_KEPT);
-        self.round_trip_ns = Some(kept_ns.max(round_trip_ns));
+        let kept_ns = self.round_trip_ns - self.round_trip_ns / ROUND_TRIPS_KEPT;
+        self.round_trip_ns = kept_ns.max(round_trip_ns);
+        self.answers = self.answers.saturating_add(1);
     }
 
     /// No way there takes longer than the longest there and back: what was sent so much earlier than something that has arrived
     /// is lost.
     fn reorder_ns(&self, config: &HostConfig) -> u64 {
-        self.round_trip_ns.map_or(config.reorder_ns, |ns| ns.max(REORDER_MIN_NS).min(config.reorder_ns))
+        match self.answers {
+            ..ANSWERS_MIN => config.reorder_ns,
+            ANSWERS_MIN.. => self.round_trip_ns.max(REORDER_MIN_NS).min(config.reorder_ns),
+        }
     }
 }
 
@@ -452,7 +459,10 @@ mod tests {
     #[test]
     fn what_is_waited_for_follows_the_longest_round_trip() {
         let mut patience = Patience::default();
-        assert_eq!(patience.reorder_ns(&CONFIG), CONFIG.reorder_ns);
+        for _ in 1..ANSWERS_MIN {
+            patience.note(3_000);
+            assert_eq!(patience.reorder_ns(&CONFIG), CONFIG.reorder_ns);
+        }
         for (round_trip_ns, waits_ns) in
             [(3_000, REORDER_MIN_NS), (15_000, 15_000), (90_000, CONFIG.reorder_ns)]
         {

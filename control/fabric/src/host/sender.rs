@@ -55,6 +55,7 @@ pub(super) struct Sender {
     /// When the latest of all packets that have arrived was sent; and when to look again for those left behind.
     arrived_sent_ns: u64,
     look_ns: u64,
+    last_sent_ns: u64,
     delivery: Delivery,
     /// Time-outs since something was last heard.
     back_offs: u32,
@@ -109,6 +110,7 @@ impl Sender {
             under_way: 0,
             arrived_sent_ns: 0,
             look_ns: 0,
+            last_sent_ns: 0,
             delivery: Delivery::default(),
             back_offs: 0,
             opening,
@@ -143,22 +145,21 @@ impl Sender {
         patience: &Patience,
         counts: &mut HostCounts,
     ) -> Next {
-        let timeout_ns = match self.opening.transport {
+        let wait_ns = match self.opening.transport {
             Transport::Roce => config.timeout_ns,
             Transport::Uet => {
-                let waits_ns = (UET_TIMEOUT_REORDERS * patience.reorder_ns(config)) << self.back_offs;
-                config.timeout_ns.min(waits_ns)
+                let wait_ns = (UET_TIMEOUT_REORDERS * patience.reorder_ns(config)) << self.back_offs;
+                config.timeout_ns.min(wait_ns)
             }
         };
-        let due_ns = self.last_progress_ns + timeout_ns;
-        if self.acknowledged < self.next && due_ns <= now_ns {
+        if self.acknowledged < self.next && self.waits_from_ns() + wait_ns <= now_ns {
             self.last_progress_ns = now_ns;
             counts.timeouts += 1;
             self.back_offs = (self.back_offs + 1).min(BACK_OFFS_MAX);
             self.give_up_all();
         }
         let timeout = match self.acknowledged < self.next {
-            true => Next::NotBefore(self.last_progress_ns + timeout_ns),
+            true => Next::NotBefore(self.waits_from_ns() + wait_ns),
             false => Next::Idle,
         };
         match self.opening.transport {
@@ -185,6 +186,7 @@ impl Sender {
                 while let Some(psn) = self.again.pop_front() {
                     if let Some(fate @ Fate::Lost) = self.fate(psn) {
                         *fate = Fate::UnderWay { sent_ns: now_ns };
+                        self.last_sent_ns = now_ns;
                         self.under_way += 1;
                         return Next::Frame(self.frame(psn, config, counts));
                     }
@@ -195,9 +197,19 @@ impl Sender {
                 let psn = self.next;
                 self.next += 1;
                 self.fates.push_back(Fate::UnderWay { sent_ns: now_ns });
+                self.last_sent_ns = now_ns;
                 self.under_way += 1;
                 Next::Frame(self.frame(psn, config, counts))
             }
+        }
+    }
+
+    /// When it began to wait for what it waits for.
+    fn waits_from_ns(&self) -> u64 {
+        match self.opening.transport {
+            Transport::Roce => self.last_progress_ns,
+            // Among many others its turn to send comes seldom, and so does that of an answer to several packets.
+            Transport::Uet => self.last_progress_ns.max(self.last_sent_ns),
         }
     }
 
@@ -312,17 +324,17 @@ impl Sender {
             }
             Content::UetAck { psn, base, bitmap, marked } => {
                 let base_ahead = base.wrapping_sub(self.acknowledged as u32) as i32;
-                let mut newly = 0u64;
+                let (mut newly, mut oldest_ns) = (0u64, None);
                 for bit in 0..64 {
                     let Some(offset) = u64::try_from(i64::from(base_ahead) + bit).ok() else { continue };
                     if bitmap >> bit & 1 == 1 {
-                        newly += self.acknowledge_one(self.acknowledged + offset);
+                        newly += self.acknowledge_one(self.acknowledged + offset, &mut oldest_ns);
                     }
                 }
                 let ahead = psn.wrapping_sub(self.acknowledged as u32).wrapping_add(1);
                 if ahead < 1 << 31 {
                     for psn in self.acknowledged..(self.acknowledged + u64::from(ahead)).min(self.next) {
-                        newly += self.acknowledge_one(psn);
+                        newly += self.acknowledge_one(psn, &mut oldest_ns);
                     }
                 }
                 let mut through = self.acknowledged;
@@ -336,7 +348,9 @@ impl Sender {
                     self.heard(now_ns);
                     self.delivery.round_trip_ns = now_ns.saturating_sub(self.arrived_sent_ns);
                     self.delivery.note(now_ns, newly);
-                    patience.note(self.delivery.round_trip_ns);
+                }
+                if let Some(oldest_ns) = oldest_ns {
+                    patience.note(now_ns - oldest_ns);
                 }
                 self.left_behind(now_ns, patience.reorder_ns(config));
                 let share = newly as f64 / self.window;
@@ -351,12 +365,14 @@ impl Sender {
         }
     }
 
-    fn acknowledge_one(&mut self, psn: u64) -> u64 {
+    /// One if it is acknowledged for the first time. `oldest_ns`: when the first of those was sent that were waited for.
+    fn acknowledge_one(&mut self, psn: u64, oldest_ns: &mut Option<u64>) -> u64 {
         match self.fate(psn) {
             Some(fate) if *fate != Fate::Acknowledged => {
                 if let Fate::UnderWay { sent_ns } = std::mem::replace(fate, Fate::Acknowledged) {
                     self.under_way = self.under_way.saturating_sub(1);
                     self.arrived_sent_ns = self.arrived_sent_ns.max(sent_ns);
+                    *oldest_ns = Some(oldest_ns.map_or(sent_ns, |oldest_ns| oldest_ns.min(sent_ns)));
                 }
                 1
             }
