@@ -195,16 +195,16 @@ impl<'f> Fabric<'f> {
             all.partition(|&(flow, _)| 2 * self.flows[flow].bytes_per_s >= most);
         let mut loads = self.in_several_orders(&self.empty(), &heavy, None);
         // The others job by job, those that want most first: where a job's flows go does not depend on who sends little beside it.
-        let mut by_job: BTreeMap<usize, (Reverse<u64>, Vec<(usize, usize)>)> = BTreeMap::new();
+        let mut by_job: BTreeMap<usize, Vec<(usize, usize)>> = BTreeMap::new();
         for (flow, hop) in light {
-            let Flow { job, bytes_per_s, .. } = self.flows[flow];
-            let (most, of_job) = by_job.entry(job).or_insert((Reverse(0), Vec::new()));
-            *most = (*most).min(Reverse(bytes_per_s));
-            of_job.push((flow, hop));
+            by_job.entry(self.flows[flow].job).or_default().push((flow, hop));
         }
+        let most_of = |flows: &Vec<(usize, usize)>| {
+            flows.iter().map(|&(flow, _)| self.flows[flow].bytes_per_s).max().unwrap_or(0)
+        };
         let mut jobs: Vec<_> = by_job.into_values().collect();
-        jobs.sort_by_key(|&(most, _)| most);
-        jobs.iter().for_each(|(_, of_job)| self.place_all(&mut loads, of_job, None));
+        jobs.sort_by_key(|flows| Reverse(most_of(flows)));
+        jobs.iter().for_each(|flows| self.place_all(&mut loads, flows, None));
         loads
     }
 

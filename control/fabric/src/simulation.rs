@@ -158,6 +158,19 @@ struct JobState {
     transport: Transport,
 }
 
+/// Failures of a cable.
+#[derive(Clone, Copy, Debug, Default)]
+struct Faults {
+    /// Under way.
+    there: u32,
+    /// That its ends know of.
+    detected: u32,
+    /// That the controller has told the switches of.
+    told: u32,
+    /// When it last failed.
+    since_ns: Option<u64>,
+}
+
 struct Simulation<'r> {
     run: &'r Run<'r>,
     placed: Vec<Vec<usize>>,
@@ -179,8 +192,8 @@ struct Simulation<'r> {
     host_due_ns: Vec<u64>,
     jobs: Vec<JobState>,
     connections: HashMap<(usize, usize, usize), Lanes>,
-    /// By cable, the failures under way that it is out of work for.
-    cable_failures: Vec<u32>,
+    /// By cable.
+    faults: Vec<Faults>,
     /// By cable and sending end.
     cable_bytes: Vec<[u64; 2]>,
     lost_on_cables: u64,
@@ -270,7 +283,7 @@ impl<'r> Simulation<'r> {
             host_due_ns: vec![u64::MAX; topology.hosts()],
             jobs: Vec::new(),
             connections: HashMap::new(),
-            cable_failures: vec![0; topology.cables.len()],
+            faults: vec![Faults::default(); topology.cables.len()],
             cable_bytes: vec![[0; 2]; topology.cables.len()],
             lost_on_cables: 0,
             unreadable: 0,
@@ -297,13 +310,18 @@ impl<'r> Simulation<'r> {
                 continue;
             }
             let detected_ns = failure.at_ns + failure.detect_ns;
-            simulation.upheavals.push((failure.at_ns, Upheaval::Fail(index)));
-            simulation.upheavals.push((detected_ns, Upheaval::Detect(index)));
-            simulation.upheavals.push((detected_ns + failure.control_ns, Upheaval::Reroute));
+            let mut put = |time_ns: u64, upheaval: Upheaval| simulation.upheavals.push((time_ns, upheaval));
+            put(failure.at_ns, Upheaval::Fail(index));
             if let Some(for_ns) = failure.for_ns {
-                simulation.upheavals.push((failure.at_ns + for_ns, Upheaval::Mend(index)));
-                let told_ns = detected_ns + for_ns + failure.control_ns;
-                simulation.upheavals.push((told_ns, Upheaval::Reroute));
+                put(failure.at_ns + for_ns, Upheaval::Mend(index));
+            }
+            // What is over before anybody has noticed is told nobody.
+            if failure.for_ns.is_none_or(|for_ns| for_ns > failure.detect_ns) {
+                put(detected_ns, Upheaval::Detect(index));
+                put(detected_ns + failure.control_ns, Upheaval::Tell(index));
+                if let Some(for_ns) = failure.for_ns {
+                    put(detected_ns + for_ns + failure.control_ns, Upheaval::TellMended(index));
+                }
             }
         }
         simulation.upheavals.sort_by_key(|(time_ns, _)| *time_ns);

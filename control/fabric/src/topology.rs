@@ -644,6 +644,11 @@ impl Builder<'_> {
                 }
                 (Some(name), None, None) => {
                     let node = self.named(name)?;
+                    if self.topology.is_host(node) {
+                        let message =
+                            format!("`{}` is a host; a failure is of a switch or of a cable", name.get_ref());
+                        return Err(self.wrong(name, message));
+                    }
                     self.topology.ports[node].iter().map(|(cable, _)| *cable).collect()
                 }
                 (None, Some([a, b]), None) => {

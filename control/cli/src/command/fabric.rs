@@ -228,6 +228,13 @@ fn mean(reports: &[Report], of: impl Fn(&Report) -> f64) -> f64 {
     reports.iter().map(of).sum::<f64>() / reports.len().max(1) as f64
 }
 
+/// What carried the jobs.
+fn transport(policy: Policy, reports: &[Report]) -> &'static str {
+    let mut of_jobs = reports.iter().flat_map(|report| &report.jobs).map(|job| job.transport);
+    let first = of_jobs.next().unwrap_or(policy.transport().name());
+    if of_jobs.all(|other| other == first) { first } else { "mixed" }
+}
+
 fn figures(topology: &Topology, options: &Sim, all: &[(Policy, Vec<Report>)]) -> Value {
     let mut policies = serde_json::Map::new();
     for (policy, reports) in all {
@@ -235,7 +242,7 @@ fn figures(topology: &Topology, options: &Sim, all: &[(Policy, Vec<Report>)]) ->
             mean(reports, |report| report.jobs.iter().map(of).sum::<u64>() as f64)
         };
         let figures = json!({
-            "transport": policy.transport().name(),
+            "transport": transport(*policy, reports),
             "mean_jct_ns": mean(reports, |report| report.mean_jct_ns),
             "completion_ns": mean(reports, |report| report.completion_ns as f64),
             "imbalance": mean(reports, |report| report.imbalance),

@@ -11,7 +11,7 @@ use crate::frame;
 use crate::host::Next;
 use crate::placement::pin;
 use crate::tables::{number, pause_ns};
-use crate::topology::{End, NodeIndex};
+use crate::topology::{Cable, End, NodeIndex};
 use crate::ways::Ways;
 
 /// Where the headers of most packets end.
@@ -43,14 +43,22 @@ pub(super) enum Event {
 pub(super) enum Upheaval {
     Fail(usize),
     Mend(usize),
-    /// The ends of what has failed know that their ports are dead, if they still are.
+    /// The ends of what has failed know that their ports are dead.
     Detect(usize),
-    /// The controller tells every switch what leads where, and which of its ports work again.
-    Reroute,
+    /// The controller tells every switch what leads where without it.
+    Tell(usize),
+    /// It tells what leads where with it, and that its ports work again.
+    TellMended(usize),
 }
 
 // Many of them wait at once.
 const _: () = assert!(size_of::<Option<Event>>() <= 16);
+
+/// From a packet's first bit to its last.
+fn sending_ns(cable: &Cable, packet: &Packet) -> u64 {
+    let wire_bytes = packet.wire_len as u64 + WIRE_OVERHEAD_BYTES;
+    (8 * wire_bytes * 1_000_000_000).div_ceil(cable.rate_bps)
+}
 
 impl Simulation<'_> {
     /// Has something happen at a host or switch.
@@ -90,16 +98,38 @@ impl Simulation<'_> {
             match upheaval {
                 Upheaval::Fail(failure) => {
                     for &cable in &self.run.topology.failures[failure].cables {
-                        self.cable_failures[cable] += 1;
+                        self.faults[cable].there += 1;
+                        self.faults[cable].since_ns = Some(begin_ns);
                     }
                 }
                 Upheaval::Mend(failure) => {
                     for &cable in &self.run.topology.failures[failure].cables {
-                        self.cable_failures[cable] -= 1;
+                        self.faults[cable].there -= 1;
                     }
                 }
-                Upheaval::Detect(failure) => self.detect(failure),
-                Upheaval::Reroute => self.reroute()?,
+                Upheaval::Detect(failure) => {
+                    for &cable in &self.run.topology.failures[failure].cables {
+                        self.faults[cable].detected += 1;
+                        self.tell_ports(cable);
+                    }
+                }
+                Upheaval::Tell(failure) => {
+                    for &cable in &self.run.topology.failures[failure].cables {
+                        self.faults[cable].told += 1;
+                    }
+                    self.reroute()?;
+                }
+                Upheaval::TellMended(failure) => {
+                    for &cable in &self.run.topology.failures[failure].cables {
+                        self.faults[cable].detected -= 1;
+                        self.faults[cable].told -= 1;
+                    }
+                    self.reroute()?;
+                    // Not before: a port that came back by itself would draw flows from where the controller has just put them.
+                    for &cable in &self.run.topology.failures[failure].cables {
+                        self.tell_ports(cable);
+                    }
+                }
             }
         }
         let upheaval_ns = self.upheavals.last().map_or(u64::MAX, |(time_ns, _)| *time_ns);
@@ -167,21 +197,9 @@ impl Simulation<'_> {
         }
     }
 
-    fn works(&self, cable: usize) -> bool {
-        self.cable_failures[cable] == 0
-    }
-
-    fn detect(&mut self, failure: usize) {
-        for &cable in &self.run.topology.failures[failure].cables {
-            if !self.works(cable) {
-                self.set_ports_up(cable, false);
-            }
-        }
-    }
-
-    /// Tells the switches at a cable's ends.
-    fn set_ports_up(&self, cable: usize, up: bool) {
-        let topology = self.run.topology;
+    /// Tells the switches at a cable's ends what is known of it there.
+    fn tell_ports(&self, cable: usize) {
+        let (topology, up) = (self.run.topology, self.faults[cable].detected == 0);
         for end in topology.cables[cable].ends {
             if let Some(node) = end.node.checked_sub(topology.hosts()) {
                 self.nodes[node].switch.state().set_port_up(number(end.port) as u32, up);
@@ -191,31 +209,29 @@ impl Simulation<'_> {
 
     fn reroute(&mut self) -> Result<(), RunError> {
         let topology = self.run.topology;
-        self.ways = Ways::all(topology, &|cable| self.works(cable));
+        let works = |cable: usize| self.faults[cable].told == 0;
+        self.ways = Ways::all(topology, &works);
         let told: BTreeSet<_> = self.pins.keys().copied().collect();
-        self.pins = pin(topology, &self.flows, &self.ways, &|cable| self.works(cable), Some(&self.pins));
+        self.pins = pin(topology, &self.flows, &self.ways, &works, Some(&self.pins));
         for node in topology.hosts()..topology.ports.len() {
-            let works = |cable: usize| self.works(cable);
             let state = self.nodes[node - topology.hosts()].switch.state();
             state.write(&self.plan().rerouted(node, &works, &told, self.run.executor.program())?)?;
-        }
-        // Not before: a port that came back by itself would draw flows from where the controller has just put them.
-        for cable in topology.failures.iter().flat_map(|failure| &failure.cables) {
-            if self.works(*cable) {
-                self.set_ports_up(*cable, true);
-            }
         }
         Ok(())
     }
 
     fn arrive(&mut self, cable: usize, end: usize, mut packet: Packet) {
-        if !self.works(cable) {
+        let hosts = self.run.topology.hosts();
+        let of = &self.run.topology.cables[cable];
+        let fault = &self.faults[cable];
+        if let Some(since_ns) = fault.since_ns
+            && (fault.there > 0 || since_ns + of.delay_ns + sending_ns(of, &packet) >= self.now_ns)
+        {
             self.lost_on_cables += 1;
             self.spare.push(packet);
             return;
         }
-        let hosts = self.run.topology.hosts();
-        let at = self.run.topology.cables[cable].ends[end];
+        let at = of.ends[end];
         if let Some(node) = at.node.checked_sub(hosts) {
             packet.arrival_ns = self.now_ns;
             packet.ingress_port = PortId(number(at.port) as u32);
@@ -255,10 +271,10 @@ impl Simulation<'_> {
         let (index, end) = topology.ports[from.node][from.port];
         let cable = &topology.cables[index];
         let wire_bytes = packet.wire_len as u64 + WIRE_OVERHEAD_BYTES;
-        let sent_ns = self.now_ns + (8 * wire_bytes * 1_000_000_000).div_ceil(cable.rate_bps);
+        let sent_ns = self.now_ns + sending_ns(cable, &packet);
         self.cable_bytes[index][end] += wire_bytes;
         let loss = cable.medium.bit_error_rate * (8 * wire_bytes) as f64;
-        if !self.works(index) || self.randoms[self.node].f64() < loss {
+        if self.faults[index].there > 0 || self.randoms[self.node].f64() < loss {
             self.lost_on_cables += 1;
             self.spare.push(packet);
         } else {
