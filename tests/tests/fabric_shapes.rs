@@ -284,6 +284,41 @@ fn what_is_late_is_not_sent_again() {
 }
 
 #[test]
+fn cables_fail_as_their_media_have_it() {
+    let good = leaf_spine(4, 4, 4);
+    // One failure in 100 us for each cable between leaf and spine, for a fifth of that.
+    let bad = format!(
+        "{}\n[media.flaky]\nns_per_m = 5\nends_ns = 250\npj_per_bit = 18\nbit_error_rate = 0\nreach_m = 100\n\
+         failures_per_hour = 3.6e7\noutage_us = 20\n",
+        good.replace("length_m = 50\nmedium = \"optics\"", "length_m = 50\nmedium = \"flaky\"")
+    );
+    let jobs = job("a", "ring", 16, 1_000_000);
+    let runs = |text: &str, seed: u64| {
+        let topology = Topology::parse("topology", text).expect("a good topology");
+        let jobs = Jobs::parse("jobs", &jobs, &topology).expect("good jobs");
+        let of = Run {
+            topology: &topology,
+            jobs: &jobs,
+            executor: executor(),
+            policy: Policy::Spray,
+            seed,
+            limit_ns: 1_000_000_000,
+        };
+        let report = run(&of).expect("the jobs end");
+        (report.cable_failures, report.lost_on_cables, report.completion_ns)
+    };
+    let (none, lost, _) = runs(&good, 1);
+    assert_eq!((none, lost), (0, 0));
+    let (failures, lost, completion_ns) = runs(&bad, 1);
+    // Sixteen cables of which each works 100 us and then does not for 20.
+    let expected = 16.0 * completion_ns as f64 / 120_000.0;
+    assert!((0.5 * expected..2.0 * expected).contains(&(failures as f64)), "{failures}, not {expected}");
+    assert!(lost > 0);
+    assert_eq!(runs(&bad, 1), (failures, lost, completion_ns));
+    assert_ne!(runs(&bad, 2), (failures, lost, completion_ns));
+}
+
+#[test]
 fn jobs_of_one_run_go_by_their_own_policies() {
     let of =
         |name, policy| format!("{}queue_pairs = 4\npolicy = \"{policy}\"\n", job(name, "ring", 8, 4_000_000));

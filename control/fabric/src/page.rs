@@ -305,6 +305,7 @@ mod tests {
             imbalance_down: 1.0,
             drops: [("queue_full".to_owned(), 3)].into(),
             lost_on_cables: 0,
+            cable_failures: 0,
             unreadable: 0,
             reroutes: 0,
             pauses: 0,

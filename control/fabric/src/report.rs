@@ -30,6 +30,8 @@ pub struct Report {
     pub drops: std::collections::BTreeMap<String, u64>,
     /// Packets lost on cables: bit errors, failures.
     pub lost_on_cables: u64,
+    /// Times that a cable failed as its medium has it.
+    pub cable_failures: u64,
     /// Packets lost because a receiver could not read them; a fault of a program.
     pub unreadable: u64,
     /// Times that a flow took another path without loss of order.

@@ -23,12 +23,14 @@ use crate::policy::{Policy, Transport};
 use crate::report::{LinkReport, Report};
 use crate::samples::Samples;
 use crate::tables::{FlowKey, Plan, number};
-use crate::topology::{NodeIndex, Topology};
+use crate::topology::{Failure, NodeIndex, Topology};
 use crate::ways::Ways;
 use crate::windows::Windows;
 
 /// Bytes on a wire that are not in a frame: preamble, frame check sequence, gap.
 const WIRE_OVERHEAD_BYTES: u64 = 24;
+/// What tells the drawing of failures from all other drawing.
+const WEAR: u64 = 0x5fa1_7ed0_cab1_e5a7;
 /// Time from one pause frame of a storm to the next.
 const STORM_NS: u64 = 20_000;
 /// A run ends at a multiple of it. No window ([`crate::windows`]) goes beyond one, so that how the fabric is divided decides
@@ -192,11 +194,17 @@ struct Simulation<'r> {
     host_due_ns: Vec<u64>,
     jobs: Vec<JobState>,
     connections: HashMap<(usize, usize, usize), Lanes>,
+    /// Those of the topology, then those that media brought.
+    failures: Vec<Failure>,
+    /// By cable, what draws when it fails.
+    wear: Vec<fastrand::Rng>,
     /// By cable.
     faults: Vec<Faults>,
     /// By cable and sending end.
     cable_bytes: Vec<[u64; 2]>,
     lost_on_cables: u64,
+    /// Failures that media brought.
+    worn_out: u64,
     unreadable: u64,
     samples: Samples,
     random: fastrand::Rng,
@@ -283,9 +291,12 @@ impl<'r> Simulation<'r> {
             host_due_ns: vec![u64::MAX; topology.hosts()],
             jobs: Vec::new(),
             connections: HashMap::new(),
+            failures: topology.failures.clone(),
+            wear: Vec::new(),
             faults: vec![Faults::default(); topology.cables.len()],
             cable_bytes: vec![[0; 2]; topology.cables.len()],
             lost_on_cables: 0,
+            worn_out: 0,
             unreadable: 0,
             samples: Samples::new(),
             random,
@@ -304,28 +315,18 @@ impl<'r> Simulation<'r> {
             simulation.nodes.push(Node::new(topology, node, run, state)?);
         }
         for (index, failure) in topology.failures.iter().enumerate() {
-            if let Some((host, for_ns)) = failure.storm {
-                let until_ns = failure.at_ns.saturating_add(for_ns);
-                simulation.schedule(host, failure.at_ns, Event::Pause { host: host as u32, until_ns });
-                continue;
-            }
-            let detected_ns = failure.at_ns + failure.detect_ns;
-            let mut put = |time_ns: u64, upheaval: Upheaval| simulation.upheavals.push((time_ns, upheaval));
-            put(failure.at_ns, Upheaval::Fail(index));
-            if let Some(for_ns) = failure.for_ns {
-                put(failure.at_ns + for_ns, Upheaval::Mend(index));
-            }
-            // What is over before anybody has noticed is told nobody.
-            if failure.for_ns.is_none_or(|for_ns| for_ns > failure.detect_ns) {
-                put(detected_ns, Upheaval::Detect(index));
-                put(detected_ns + failure.control_ns, Upheaval::Tell(index));
-                if let Some(for_ns) = failure.for_ns {
-                    put(detected_ns + for_ns + failure.control_ns, Upheaval::TellMended(index));
+            match failure.storm {
+                None => simulation.foresee(index),
+                Some((host, for_ns)) => {
+                    let until_ns = failure.at_ns.saturating_add(for_ns);
+                    simulation.schedule(host, failure.at_ns, Event::Pause { host: host as u32, until_ns });
                 }
             }
         }
-        simulation.upheavals.sort_by_key(|(time_ns, _)| *time_ns);
-        simulation.upheavals.reverse();
+        // Apart from all else that is drawn, so that a medium's figures change nothing but what they say.
+        let mut wear = fastrand::Rng::with_seed(run.seed ^ WEAR);
+        simulation.wear = topology.cables.iter().map(|_| wear.fork()).collect();
+        (0..topology.cables.len()).for_each(|cable| simulation.wear_out(cable, 0));
         for (job, spec) in run.jobs.jobs.iter().enumerate() {
             for rank in 0..spec.ranks {
                 let host = simulation.placed[job][rank];
@@ -336,6 +337,39 @@ impl<'r> Simulation<'r> {
             }
         }
         Ok(simulation)
+    }
+
+    /// Puts down when a failure begins, is noticed and told, and ends.
+    fn foresee(&mut self, index: usize) {
+        let Failure { at_ns, detect_ns, control_ns, for_ns, .. } = self.failures[index];
+        let detected_ns = at_ns + detect_ns;
+        let mut put = |time_ns: u64, upheaval: Upheaval| {
+            let at = self.upheavals.partition_point(|(other_ns, _)| *other_ns > time_ns);
+            self.upheavals.insert(at, (time_ns, upheaval));
+        };
+        put(at_ns, Upheaval::Fail(index));
+        if let Some(for_ns) = for_ns {
+            put(at_ns + for_ns, Upheaval::Mend(index));
+        }
+        // What is over before anybody has noticed is told nobody.
+        if for_ns.is_none_or(|for_ns| for_ns > detect_ns) {
+            put(detected_ns, Upheaval::Detect(index));
+            put(detected_ns + control_ns, Upheaval::Tell(index));
+            if let Some(for_ns) = for_ns {
+                put(detected_ns + for_ns + control_ns, Upheaval::TellMended(index));
+            }
+        }
+    }
+
+    /// Foresees when a cable fails next after a time, as its medium has it, if that is before the end.
+    fn wear_out(&mut self, cable: usize, after_ns: u64) {
+        let medium = &self.run.topology.cables[cable].medium;
+        let Some(wait_ns) = medium.next_failure_ns(&mut self.wear[cable]) else { return };
+        let at_ns = after_ns.saturating_add(wait_ns);
+        if at_ns <= self.run.limit_ns {
+            self.failures.push(Failure::of_medium(at_ns, cable, medium.outage_ns()));
+            self.foresee(self.failures.len() - 1);
+        }
     }
 
     fn plan(&self) -> Plan<'_> {

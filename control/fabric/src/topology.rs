@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 use serde::Deserialize;
 use toml::Spanned;
 
-use crate::medium::{BUILT_IN, Medium};
+use crate::medium::{BUILT_IN, Medium, OUTAGE_US};
 use crate::spec::{Source, SpecError};
 
 /// Most ports of a switch, and most members of a group of ports that lead to one place.
@@ -225,6 +225,14 @@ struct MediumSpec {
     pj_per_bit: f64,
     bit_error_rate: f64,
     reach_m: f64,
+    #[serde(default)]
+    failures_per_hour: f64,
+    #[serde(default = "outage_us")]
+    outage_us: f64,
+}
+
+fn outage_us() -> f64 {
+    OUTAGE_US
 }
 
 #[derive(Deserialize)]
@@ -263,6 +271,21 @@ struct Builder<'s> {
     topology: Topology,
     names: HashMap<String, NodeIndex>,
     links: HashMap<String, Link>,
+}
+
+impl Failure {
+    /// Of a cable, as its medium has it; noticed and told as failures are of which nothing else is said.
+    pub(crate) fn of_medium(at_ns: u64, cable: usize, for_ns: u64) -> Failure {
+        let ns = |us: f64| (us * 1e3) as u64;
+        Failure {
+            at_ns,
+            detect_ns: ns(detect_us()),
+            control_ns: ns(control_us()),
+            for_ns: Some(for_ns),
+            cables: vec![cable],
+            storm: None,
+        }
+    }
 }
 
 impl Topology {
@@ -406,8 +429,17 @@ impl Builder<'_> {
     fn links(&mut self, parsed: &File) -> Result<(), SpecError> {
         let mut media: HashMap<&str, Medium> = BUILT_IN.iter().copied().collect();
         for (name, spec) in &parsed.media {
-            let MediumSpec { ns_per_m, ends_ns, pj_per_bit, bit_error_rate, reach_m } = *spec;
-            let medium = Medium { ns_per_m, ends_ns, pj_per_bit, bit_error_rate, reach_m };
+            let MediumSpec { ns_per_m, ends_ns, pj_per_bit, bit_error_rate, reach_m, .. } = *spec;
+            let MediumSpec { failures_per_hour, outage_us, .. } = *spec;
+            let medium = Medium {
+                ns_per_m,
+                ends_ns,
+                pj_per_bit,
+                bit_error_rate,
+                reach_m,
+                failures_per_hour,
+                outage_us,
+            };
             if let Some(problem) = medium.problem() {
                 return Err(self.wrong(name, format!("medium `{}`: {problem}", name.get_ref())));
             }

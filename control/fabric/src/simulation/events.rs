@@ -6,12 +6,12 @@ use std::collections::BTreeSet;
 
 use heddle_packet::{Packet, PortId, prefetch};
 
-use super::{RunError, STORM_NS, Simulation, TICK_NS, WIRE_OVERHEAD_BYTES};
+use super::{Faults, RunError, STORM_NS, Simulation, TICK_NS, WIRE_OVERHEAD_BYTES};
 use crate::frame;
 use crate::host::Next;
 use crate::placement::pin;
 use crate::tables::{number, pause_ns};
-use crate::topology::{Cable, End, NodeIndex};
+use crate::topology::{Cable, End, Failure, NodeIndex};
 use crate::ways::Ways;
 
 /// Where the headers of most packets end.
@@ -96,39 +96,24 @@ impl Simulation<'_> {
         self.now_ns = begin_ns;
         while let Some((_, upheaval)) = self.upheavals.pop_if(|(time_ns, _)| *time_ns <= begin_ns) {
             match upheaval {
-                Upheaval::Fail(failure) => {
-                    for &cable in &self.run.topology.failures[failure].cables {
-                        self.faults[cable].there += 1;
-                        self.faults[cable].since_ns = Some(begin_ns);
-                    }
-                }
-                Upheaval::Mend(failure) => {
-                    for &cable in &self.run.topology.failures[failure].cables {
-                        self.faults[cable].there -= 1;
-                    }
-                }
+                Upheaval::Fail(failure) => self.fail(failure),
+                Upheaval::Mend(failure) => self.each_fault(failure, |fault| fault.there -= 1),
                 Upheaval::Detect(failure) => {
-                    for &cable in &self.run.topology.failures[failure].cables {
-                        self.faults[cable].detected += 1;
-                        self.tell_ports(cable);
-                    }
+                    self.each_fault(failure, |fault| fault.detected += 1);
+                    self.tell_ports(failure);
                 }
                 Upheaval::Tell(failure) => {
-                    for &cable in &self.run.topology.failures[failure].cables {
-                        self.faults[cable].told += 1;
-                    }
+                    self.each_fault(failure, |fault| fault.told += 1);
                     self.reroute()?;
                 }
                 Upheaval::TellMended(failure) => {
-                    for &cable in &self.run.topology.failures[failure].cables {
-                        self.faults[cable].detected -= 1;
-                        self.faults[cable].told -= 1;
-                    }
+                    self.each_fault(failure, |fault| {
+                        fault.detected -= 1;
+                        fault.told -= 1;
+                    });
                     self.reroute()?;
                     // Not before: a port that came back by itself would draw flows from where the controller has just put them.
-                    for &cable in &self.run.topology.failures[failure].cables {
-                        self.tell_ports(cable);
-                    }
+                    self.tell_ports(failure);
                 }
             }
         }
@@ -197,12 +182,35 @@ impl Simulation<'_> {
         }
     }
 
-    /// Tells the switches at a cable's ends what is known of it there.
-    fn tell_ports(&self, cable: usize) {
-        let (topology, up) = (self.run.topology, self.faults[cable].detected == 0);
-        for end in topology.cables[cable].ends {
-            if let Some(node) = end.node.checked_sub(topology.hosts()) {
-                self.nodes[node].switch.state().set_port_up(number(end.port) as u32, up);
+    fn each_fault(&mut self, failure: usize, change: impl Fn(&mut Faults)) {
+        for &cable in &self.failures[failure].cables {
+            change(&mut self.faults[cable]);
+        }
+    }
+
+    fn fail(&mut self, failure: usize) {
+        let now_ns = self.now_ns;
+        self.each_fault(failure, |fault| {
+            fault.there += 1;
+            fault.since_ns = Some(now_ns);
+        });
+        if failure >= self.run.topology.failures.len() {
+            self.worn_out += 1;
+            let Failure { for_ns, ref cables, .. } = self.failures[failure];
+            let mended_ns = now_ns + for_ns.unwrap_or(0);
+            cables.clone().into_iter().for_each(|cable| self.wear_out(cable, mended_ns));
+        }
+    }
+
+    /// Tells the switches at the ends of what has failed, or had, what is known of it there.
+    fn tell_ports(&self, failure: usize) {
+        let topology = self.run.topology;
+        for &cable in &self.failures[failure].cables {
+            let up = self.faults[cable].detected == 0;
+            for end in topology.cables[cable].ends {
+                if let Some(node) = end.node.checked_sub(topology.hosts()) {
+                    self.nodes[node].switch.state().set_port_up(number(end.port) as u32, up);
+                }
             }
         }
     }

@@ -92,6 +92,7 @@ impl Simulation<'_> {
             imbalance_down,
             drops,
             lost_on_cables: self.lost_on_cables,
+            cable_failures: self.worn_out,
             unreadable: self.unreadable,
             reroutes,
             pauses,
