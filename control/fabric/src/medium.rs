@@ -3,8 +3,11 @@
 //! The figures built in are those of docs/ai-fabric.md, at 800 Gb/s, with their sources and doubts; a topology file
 //! may give its own. Invariant: no medium is faster than light, and no probability leaves 0 to 1.
 
-/// A medium.
-#[derive(Clone, Copy, Debug, PartialEq)]
+use serde::Deserialize;
+
+/// A medium, as a topology file has it.
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Medium {
     /// Propagation.
     pub ns_per_m: f64,
@@ -17,8 +20,10 @@ pub struct Medium {
     /// How far it reaches.
     pub reach_m: f64,
     /// How often a cable of it fails, in the mean.
+    #[serde(default)]
     pub failures_per_hour: f64,
     /// How long it then does not work.
+    #[serde(default = "outage_us")]
     pub outage_us: f64,
 }
 
@@ -27,7 +32,11 @@ pub struct Medium {
 const OPTICS_FAIL_PER_HOUR: f64 = 1.0 / (9.0 * 200_000.0);
 const COPPER_FAILS_PER_HOUR: f64 = OPTICS_FAIL_PER_HOUR / 100.0;
 /// A link that has failed is trained again, or its module is.
-pub(crate) const OUTAGE_US: f64 = 1e6;
+const OUTAGE_US: f64 = 1e6;
+
+fn outage_us() -> f64 {
+    OUTAGE_US
+}
 
 /// The built-in media by name: passive, active copper, optics with and without signal processor, co-packaged.
 pub(crate) const BUILT_IN: &[(&str, Medium)] = &[

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 use serde::Deserialize;
 use toml::Spanned;
 
-use crate::medium::{BUILT_IN, Medium, OUTAGE_US};
+use crate::medium::{BUILT_IN, Medium};
 use crate::spec::{Source, SpecError};
 
 /// Most ports of a switch, and most members of a group of ports that lead to one place.
@@ -185,7 +185,7 @@ struct File {
     #[serde(default)]
     links: BTreeMap<Spanned<String>, LinkSpec>,
     #[serde(default)]
-    media: BTreeMap<Spanned<String>, MediumSpec>,
+    media: BTreeMap<Spanned<String>, Medium>,
     #[serde(default)]
     failures: Vec<Spanned<FailureSpec>>,
     switch: Option<Spanned<SwitchSpec>>,
@@ -219,24 +219,6 @@ struct LinkSpec {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct MediumSpec {
-    ns_per_m: f64,
-    ends_ns: f64,
-    pj_per_bit: f64,
-    bit_error_rate: f64,
-    reach_m: f64,
-    #[serde(default)]
-    failures_per_hour: f64,
-    #[serde(default = "outage_us")]
-    outage_us: f64,
-}
-
-fn outage_us() -> f64 {
-    OUTAGE_US
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
 struct FailureSpec {
     at_us: f64,
     switch: Option<Spanned<String>>,
@@ -248,6 +230,10 @@ struct FailureSpec {
     detect_us: f64,
     #[serde(default = "control_us")]
     control_us: f64,
+}
+
+fn ns(us: f64) -> u64 {
+    (us * 1e3) as u64
 }
 
 fn detect_us() -> f64 {
@@ -276,7 +262,6 @@ struct Builder<'s> {
 impl Failure {
     /// Of a cable, as its medium has it; noticed and told as failures are of which nothing else is said.
     pub(crate) fn of_medium(at_ns: u64, cable: usize, for_ns: u64) -> Failure {
-        let ns = |us: f64| (us * 1e3) as u64;
         Failure {
             at_ns,
             detect_ns: ns(detect_us()),
@@ -428,22 +413,11 @@ impl Topology {
 impl Builder<'_> {
     fn links(&mut self, parsed: &File) -> Result<(), SpecError> {
         let mut media: HashMap<&str, Medium> = BUILT_IN.iter().copied().collect();
-        for (name, spec) in &parsed.media {
-            let MediumSpec { ns_per_m, ends_ns, pj_per_bit, bit_error_rate, reach_m, .. } = *spec;
-            let MediumSpec { failures_per_hour, outage_us, .. } = *spec;
-            let medium = Medium {
-                ns_per_m,
-                ends_ns,
-                pj_per_bit,
-                bit_error_rate,
-                reach_m,
-                failures_per_hour,
-                outage_us,
-            };
+        for (name, medium) in &parsed.media {
             if let Some(problem) = medium.problem() {
                 return Err(self.wrong(name, format!("medium `{}`: {problem}", name.get_ref())));
             }
-            media.insert(name.get_ref(), medium);
+            media.insert(name.get_ref(), *medium);
         }
         for (name, spec) in &parsed.links {
             let Some(medium) = media.get(spec.medium.get_ref().as_str()) else {
@@ -654,7 +628,6 @@ impl Builder<'_> {
             if times.iter().any(|time| !time.is_finite() || *time < 0.0 || *time > 1e9) {
                 return Err(self.wrong(failure, "a failure's times are from 0 to 10^9 microseconds"));
             }
-            let ns = |us: f64| (us * 1e3) as u64;
             if spec.for_us.is_some_and(|us| ns(us) == 0) {
                 return Err(self.wrong(
                     failure,
